@@ -15,7 +15,7 @@ from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure, Stopped
 from simworld.core.protocols import ActGenerator
-from simworld.core.requests import Ask, Finished, Generated, ModelInfo, Request
+from simworld.core.requests import AskPerson, Finished, Generated, ModelInfo, Request
 from simworld.language import load_language
 
 MODEL = "human:terminal"
@@ -46,7 +46,7 @@ class HumanAgent:
         """
         note = ""
         while True:
-            answer = yield Ask(observation=observation, note=note)
+            answer = yield AskPerson(observation=observation, note=note)
             if isinstance(answer, Failure):
                 return answer
             if not isinstance(answer, Generated):
@@ -73,7 +73,7 @@ class TerminalBackend:
         """
         self._print_line = print_line
         self._read_line = read_line
-        self._open_questions: deque[tuple[int, Ask]] = deque()
+        self._open_questions: deque[tuple[int, AskPerson]] = deque()
         self._last_ticket = 0
         self._last_shown: dict[
             tuple[int, str], Observation
@@ -88,7 +88,7 @@ class TerminalBackend:
 
     def submit(self, request: Request) -> int:
         """A ticket for the question."""
-        if not isinstance(request, Ask):
+        if not isinstance(request, AskPerson):
             raise TypeError(f"a terminal takes questions to a person, not {type(request).__name__}")
         self._last_ticket += 1
         self._open_questions.append((self._last_ticket, request))

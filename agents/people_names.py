@@ -51,7 +51,7 @@ class PeopleNames:
         own = {
             observation.label,
             observation.persona.name,
-            observation.persona.called,
+            observation.persona.display_name,
             _role_words(observation.seat),
         }
         others = {other.label: other.seat for other in observation.others}
@@ -174,7 +174,9 @@ def _looser_names(observation: Observation) -> dict[str, frozenset[str]]:
                 other.seat,
             )
             add(
-                [other.persona.called] if other.relationship is not Relationship.stranger else [],
+                [other.persona.display_name]
+                if other.relationship is not Relationship.stranger
+                else [],
                 other.seat,
             )
             occupation = other.persona.occupation

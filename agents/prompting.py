@@ -17,7 +17,7 @@ from agents.prompt_template import PROMPTS_FOLDER as PROMPTS_FOLDER
 from agents.prompt_template import PromptTemplate as PromptTemplate
 from agents.prompt_template import template_in_language
 from simworld.core.episode import ActionKind, Event, Observation, OtherSeat
-from simworld.core.names import first_word
+from simworld.core.person_names import first_word
 from simworld.core.requests import ChatPrompt, Message
 from simworld.core.scenario import ENGLISH, Persona
 from simworld.language import SLOT, Language, PersonaWords, load_language
@@ -304,7 +304,9 @@ def _title_stood_for_name(observation: Observation) -> bool:
         observation.persona,
         *(other.persona for other in observation.others if other.persona is not None),
     ]
-    return any(not person.short and person.called != first_word(person.name) for person in people)
+    return any(
+        not person.short and person.display_name != first_word(person.name) for person in people
+    )
 
 
 def _language_of(observation: Observation) -> Language:

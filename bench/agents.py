@@ -86,7 +86,7 @@ def main() -> None:
             start = time.perf_counter()
             played = [
                 (p.job.scenario, p.episode)
-                for p in play_jobs(plan.jobs(loaded_agents.agents), loaded_agents.backends)
+                for p in play_jobs(plan.make_jobs(loaded_agents.agents), loaded_agents.backends)
             ]
             seconds = time.perf_counter() - start
             for scenario, episode in played[: given.show]:
@@ -154,7 +154,7 @@ def long_words(*texts: str) -> set[str]:
 
 def out_of_role(scenario: Scenario, act: Act) -> bool:
     """Whether a line breaks its role."""
-    others = [seat.persona.called for seat in scenario.seats if seat.name != act.seat]
+    others = [seat.persona.display_name for seat in scenario.seats if seat.name != act.seat]
     as_other = any(
         re.search(rf"(?i)\b(?:i am|i'm|my name is|this is) {re.escape(name)}\b", act.action.text)
         for name in others

@@ -63,7 +63,7 @@ def measure(scenarios: int | None) -> dict[str, Any]:
         from simworld.cli.demo import USUAL, demo_plan, judge_demo, write_page
         from simworld.cli.demo_time import seconds_for
         from simworld.runner.loaded_agents import load_agents
-        from simworld.runner.stored_run import run_plan
+        from simworld.runner.stored_run import play_missing
         from store import open_store
     count = scenarios or USUAL
     with timed(parts, "announcing"):
@@ -77,7 +77,7 @@ def measure(scenarios: int | None) -> dict[str, Any]:
                 with timed(parts, "loading"):
                     loaded_agents = stack.enter_context(load_agents(plan.specs.values()))
                 with timed(parts, "playing"):
-                    done = run_plan(plan, loaded_agents, store)
+                    done = play_missing(plan, loaded_agents, store)
                 with timed(parts, "judging"):
                     judge_demo(store, plan.run, loaded_agents)
             with timed(parts, "page"):
@@ -85,7 +85,7 @@ def measure(scenarios: int | None) -> dict[str, Any]:
     total = {
         unit: round(sum(part[unit] for part in parts.values()), 1) for unit in ("wall_s", "cpu_s")
     }
-    play = done.profile.plain()["parts"] if done.profile else {}
+    play = done.profile.to_json()["parts"] if done.profile else {}
     return {
         "conversations": 2 * count,
         "new_tokens": done.new_tokens,

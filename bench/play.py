@@ -24,7 +24,7 @@ from simworld.core.episode import (
 )
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 TURNS = 10
 STATE, ACTION = 576, 64  # numbers in the vectors of a steered act
@@ -72,7 +72,7 @@ def play(
         fails: the model times out.
     """
     seed = derive_seed("bench", item.key)
-    rng = generator(seed)
+    rng = make_rng(seed)
     seats = list(item.cast)
     count = int(rng.integers(TURNS - 3, TURNS + 4)) if not fails else int(rng.integers(1, TURNS))
     lengths = rng.integers(1, 4, size=count)
@@ -116,7 +116,7 @@ def judge(
     judging: Judging, item: WorkItem, names: Mapping[str, str], episode_id: str, family: str
 ) -> Iterator[Judgement]:
     """The judgements of an episode by one judge: one, seldom two, seldom a failure."""
-    rng = generator(derive_seed("bench", judging.id, episode_id))
+    rng = make_rng(derive_seed("bench", judging.id, episode_id))
     if rng.random() < SHARE_UNJUDGED:
         failure = Failure(boundary="reply", kind="unreadable", message="no score in the reply")
         yield Judgement(
@@ -159,7 +159,7 @@ def _act(seat: str, text: str, turn: int, numbers: Floats, seed: int, steered: b
     )
     plan = None
     if steered:
-        vectors = generator(seed).standard_normal(STATE + ACTION, dtype=np.float32)
+        vectors = make_rng(seed).standard_normal(STATE + ACTION, dtype=np.float32)
         plan = PlanStep(
             state=vectors[:STATE],
             action=vectors[STATE:],
@@ -189,7 +189,7 @@ def _level(item: WorkItem, names: Mapping[str, str], family: str) -> Floats:
 
 @cache
 def _effect(kind: str, name: str) -> float:
-    return float(generator(derive_seed("bench", kind, name)).normal())
+    return float(make_rng(derive_seed("bench", kind, name)).normal())
 
 
 def _judgement(

@@ -31,7 +31,7 @@ from scenarios import find_scenarios
 from simworld.core.requests import Sampling
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
-from simworld.runner.stored_run import run_plan
+from simworld.runner.stored_run import play_missing
 from store import open_store
 
 AGENT = "smol-script"
@@ -100,7 +100,7 @@ def memory(local: LocalModel, sizes: list[int], live: int) -> dict[int, float]:
             plan, loaded_agents = prepare(
                 backend, turns=2, tokens=4, episodes=size - done, seed=size
             )
-            run_plan(plan, loaded_agents, store, live=live)
+            play_missing(plan, loaded_agents, store, live=live)
             done = size
             peak = peak_mib()
             first = first or peak
@@ -119,7 +119,7 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
             backend = TransformersBackend(local, spec="tiny", model_id="tiny")
             plan, loaded_agents = prepare(backend, turns=count, tokens=24, episodes=4, seed=1)
             start = time.perf_counter()
-            run_plan(plan, loaded_agents, store)
+            play_missing(plan, loaded_agents, store)
             seconds = time.perf_counter() - start
             acts = [act for stored in store.episodes(vectors=False) for act in stored.episode.acts]
             whole = sum(act.generation.prompt_tokens for act in acts if act.generation)

@@ -27,7 +27,7 @@ from simworld.core.seeding import derive_seed
 from simworld.judging.judge import make_judge
 from simworld.runner.conversations import Job
 from simworld.runner.loaded_agents import LoadedAgents
-from simworld.runner.stored_run import begin
+from simworld.runner.stored_run import store_plan
 from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.tournament_plan import plan_matches, plan_tournament
 from store import Store, open_store
@@ -123,10 +123,10 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
     agents = {name: make_agent(loaded) for name, loaded in tournament.specs.items()}
     plan = plan_tournament(tournament, plan_matches(tournament))
     plan = replace(plan, repeats=-(-episodes // len(plan.seatings())))
-    planned = plan.episodes({name: agent.id for name, agent in agents.items()})[:episodes]
-    jobs = plan.jobs(agents, planned)
+    planned = plan.planned_episodes({name: agent.id for name, agent in agents.items()})[:episodes]
+    jobs = plan.make_jobs(agents, planned)
     with open_store(url) as store:
-        begin(plan, LoadedAgents(agents=agents, backends={}, infos={}), store, planned)
+        store_plan(plan, LoadedAgents(agents=agents, backends={}, infos={}), store, planned)
         judges = add_judges(store, tournament)
     engine = connect(parse_address(url), create=False)
     seats: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -158,7 +158,7 @@ def add_judges(store: Store, tournament: Tournament) -> list[Judging]:
     )
     for spec in tournament.judges:
         made = make_judge(spec, info, "sotopia")
-        store.add_judge(made.id, made.name, made.record())
+        store.add_judge(made.id, made.name, made.to_json())
         whole = spec.samples > 1
         found.append(
             Judging(

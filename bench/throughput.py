@@ -47,7 +47,7 @@ from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Request
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
-from simworld.runner.stored_run import run_plan
+from simworld.runner.stored_run import play_missing
 from store import open_store
 
 MODEL = "smollm2-135m-instruct"
@@ -254,7 +254,7 @@ def play(
         open_store(str(Path(folder) / "bench.db"), create=True) as store,
     ):
         start = time.perf_counter()
-        run_plan(plan, loaded_agents, store)
+        play_missing(plan, loaded_agents, store)
         return recorder, backend, time.perf_counter() - start
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from simworld.core.checks import compile_check
 from simworld.core.errors import Problem
-from simworld.core.patterns import PatternError, compile_pattern
+from simworld.core.safe_patterns import PatternError, compile_pattern
 from simworld.core.scenario import Check, CheckKind
 from simworld.yamlfile import Document, did_you_mean, shorten
 

@@ -11,7 +11,14 @@ from typing import Any
 import yaml
 
 from scenarios.variants import UNTOUCHED
-from simworld.core.scenario import ENGLISH, Persona, Relationship, Scenario, TurnOrder, plain
+from simworld.core.scenario import (
+    ENGLISH,
+    Persona,
+    Relationship,
+    Scenario,
+    TurnOrder,
+    nondefaults,
+)
 from simworld.yamlfile.scalars import resolve
 
 WIDTH = 110
@@ -86,7 +93,7 @@ def _literal(data: Any) -> Any:
 
 def dump_persona(persona: Persona) -> str:
     """A persona as the YAML of its file."""
-    return _yaml(plain(persona))
+    return _yaml(nondefaults(persona))
 
 
 def scenario_data(scenario: Scenario, personas: Mapping[str, str]) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def scenario_data(scenario: Scenario, personas: Mapping[str, str]) -> dict[str, 
         "seats": [
             {
                 "name": seat.name,
-                "persona": personas.get(seat.name) or plain(seat.persona),
+                "persona": personas.get(seat.name) or nondefaults(seat.persona),
                 "goal": seat.goal,
                 "knows": seat.knows,
                 "secret": seat.secret,
@@ -113,7 +120,7 @@ def scenario_data(scenario: Scenario, personas: Mapping[str, str]) -> dict[str, 
         ],
         "order": scenario.order.value if scenario.order is not TurnOrder.round_robin else "",
         "limits": _Flow(dataclasses.asdict(scenario.limits)),
-        "checks": [_Flow(plain(check)) for check in scenario.checks],
+        "checks": [_Flow(nondefaults(check)) for check in scenario.checks],
         "language": scenario.language if scenario.language != ENGLISH else "",
         "rubric": scenario.rubric if scenario.rubric != "sotopia" else "",
         "meta": dict(scenario.meta),

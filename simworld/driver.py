@@ -18,9 +18,9 @@ from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Finished, Generated, Request, Score, Scored
 from simworld.core.stopping import StopRules
 
-LIVE = 32  # pieces begun and not ended, at most
-KEPT_SCORES = 256  # the prior of a scenario is the same for all of its episodes
-_TURN_ABOUT_S = 0.02  # how long one backend may wait while another has work too
+MAX_LIVE = 32  # pieces begun and not ended, at most
+SCORE_CACHE_SIZE = 256  # the prior of a scenario is the same for all of its episodes
+_SHARED_POLL_S = 0.02  # how long one backend may wait while another has work too
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -33,14 +33,14 @@ class RoutedRequest:
 
     model: str
     request: Request
-    name: str = ""  # tells it from the other requests of the piece
+    label: str = ""  # tells it from the other requests of the piece
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutedAnswer:
-    """What came of a request."""
+    """The completion of a request, or the exception that refused it."""
 
-    to: RoutedRequest
+    routed: RoutedRequest
     completion: Completion | Exception  # an exception where the backend did not take the request
 
 
@@ -51,7 +51,7 @@ Piece = Generator[Sequence[RoutedRequest], RoutedAnswer, R]
 
 @dataclass(slots=True, kw_only=True)
 class Usage:
-    """What a piece of work took."""
+    """The tokens and time that a piece of work took, and the replies to it."""
 
     prompt_tokens: int = 0
     new_tokens: int = 0
@@ -73,7 +73,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedPiece(Generic[K, R]):
-    """A piece of work that has ended."""
+    """The outcome and usage of a piece of work that has ended."""
 
     key: K
     outcome: R
@@ -84,11 +84,11 @@ def drive(
     pieces: Iterable[tuple[K, Piece[R]]],
     backends: Mapping[str, Backend],
     *,
-    live: int = LIVE,
-    fits: Callable[[K], bool] = lambda key: True,
-    kept_scores: int = 0,
-    waited: dict[str, float] | None = None,
-    on_beat: Callable[[], None] = lambda: None,
+    live: int = MAX_LIVE,
+    can_begin: Callable[[K], bool] = lambda key: True,
+    score_cache_size: int = 0,
+    backend_seconds: dict[str, float] | None = None,
+    on_progress: Callable[[], None] = lambda: None,
     stopping: StopRules | None = None,
 ) -> Iterator[EndedPiece[K, R]]:
     """The pieces as they end, in any order; the next begins when one ends, and none waits for
@@ -100,11 +100,10 @@ def drive(
         pieces: drawn one by one, so there may be no end of them.
         backends: by `RoutedRequest.model`.
         live: how many may be under way.
-        fits: whether a piece may begin beside those that are under way.
-        kept_scores: Score requests whose answers are kept, so that equal ones are asked once; 0:
-            every request is asked.
-        waited: counted up: seconds that each backend worked or was waited for.
-        on_beat: called whenever a model has done something.
+        can_begin: whether a piece may begin beside those that are under way.
+        score_cache_size: Score requests whose answers are kept; equal ones are asked once.
+        backend_seconds: counted up: seconds that each backend worked or was waited for.
+        on_progress: called whenever a model has done something.
         stopping: what servers answer is counted there, and nothing begins that does not fit.
 
     Raises:
@@ -115,37 +114,37 @@ def drive(
         raise ValueError(f"live is {live}; at least one must be allowed")
     stopping = stopping or StopRules()
     driver: _Driver[K, R] = _Driver(
-        backends, kept_scores, {} if waited is None else waited, stopping
+        backends, score_cache_size, {} if backend_seconds is None else backend_seconds, stopping
     )
-    queue = iter(pieces)
-    waiting: tuple[K, Piece[R]] | None = None
+    remaining = iter(pieces)
+    next_piece: tuple[K, Piece[R]] | None = None
     while True:
         # What asks no model ends at once: handed out before another piece is drawn, and before a
         # model is waited for.
         while driver.live < live and not driver.ended:
-            waiting = waiting or next(queue, None)
-            if waiting is None or not stopping.may_begin(driver.live):
+            next_piece = next_piece or next(remaining, None)
+            if next_piece is None or not stopping.has_budget_for_piece(driver.live):
                 break
-            if driver.live and not fits(waiting[0]):
+            if driver.live and not can_begin(next_piece[0]):
                 break
-            driver.begin(*waiting)
-            waiting = None
+            driver.begin_piece(*next_piece)
+            next_piece = None
         if driver.live and not driver.ended:
-            driver.work()
-            on_beat()
+            driver.poll_backends()
+            on_progress()
         if not driver.live and not driver.ended:
             return
-        ended, driver.ended = driver.ended, []
-        yield from ended
-        stopping.check()
+        ended_pieces, driver.ended = driver.ended, []
+        yield from ended_pieces
+        stopping.raise_if_stopped()
 
 
 def drive_on_backend(
-    asking: Iterable[tuple[K, Generator[Request, Completion, R]]],
+    generators: Iterable[tuple[K, Generator[Request, Completion, R]]],
     backend: Backend,
     *,
-    live: int = LIVE,
-    waited: dict[str, float] | None = None,
+    live: int = MAX_LIVE,
+    backend_seconds: dict[str, float] | None = None,
     stopping: StopRules | None = None,
 ) -> Iterator[EndedPiece[K, R]]:
     """`drive` for generators that ask one backend, one request after the other; equal scores are
@@ -154,27 +153,27 @@ def drive_on_backend(
     Raises what `drive` raises, and what `backend.submit` does.
     """
     model = backend.info.spec
-    pieces = ((key, _in_turn(generator, model)) for key, generator in asking)
+    pieces = ((key, _one_at_a_time(generator, model)) for key, generator in generators)
     return drive(
         pieces,
         {model: backend},
         live=live,
-        kept_scores=KEPT_SCORES,
-        waited=waited,
+        score_cache_size=SCORE_CACHE_SIZE,
+        backend_seconds=backend_seconds,
         stopping=stopping,
     )
 
 
-def _in_turn(asking: Generator[Request, Completion, R], model: str) -> Piece[R]:
+def _one_at_a_time(generator: Generator[Request, Completion, R], model: str) -> Piece[R]:
     try:
-        request = next(asking)
+        request = next(generator)
         while True:
             answer = yield (RoutedRequest(model=model, request=request),)
             if isinstance(answer.completion, Exception):
                 raise answer.completion
-            request = asking.send(answer.completion)
-    except StopIteration as over:
-        outcome: R = over.value
+            request = generator.send(answer.completion)
+    except StopIteration as stop:
+        outcome: R = stop.value
         return outcome
 
 
@@ -183,118 +182,126 @@ class _LivePiece(Generic[K, R]):
     key: K
     generator: Piece[R]
     usage: Usage = field(default_factory=Usage)
-    out: int = 0  # requests without an answer
+    open_requests: int = 0  # requests without an answer
 
 
 # who waits for one answer, each with its own request; all of these are equal
-_Waiting = list[tuple[_LivePiece[K, R], RoutedRequest]]
+_Waiters = list[tuple[_LivePiece[K, R], RoutedRequest]]
 
 
 class _Driver(Generic[K, R]):
     def __init__(
         self,
         backends: Mapping[str, Backend],
-        kept_scores: int,
-        waited: dict[str, float],
+        score_cache_size: int,
+        backend_seconds: dict[str, float],
         stopping: StopRules,
     ) -> None:
         self.live = 0
         self.ended: list[EndedPiece[K, R]] = []
         self._backends = backends
-        self._waited = waited
+        self._backend_seconds = backend_seconds
         self._stopping = stopping
         # by model and ticket
-        self._open: dict[str, dict[int, _Waiting[K, R]]] = {model: {} for model in backends}
-        self._most_kept = kept_scores
-        self._kept: OrderedDict[_RoutedScore, Scored] = OrderedDict()
-        self._scores: dict[_RoutedScore, _Waiting[K, R]] = {}  # those that are open
+        self._waiters: dict[str, dict[int, _Waiters[K, R]]] = {model: {} for model in backends}
+        self._score_cache_size = score_cache_size
+        self._score_cache: OrderedDict[_RoutedScore, Scored] = OrderedDict()
+        self._score_waiters: dict[_RoutedScore, _Waiters[K, R]] = {}  # those that are open
 
-    def begin(self, key: K, generator: Piece[R]) -> None:
-        """Runs a piece up to its first request."""
+    def begin_piece(self, key: K, generator: Piece[R]) -> None:
+        """Starts a piece: runs it up to its first request."""
         self.live += 1
-        self._go_on(_LivePiece(key, generator), None)
+        self._advance(_LivePiece(key, generator), None)
 
-    def work(self) -> None:
-        """Lets the models work until something happens."""
-        busy = [model for model, requests in self._open.items() if requests]
-        for model in busy:
-            for finished in self._poll(model, None if len(busy) == 1 else _TURN_ABOUT_S):
-                waiting = self._open[model].pop(finished.ticket, None)
-                if waiting is not None:  # else of a run that was abandoned before this one
-                    self._answer(model, waiting, finished.completion)
+    def poll_backends(self) -> None:
+        """Lets the models work until an answer comes, and delivers it."""
+        busy_models = [model for model, requests in self._waiters.items() if requests]
+        for model in busy_models:
+            for finished in self._poll(model, None if len(busy_models) == 1 else _SHARED_POLL_S):
+                waiters = self._waiters[model].pop(finished.ticket, None)
+                if waiters is not None:  # else of a run that was abandoned before this one
+                    self._deliver(model, waiters, finished.completion)
 
     def _poll(self, model: str, wait_s: float | None) -> Sequence[Finished]:
-        begun = time.perf_counter()
-        done = self._backends[model].poll(wait_s)
-        if not done and wait_s is not None and time.perf_counter() - begun < wait_s / 2:
+        started = time.perf_counter()
+        finished = self._backends[model].poll(wait_s)
+        if not finished and wait_s is not None and time.perf_counter() - started < wait_s / 2:
             # It came back before its time, so it has nothing to do; to wait without a limit shows
             # whether that is so.
-            wait_s, done = None, self._backends[model].poll()
-        self._waited[model] = self._waited.get(model, 0.0) + time.perf_counter() - begun
-        if done or wait_s is not None:
-            return done
+            wait_s, finished = None, self._backends[model].poll()
+        self._backend_seconds[model] = (
+            self._backend_seconds.get(model, 0.0) + time.perf_counter() - started
+        )
+        if finished or wait_s is not None:
+            return finished
         # It waits without a limit and comes back with nothing: it has lost what it was given.
         message = f"{model} never answered the request"
         lost = Failure(boundary="model", kind="lost", message=message)
-        return [Finished(ticket=ticket, completion=lost) for ticket in self._open[model]]
+        return [Finished(ticket=ticket, completion=lost) for ticket in self._waiters[model]]
 
-    def _answer(self, model: str, waiting: _Waiting[K, R], completion: Completion) -> None:
-        request = waiting[0][1].request
-        if score := self._score_key(waiting[0][1]):
-            del self._scores[score]
+    def _deliver(self, model: str, waiters: _Waiters[K, R], completion: Completion) -> None:
+        request = waiters[0][1].request
+        if score_key := self._score_key(waiters[0][1]):
+            del self._score_waiters[score_key]
             if isinstance(completion, Scored):
-                self._kept[score] = completion
-                if len(self._kept) > self._most_kept:
-                    self._kept.popitem(last=False)
-        self._stopping.answered(model, request, completion)
-        waiting[0][0].usage.add(completion)  # the others get it for nothing
-        for piece, routed in waiting:
-            if piece.out:  # else it has ended without this answer
-                piece.out -= 1
-                self._go_on(piece, RoutedAnswer(to=routed, completion=completion))
+                self._score_cache[score_key] = completion
+                if len(self._score_cache) > self._score_cache_size:
+                    self._score_cache.popitem(last=False)
+        self._stopping.count_answer(model, request, completion)
+        waiters[0][0].usage.add(completion)  # the others get it for nothing
+        for piece, routed in waiters:
+            if piece.open_requests:  # else it has ended without this answer
+                piece.open_requests -= 1
+                self._advance(piece, RoutedAnswer(routed=routed, completion=completion))
 
-    def _go_on(self, piece: _LivePiece[K, R], answer: RoutedAnswer | None) -> None:
+    def _advance(self, piece: _LivePiece[K, R], answer: RoutedAnswer | None) -> None:
         """Runs a piece until it waits for a model, or ends."""
-        at_hand: deque[RoutedAnswer] = deque()
+        ready_answers: deque[RoutedAnswer] = deque()
         try:
-            asked = next(piece.generator) if answer is None else piece.generator.send(answer)
+            requests = next(piece.generator) if answer is None else piece.generator.send(answer)
             while True:
-                for routed in asked:
-                    completion = self._ask(piece, routed)
+                for routed in requests:
+                    completion = self._submit(piece, routed)
                     if completion is None:
-                        piece.out += 1
+                        piece.open_requests += 1
                     else:
-                        at_hand.append(RoutedAnswer(to=routed, completion=completion))
-                if not at_hand:
+                        ready_answers.append(RoutedAnswer(routed=routed, completion=completion))
+                if not ready_answers:
                     break
-                asked = piece.generator.send(at_hand.popleft())
-        except StopIteration as over:
-            piece.out = 0
+                requests = piece.generator.send(ready_answers.popleft())
+        except StopIteration as stop:
+            piece.open_requests = 0
             self.live -= 1
-            self._stopping.ended()
-            self.ended.append(EndedPiece(key=piece.key, outcome=over.value, usage=piece.usage))
+            self._stopping.count_ended_piece()
+            self.ended.append(EndedPiece(key=piece.key, outcome=stop.value, usage=piece.usage))
             return
-        if not piece.out:
+        if not piece.open_requests:
             raise RuntimeError("a piece of work waits for an answer and has asked nothing")
 
-    def _ask(self, piece: _LivePiece[K, R], routed: RoutedRequest) -> Completion | Exception | None:
-        """Asks, and returns what is known of the answer at once."""
-        score = self._score_key(routed)
-        if score and score in self._kept:
-            self._kept.move_to_end(score)
-            return self._kept[score]
-        if score and score in self._scores:
-            self._scores[score].append((piece, routed))
+    def _submit(
+        self, piece: _LivePiece[K, R], routed: RoutedRequest
+    ) -> Completion | Exception | None:
+        """Asks a backend; returns the answer where it is cached or refused, else None."""
+        score_key = self._score_key(routed)
+        if score_key and score_key in self._score_cache:
+            self._score_cache.move_to_end(score_key)
+            return self._score_cache[score_key]
+        if score_key and score_key in self._score_waiters:
+            self._score_waiters[score_key].append((piece, routed))
             return None
         try:
             ticket = self._backends[routed.model].submit(routed.request)
         except Exception as error:  # handed to the piece, which knows whose request it was
             return error
-        waiting = self._open[routed.model][ticket] = [(piece, routed)]
-        if score:
-            self._scores[score] = waiting
+        waiters = self._waiters[routed.model][ticket] = [(piece, routed)]
+        if score_key:
+            self._score_waiters[score_key] = waiters
         return None
 
     def _score_key(self, routed: RoutedRequest) -> _RoutedScore | None:
         request = routed.request
-        return (routed.model, request) if self._most_kept and isinstance(request, Score) else None
+        return (
+            (routed.model, request)
+            if self._score_cache_size and isinstance(request, Score)
+            else None
+        )

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, func, select, union
 from sqlalchemy.orm import aliased
 
 from simworld.core.errors import InputError
-from simworld.core.measures import measures_of, rubric_in
+from simworld.core.measures import measures_of_rubric, rubric_json_of
 from store.cells import cast_records, number_of_name, retest_records, score_records
 from store.records import Cells
 from store.remake_cells import made_casts, made_scores
@@ -109,7 +109,9 @@ class _Reader:
             select(JudgeRow.id, JudgeRow.spec).where(JudgeRow.id.in_(judge_ids))
         )
         self.measures = {
-            id_: len(measures_of(rubric)) for id_, spec in specs if (rubric := rubric_in(spec))
+            id_: len(measures_of_rubric(rubric))
+            for id_, spec in specs
+            if (rubric := rubric_json_of(spec))
         }
 
     def cells(self, rows: Sequence[Any]) -> Cells:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.core.measures import Measured
+from simworld.core.measures import SampleMean
 
 Records = NDArray[Any]  # structured
 
@@ -69,7 +69,7 @@ def cast_record(
 
 
 def score_record(
-    episode_id: str, seats: Sequence[Mapping[str, Measured] | None], measures: Sequence[str]
+    episode_id: str, seats: Sequence[Mapping[str, SampleMean] | None], measures: Sequence[str]
 ) -> Records:
     """One episode; a seat is None where a score of it is no finite number."""
     values = np.full((len(seats), len(measures)), np.nan)
@@ -83,14 +83,14 @@ def score_record(
 
 
 def retest_record(
-    episode_id: str, seats: Sequence[Mapping[str, Measured] | None], measures: Sequence[str]
+    episode_id: str, seats: Sequence[Mapping[str, SampleMean] | None], measures: Sequence[str]
 ) -> Records:
     """One episode, or no record where no seat has several samples."""
     sums = np.zeros((len(seats), len(measures), 2))
     for i, seat in enumerate(seats):
         for j, name in enumerate(measures):
             if seat and name in seat and seat[name].samples > 1:
-                sums[i, j] = seat[name].squares, seat[name].samples - 1
+                sums[i, j] = seat[name].squared_deviations, seat[name].samples - 1
     record = np.array(
         [(number_of(episode_id), sums)], retest_records(len(seats), len(measures)).dtype
     )

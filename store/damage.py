@@ -26,7 +26,7 @@ from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import SimworldError, StoreDamaged
 from simworld.core.judgement import JudgementStatus
-from simworld.core.measures import measures_of, rubric_in
+from simworld.core.measures import measures_of_rubric, rubric_json_of
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import RESTORE
 from store.inserts import RowValues
@@ -330,9 +330,9 @@ def _scenario(row: RowValues) -> str:
 
 def _rubric(row: RowValues) -> str:
     try:
-        rubric = rubric_in(json.loads(row["spec"]))
+        rubric = rubric_json_of(json.loads(row["spec"]))
         if rubric is not None:
-            measures_of(rubric)
+            measures_of_rubric(rubric)
             [float(dimension["weight"]) for dimension in rubric["dimensions"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return f"a judge's spec ({type(error).__name__}: {error})"

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from simworld.core.counts import counted
-from simworld.core.engine import who_failed
+from simworld.core.engine import failed_seat
 from simworld.core.episode import (
     Act,
     Action,
@@ -286,7 +286,7 @@ def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str,
     )
     scenarios = {row["id"]: scenario_of(row) for row in connection.execute(played).mappings()}
     return {
-        row["id"]: who_failed(
+        row["id"]: failed_seat(
             scenarios[row["scenario_id"]],
             [Turn(index=index, acts=tuple(acts)) for index, acts in turns[row["id"]].items()],
             row["seed"],

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping, and_, delete, exists, select, tru
 from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
-from simworld.core.measures import rubric_in
+from simworld.core.measures import rubric_json_of
 from store.episode_reading import ids_after
 from store.inserts import failure_columns, failure_of, insert_all, insert_missing, insert_new
 from store.keep_cells import keep_judgement
@@ -85,7 +85,7 @@ def rubric_of(connection: Connection, judge_id: str) -> Mapping[str, Any] | None
     spec = connection.execute(
         select(JudgeRow.spec).where(JudgeRow.id == judge_id)
     ).scalar_one_or_none()
-    return rubric_in(spec or {})
+    return rubric_json_of(spec or {})
 
 
 def judgement_row(judgement: Judgement) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Update, and_, bindparam, select, update
 
 from simworld.core.episode import Ending
-from simworld.core.measures import measures_of
+from simworld.core.measures import measures_of_rubric
 from store.blocks import BLOCK
 from store.cells import cast_record, put_attempt, put_record, retest_record, score_record
 from store.inserts import RowValues, insert_new
@@ -46,7 +46,7 @@ def keep_judgement(
     connection: Connection, episode_id: str, judge_id: str, rubric: StoredRubric
 ) -> None:
     """Enters what a judge's samples of an episode come to, of which one was just added."""
-    measures = measures_of(rubric)
+    measures = measures_of_rubric(rubric)
     rows = connection.execute(_verdicts(), {"the_episode": episode_id, "the_judge": judge_id})
     for (*block, _, _), seats in seat_measures(rows, {judge_id: rubric}):
         score, retest = (

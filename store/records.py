@@ -176,7 +176,7 @@ class Cells:
     agents: NDArray[np.int64]
     values: Mapping[
         str, NDArray[np.float64]
-    ]  # judge id → (n, S, M) by `measures_of` its rubric; NaN where there is no score
+    ]  # judge id → (n, S, M) by `measures_of_rubric` of its rubric; NaN where there is no score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, select
 
 from simworld.core.judgement import JudgementStatus
-from simworld.core.measures import Measured, average_samples
+from simworld.core.measures import SampleMean, average_samples
 from store.blocks import block_columns
 from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, VerdictRow
 
 StoredRubric = Mapping[str, Any]
 SeatMeasures = list[
-    dict[str, Measured] | None
+    dict[str, SampleMean] | None
 ]  # by position; None where a score is no finite number
 SampleKey = tuple[Any, ...]  # block, judge id, episode id
 
@@ -66,7 +66,7 @@ def seat_measures(
                 yield key, seats
 
 
-def _seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, Measured] | None:
+def _seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, SampleMean] | None:
     scored = [row[7:] for row in rows if row[8] is not None]
     if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in scored):
         return None

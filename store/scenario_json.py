@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from simworld.core.judgement import stored_rubric
+from simworld.core.judgement import rubric_from_json
 from simworld.core.scenario import (
     ENGLISH,
     Check,
@@ -80,7 +80,7 @@ def scenario_of(row: RowMapping) -> Scenario:
         kind=row["kind"],
         tags=tuple(row["tags"]),
         rubric=row["rubric"],
-        own_rubric=stored_rubric(content["rubric"]) if "rubric" in content else None,
+        own_rubric=rubric_from_json(content["rubric"]) if "rubric" in content else None,
         judge_note=row["judge_note"],
         meta=row["meta"],
     )

@@ -12,7 +12,7 @@ from torch import Tensor
 from agents.steering.planner import project_action
 from agents.steering.projection import Projection
 from simworld.core.episode import Observation
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 RedrawInterval = Literal["turn", "episode"]
 
@@ -43,7 +43,7 @@ class Exploration:
 
         Raises ValueError where there is no planned action to add noise to.
         """
-        rng = generator(_exploration_seed(observation, self.per))
+        rng = make_rng(_exploration_seed(observation, self.per))
         if self.ways is not None:
             return project_action(self.ways[int(rng.integers(len(self.ways)))], projection)
         standard_normal = rng.standard_normal(size)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simworld.core.episode import ActionKind, Episode
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
-from simworld.core.visibility import full_labels
+from simworld.core.visibility import omniscient_labels
 from store import Store
 
 LAYOUT = "setting, then lines; the mean of pieces of whole lines"
@@ -144,7 +144,7 @@ def episode_lines(scenario: Scenario, episode: Episode) -> list[str]:
     """What is read of an episode: the setting, then everything that was said and done, everyone by
     name.
     """
-    names = full_labels(scenario)
+    names = omniscient_labels(scenario)
     texts = [" ".join(scenario.setting.split())]
     for act in episode.acts:
         text, name = " ".join(act.action.text.split()), names[act.seat]

@@ -22,7 +22,7 @@ def show_plan(
     from simworld.runner.stored_run import due_episodes
     from store import open_store
 
-    planned: Sequence[PlannedEpisode] = plan.episodes(ids)
+    planned: Sequence[PlannedEpisode] = plan.planned_episodes(ids)
     due = planned
     if db is not None:
         with open_store(db) as store:

@@ -88,7 +88,7 @@ def branch(
         (cast,) = read_casts((), by_seat, lambda: [seat.name for seat in scenario.seats])
         runs = {summary.run.name: summary.run for summary in store.runs()}
         seed = runs[parent.summary.run].seed
-        plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
+        plan = make_branch(parent, scenario, seed, kept_turns=at, cast=cast.by_seat, run_name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
             raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
@@ -135,7 +135,7 @@ def _play(
     asking: Asking,
 ) -> RunProgress:
     from simworld.runner.loaded_agents import load_agents
-    from simworld.runner.stored_run import run_plan
+    from simworld.runner.stored_run import play_missing
 
     at = terminal()
     with (
@@ -151,7 +151,7 @@ def _play(
         ) as loaded_agents,
         watching_play(plan.specs, at) as watch,
     ):
-        return run_plan(
+        return play_missing(
             plan,
             loaded_agents,
             store,

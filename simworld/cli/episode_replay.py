@@ -20,7 +20,7 @@ from simworld.cli.transcript import act_line, print_ending, print_heading
 from simworld.core.episode import Act
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
-from simworld.core.visibility import labels_for, observe, perceives
+from simworld.core.visibility import labels_seen_by, observe, perceives
 from simworld.yamlfile import did_you_mean
 from store import StoredEpisode
 
@@ -83,7 +83,7 @@ def _print_role(screen: Console, stored: StoredEpisode, scenario: Scenario, seat
 def _turns(stored: StoredEpisode, scenario: Scenario, seat: str | None) -> Iterator[list[Text]]:
     """The lines of each turn in which there is something to see."""
     labels = (
-        labels_for(scenario, seat)
+        labels_seen_by(scenario, seat)
         if seat
         else {own.seat: own.persona for own in stored.summary.seats}
     )

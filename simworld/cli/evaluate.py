@@ -25,7 +25,7 @@ from simworld.cli.progress import progress_bar
 from simworld.cli.standings import show_notes
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
-from simworld.core.episode import MOST_REPEATS
+from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ QUALITY = {
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(1, MOST_REPEATS),
+    type=click.IntRange(1, MAX_REPEATS),
     default=1,
     show_default=True,
     help="Episodes per cell and arm.",
@@ -159,7 +159,7 @@ def evaluate(
     """
     from agents.lm.sentence_encoder import load_sentence_encoder
     from simworld.cli.judge.judge_options import load_judge_option
-    from simworld.judging.judge_warnings import cautions
+    from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
     from simworld.pipeline.evaluation_result import evaluation_json
@@ -216,13 +216,13 @@ def evaluate(
                     replies_read=quality,
                     embed=load_sentence_encoder().encode if quality else None,
                     on_playing=lambda p: bar(
-                        p.before + p.played,
+                        p.finished_before + p.played,
                         p.planned,
                         f"episodes; {p.failed} failed",
-                        share=p.share,
+                        share=p.done_share,
                     ),
                     on_judging=lambda t: bar(
-                        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+                        t.total - t.remaining, t.total, f"judgements; {t.failed} failed"
                     ),
                     server=asking.server,
                     stopping=asking.stopping,
@@ -239,7 +239,7 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
-        noted = cautions(store, evaluation.judge_ids, run=plan.run)
+        noted = judge_warnings(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
         check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )

@@ -13,8 +13,8 @@ from scenarios.personas import Personas
 from scenarios.rubrics import load_rubric
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
+from simworld.judging.contrast_pairs import load_pairs
 from simworld.judging.judge_spec import JudgeSpec, load_judge
-from simworld.judging.pair_accuracy import load_pairs
 from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.shipped_files import open_learn_file
 from simworld.tournament.loaded_tournament import load_tournament

@@ -78,7 +78,7 @@ class _PersonView:
             self._played = progress.played
             self._turns.clear()
             _say(
-                f"── The conversation is over: {progress.before + progress.played} of"
+                f"── The conversation is over: {progress.finished_before + progress.played} of"
                 f" {progress.planned}. ──"
             )
 

@@ -188,9 +188,9 @@ def tokens_used(stopping: StopRules) -> str:
     """What servers were asked, for people; empty where none was."""
     counts = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
     return (
-        f"Servers: {counted(stopping.used, 'token')} ({counts}) in"
-        f" {counted(stopping.asked, 'reply', 'replies')}."
-        if stopping.asked
+        f"Servers: {counted(stopping.used_tokens, 'token')} ({counts}) in"
+        f" {counted(stopping.answered_requests, 'reply', 'replies')}."
+        if stopping.answered_requests
         else ""
     )
 
@@ -200,6 +200,6 @@ def plain_tokens(stopping: StopRules) -> dict[str, Any]:
     counts = {
         "prompt": stopping.prompt_tokens,
         "new": stopping.new_tokens,
-        "replies": stopping.asked,
+        "replies": stopping.answered_requests,
     }
-    return {"tokens": counts} if stopping.asked else {}
+    return {"tokens": counts} if stopping.answered_requests else {}

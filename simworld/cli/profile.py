@@ -10,7 +10,7 @@ from simworld.core.profile import Profile
 
 def print_profile(profile: Profile) -> None:
     """Prints where the time went: seconds, share, tokens and tokens per second of each part."""
-    plain = profile.plain()
+    plain = profile.to_json()
     columns = ("seconds", "share", "tokens", "tokens/s")
     table = grid("part", *columns, right=columns)
     for name, part in plain["parts"].items():

@@ -147,10 +147,10 @@ def playing_bar(*, shown: bool = True) -> Iterator[Callable[[stored_run.RunProgr
             notes = [f"{per_s:.0f} tokens/s"] if progress.new_tokens else []
             notes += [f"{progress.failed} failed"] if progress.failed else []
             show(
-                progress.before + progress.played,
+                progress.finished_before + progress.played,
                 progress.planned,
                 " · ".join(notes),
-                share=progress.share,
+                share=progress.done_share,
             )
 
         yield tell

@@ -25,9 +25,9 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 
     Never overwrites a file.
     """
-    from simworld.judging.template import rubric_template
+    from simworld.judging.new_judge_template import new_rubric_text
 
-    files = write_templates(names, out, lambda name, file, _: rubric_template(name, file))
+    files = write_templates(names, out, lambda name, file, _: new_rubric_text(name, file))
     next_command("judge new", "my-judge", "--rubric", str(files[0]))
 
 

@@ -31,7 +31,7 @@ from simworld.cli.options import (
 from simworld.cli.profile import print_profile
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
-from simworld.core.episode import MOST_REPEATS
+from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(1, MOST_REPEATS),
+    type=click.IntRange(1, MAX_REPEATS),
     default=1,
     show_default=True,
     help="Episodes per scenario and cast.",
@@ -118,7 +118,7 @@ def run(
     The same command again plays what is missing and nothing else.
     """
     from simworld.runner.loaded_agents import load_agents
-    from simworld.runner.stored_run import open_store_for, run_plan
+    from simworld.runner.stored_run import open_store_for, play_missing
     from store import check_store
 
     try:
@@ -164,7 +164,7 @@ def run(
                     last = progress
                     watch.progress(progress)
 
-                done = run_plan(
+                done = play_missing(
                     plan,
                     loaded_agents,
                     store,
@@ -179,7 +179,7 @@ def run(
             if last is not None:
                 of = f"of {kept}"
                 kept = counted(
-                    last.before + last.played,
+                    last.finished_before + last.played,
                     f"episode {of} is stored",
                     f"episodes {of} are stored",
                 )
@@ -189,17 +189,17 @@ def run(
     report = {
         "run": plan.run,
         "planned": done.planned,
-        "already_there": done.before,
+        "already_there": done.finished_before,
         "played": done.played,
         "failed": done.failed,
     }
     if as_json:
-        profile = {"profile": done.profile.plain()} if with_profile and done.profile else {}
+        profile = {"profile": done.profile.to_json()} if with_profile and done.profile else {}
         click.echo(plain_json(report | plain_tokens(asking.stopping) | profile))
     else:
         counts = (
-            f"{counted(done.played, 'episode')} played ({done.failed} failed), {done.before}"
-            " already there"
+            f"{counted(done.played, 'episode')} played ({done.failed} failed),"
+            f" {done.finished_before} already there"
         )
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
         if used := tokens_used(asking.stopping):
@@ -208,7 +208,7 @@ def run(
             click.echo(line, err=True)
         if with_profile and done.profile:
             print_profile(done.profile)
-    asking.stopping.check_budget()
+    asking.stopping.raise_if_budget_spent()
     if not as_json and failures:
         same_command("--retry-failed")
     elif not as_json:
@@ -246,13 +246,17 @@ def make_plan(
     except InputError as error:
         problems += error.problems
     try:
-        specs = find_specs(tuple(dict.fromkeys(agent for cast in casts for agent in cast.names)))
+        specs = find_specs(
+            tuple(dict.fromkeys(agent for cast in casts for agent in cast.agent_names))
+        )
     except InputError as error:
         problems += error.problems
     if problems:
         raise InputError(problems)
     names = dict(
-        zip(dict.fromkeys(agent for cast in casts for agent in cast.names), specs, strict=True)
+        zip(
+            dict.fromkeys(agent for cast in casts for agent in cast.agent_names), specs, strict=True
+        )
     )
     plan = RunPlan(
         run=name or "",
@@ -260,7 +264,7 @@ def make_plan(
         repeats=repeats,
         scenarios=scenarios,
         casts=tuple(
-            cast.renamed({name: loaded.spec.name for name, loaded in names.items()})
+            cast.with_spec_names({name: loaded.spec.name for name, loaded in names.items()})
             for cast in casts
         ),
         specs={loaded.spec.name: loaded for loaded in specs},
@@ -273,12 +277,12 @@ def _named(plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str
     """The plan under its default name; under the one that it got before, if such a run is in the
     database.
     """
-    from simworld.runner.run_names import default_run_name, earlier_run_name, is_of_this_plan
+    from simworld.runner.run_names import default_run_name, legacy_run_name, run_matches_plan
     from store import open_store
 
-    earlier = earlier_run_name(plan.scenarios, casts, plan.seed)
+    earlier = legacy_run_name(plan.scenarios, casts, plan.seed)
     if db is not None:
         with open_store(db) as store:
-            if is_of_this_plan(store, earlier, plan, ids):
+            if run_matches_plan(store, earlier, plan, ids):
                 return replace(plan, run=earlier)
     return replace(plan, run=default_run_name(plan, ids))

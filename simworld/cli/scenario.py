@@ -32,7 +32,7 @@ from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError, Problem
-from simworld.core.scenario import ENGLISH, Persona, Scenario, plain
+from simworld.core.scenario import ENGLISH, Persona, Scenario, nondefaults
 from simworld.core.visibility import observe
 from simworld.language import load_language
 from simworld.yamlfile import in_order
@@ -210,7 +210,7 @@ def _details(loaded: LoadedScenario, only: str | None) -> dict[str, Any]:
         **_summary(loaded),
         "order": scenario.order.value,
         "limits": {"turns": scenario.limits.turns, "silence": scenario.limits.silence},
-        "checks": [plain(check) for check in scenario.checks],
+        "checks": [nondefaults(check) for check in scenario.checks],
         "language": scenario.language,
         "rubric": scenario.rubric,
         "judge_note": scenario.judge_note,
@@ -221,14 +221,14 @@ def _details(loaded: LoadedScenario, only: str | None) -> dict[str, Any]:
                     name: getattr(view, name)
                     for name in ("label", "setting", "goal", "knows", "secret")
                 },
-                "persona": plain(view.persona),
+                "persona": nondefaults(view.persona),
                 "persona_from": _origin(loaded, seat),
                 "others": [
                     {
                         "seat": other.seat,
                         "label": other.label,
                         "relationship": other.relationship.value,
-                        "persona": plain(other.persona) if other.persona else None,
+                        "persona": nondefaults(other.persona) if other.persona else None,
                     }
                     for other in view.others
                 ],
@@ -257,7 +257,8 @@ def _lines(loaded: LoadedScenario, only: str | None) -> list[str]:
     )
     for check in scenario.checks:
         lines += _field(
-            "check", ", ".join(f"{name} {_shown(value)}" for name, value in plain(check).items())
+            "check",
+            ", ".join(f"{name} {_shown(value)}" for name, value in nondefaults(check).items()),
         )
     if scenario.language != ENGLISH:
         lines += _field(
@@ -292,7 +293,7 @@ def _origin(loaded: LoadedScenario, seat: str) -> str:
 
 
 def _person(persona: Persona) -> str:
-    data = plain(persona)
+    data = nondefaults(persona)
     facts = [
         str(data[name])
         for name in ("name", "age", "gender", "pronouns", "occupation")

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from simworld.core.text import HIDDEN, JOINERS, harmless
+from simworld.core.text import HIDDEN_CATEGORIES, JOINERS, harmless
 
 __all__ = ["harmless", "plain_json"]
 
@@ -25,7 +25,7 @@ def plain_json(
         json.dumps(character)[1:-1]
         if not character.isascii()
         and character not in JOINERS
-        and unicodedata.category(character) in HIDDEN
+        and unicodedata.category(character) in HIDDEN_CATEGORIES
         else character
         for character in text
     )

@@ -233,7 +233,7 @@ def run(
         by_name = {judge.name: judge for judge in opened.judges}
         for judge, tally in ran.tallies.items():
             if not as_json:
-                show_notes(overruled_note(by_name[judge].rubric, tally.overruled))
+                show_notes(overruled_note(by_name[judge].rubric, tally.overruled_scenarios))
             if tally.last_failure:
                 click.echo(
                     harmless(
@@ -247,7 +247,7 @@ def run(
     failed = bool(failures) or any(tally.failed for tally in ran.tallies.values())
     try:
         _standings(opened, db, opened.judges[0], None, as_json)
-        asking.stopping.check_budget()
+        asking.stopping.raise_if_budget_spent()
     finally:  # also where everything failed, so that there are no standings
         if not as_json and failed:
             same_command("--retry-failed")
@@ -327,7 +327,7 @@ def compare(
     holds; 1, one does not; 2, something given cannot be used.
     """
     from simworld.core.measures import OVERALL
-    from simworld.judging.judge_warnings import cautions
+    from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.tournament.loaded_tournament import load_tournament
     from simworld.tournament.results import compare_tournament_agents, find_judge_ids
@@ -343,7 +343,7 @@ def compare(
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
-        noted = cautions(store, find_judge_ids(store, opened.name, judge), run=opened.name)
+        noted = judge_warnings(store, find_judge_ids(store, opened.name, judge), run=opened.name)
         both = {
             (a, b): compare_tournament_agents(opened, store, judge, a, b)
             for a, b in ((first, second), (second, first))
@@ -399,7 +399,7 @@ def _watching() -> Iterator[TournamentListener]:
             bar("", playing_bar)(progress)
 
         def judging(judge: str, tally: JudgingTally) -> None:
-            done, failed = tally.already + tally.scored + tally.failed, f"{tally.failed} failed"
+            done, failed = tally.total - tally.remaining, f"{tally.failed} failed"
             bar(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(
                 done, tally.total, failed
             )

@@ -10,4 +10,4 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)
+EmbedTexts = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d)

@@ -11,34 +11,37 @@ import regex
 
 from simworld.core.episode import ActionKind, CheckResult, Turn
 from simworld.core.errors import Problem
-from simworld.core.patterns import PatternError, compile_pattern
+from simworld.core.safe_patterns import PatternError, compile_pattern
 from simworld.core.scenario import Check, CheckKind, Scenario
-from simworld.core.words import searchable_text, word_pattern
+from simworld.core.whole_words import searchable_text, word_pattern
 
-TIMEOUT_S = 0.25  # for one pattern on one utterance; patterns come from authors, and some never end
-TOGETHER_S = 2.0  # for all patterns on one dialogue
+PATTERN_TIMEOUT_S = 0.25  # on one utterance; patterns come from authors, and some never end
+ALL_CHECKS_TIMEOUT_S = 2.0  # for all patterns on one dialogue
 
 
-def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf")) -> CheckResult:
-    """Whether a check holds for a dialogue; `until` is the time (monotonic) at which there is none
-    left.
+def run_check(
+    check: Check, turns: Sequence[Turn], *, deadline: float = float("inf")
+) -> CheckResult:
+    """Whether a check holds for a dialogue, decided before `deadline` (monotonic time).
 
     A pattern that takes too long or cannot be used gives `holds=None` and an error, no exception.
     """
     try:
-        occurrences = list(_occurrences(check, turns, until))
+        occurrences = list(_occurrences(check, turns, deadline))
     except TimeoutError:
-        error = f"the pattern took longer than {TIMEOUT_S} s on one utterance; make it simpler"
-        if time.monotonic() >= until:
+        error = (
+            f"the pattern took longer than {PATTERN_TIMEOUT_S} s on one utterance; make it simpler"
+        )
+        if time.monotonic() >= deadline:
             error = (
-                f"the checks took longer than {TOGETHER_S:g} s together on this dialogue; make them"
-                " simpler"
+                f"the checks took longer than {ALL_CHECKS_TIMEOUT_S:g} s together on this dialogue;"
+                " make them simpler"
             )
         return CheckResult(name=check.name, holds=None, error=error)
     except PatternError as error:
         return CheckResult(name=check.name, holds=None, error=str(error))
     if check.kind is CheckKind.number:
-        return _number(check, occurrences)
+        return _number_result(check, occurrences)
     value, turn = occurrences[0] if occurrences else (None, None)
     return CheckResult(
         name=check.name, holds=bool(occurrences) != check.absent, value=value, turn=turn
@@ -47,26 +50,24 @@ def run_check(check: Check, turns: Sequence[Turn], *, until: float = float("inf"
 
 def run_checks(checks: Sequence[Check], turns: Sequence[Turn]) -> tuple[CheckResult, ...]:
     """Every check's result, in order."""
-    until = time.monotonic() + TOGETHER_S
-    return tuple(run_check(check, turns, until=until) for check in checks)
+    deadline = time.monotonic() + ALL_CHECKS_TIMEOUT_S
+    return tuple(run_check(check, turns, deadline=deadline) for check in checks)
 
 
 def ending_check(checks: Iterable[Check], turns: Sequence[Turn]) -> str:
     """The name of the first check that ends the episode after these turns, or empty."""
-    until = time.monotonic() + TOGETHER_S
+    deadline = time.monotonic() + ALL_CHECKS_TIMEOUT_S
     for check in checks:
         if check.ends:
             # What occurred in an earlier turn would have ended the episode there.
-            fresh = turns if check.kind is CheckKind.number else turns[-1:]
-            if run_check(check, fresh, until=until).holds:
+            turns_to_check = turns if check.kind is CheckKind.number else turns[-1:]
+            if run_check(check, turns_to_check, deadline=deadline).holds:
                 return check.name
     return ""
 
 
 def compile_check(check: Check) -> regex.Pattern[str]:
-    """The pattern a check searches for, if it is for keywords in a `searchable_text`. Raises
-    PatternError.
-    """
+    """The pattern a check searches for, keywords in a `searchable_text`. Raises PatternError."""
     return compile_pattern(
         word_pattern(check.words) if check.kind is CheckKind.keyword else check.pattern
     )
@@ -85,32 +86,32 @@ def pattern_problems(scenario: Scenario) -> list[Problem]:
     return problems
 
 
-def _occurrences(check: Check, turns: Sequence[Turn], until: float) -> Iterator[tuple[str, int]]:
+def _occurrences(check: Check, turns: Sequence[Turn], deadline: float) -> Iterator[tuple[str, int]]:
     pattern = compile_check(check)
     for turn in turns:
         for act in turn.acts:
             if act.action.kind is ActionKind.none or (check.by and act.seat != check.by):
                 continue
-            left = until - time.monotonic()
-            if left <= 0:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
                 raise TimeoutError
             text = (
                 searchable_text(act.action.text)
                 if check.kind is CheckKind.keyword
                 else act.action.text
             )
-            for match in pattern.finditer(text, timeout=min(TIMEOUT_S, left)):
+            for match in pattern.finditer(text, timeout=min(PATTERN_TIMEOUT_S, remaining_s)):
                 group = 1 if check.kind is CheckKind.number else 0
                 if match.group(group) is not None:
                     yield match.group(group), turn.index
 
 
-def _number(check: Check, occurrences: Sequence[tuple[str, int]]) -> CheckResult:
+def _number_result(check: Check, occurrences: Sequence[tuple[str, int]]) -> CheckResult:
     if not occurrences:
         return CheckResult(name=check.name, holds=False)
     text, turn = occurrences[-1 if check.last else 0]
     try:
-        value = float(_plain_number(text))
+        value = float(_normalize_number(text))
         if not isfinite(value):
             raise ValueError(text)
     except ValueError:
@@ -124,7 +125,7 @@ def _number(check: Check, occurrences: Sequence[tuple[str, int]]) -> CheckResult
     return CheckResult(name=check.name, holds=low <= value <= high, value=value, turn=turn)
 
 
-def _plain_number(text: str) -> str:
+def _normalize_number(text: str) -> str:
     """A number as Python reads it: 1,200 and 1 200 mean twelve hundred, 65,50 and 1.200,50 have a
     decimal comma.
     """

@@ -1,8 +1,8 @@
 """The engine: the rules of a conversation as a generator, with no model, database or clock in it.
 
-    game = play(scenario, cast, seed)
-    due = next(game)                      # {seat: Observation} of the seats that act now
-    due = game.send({seat: Act or Failure for each due seat})
+    episode = play(scenario, cast, seed)
+    due = next(episode)                   # {seat: Observation} of the seats that act now
+    due = episode.send({seat: Act or Failure for each due seat})
     …                                     # until StopIteration, whose value is the Episode
 
 Endings: *terminated* when fewer than two seats are left, when nobody did anything for
@@ -20,8 +20,8 @@ from simworld.core.episode import Act, ActionKind, Ending, Episode, Observation,
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActResult
 from simworld.core.scenario import Scenario, TurnOrder
-from simworld.core.seeding import derive_seed, generator
-from simworld.core.text import without_controls
+from simworld.core.seeding import derive_seed, make_rng
+from simworld.core.text import replace_controls
 from simworld.core.visibility import observe
 
 DueObservations = Mapping[str, Observation]
@@ -36,8 +36,7 @@ def episode_seed(run_seed: int, scenario_id: str, repeat: int) -> int:
 
 
 def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> EpisodeGenerator:
-    """A conversation as a generator: yields who is due and what each may know, is sent their
-    replies, returns the Episode.
+    """A conversation as a generator: yields observations, is sent replies, returns the Episode.
 
     Args:
         scenario: what is played.
@@ -53,21 +52,21 @@ def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> EpisodeGener
     turns: list[Turn] = []
     ending, reason, failure = Ending.turn_limit, "turn_limit", None
     while len(turns) < scenario.limits.turns:
-        index = len(turns)
-        present = _present(seats, turns)
+        turn_index = len(turns)
+        present = _present_seats(seats, turns)
         due = {
-            name: observe(scenario, name, turns, index, seed)
-            for name in _due(scenario, present, turns, seed)
+            name: observe(scenario, name, turns, turn_index, seed)
+            for name in _due_seats(scenario, present, turns, seed)
         }
         replies = yield due
-        acts, failure = _accept(due, replies, seats)
+        acts, failure = _collect_acts(due, replies, seats)
         if acts:
-            turns.append(Turn(index=index, acts=acts))
+            turns.append(Turn(index=turn_index, acts=acts))
         if failure is not None:
             ending, reason = Ending.failed, failure.kind
             break
-        if over := _over(scenario, seats, turns):
-            ending, reason = Ending.terminated, over
+        if end_reason := _end_reason(scenario, seats, turns):
+            ending, reason = Ending.terminated, end_reason
             break
     return Episode(
         scenario_id=scenario.id,
@@ -81,9 +80,8 @@ def play(scenario: Scenario, cast: Mapping[str, str], seed: int) -> EpisodeGener
     )
 
 
-def who_failed(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | None:
-    """The seat whose failure ended a failed episode: of those that were due last, the first without
-    an act.
+def failed_seat(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | None:
+    """The seat whose failure ended an episode: of those due last, the first without an act.
 
     None where every due seat acted, which no failed episode of `play` shows.
 
@@ -93,35 +91,39 @@ def who_failed(scenario: Scenario, turns: Sequence[Turn], seed: int) -> str | No
         seed: of the episode.
     """
     seats = [seat.name for seat in scenario.seats]
-    for before in (turns[:-1], turns) if turns else (turns,):
-        acted = {act.seat for turn in turns[len(before) :] for act in turn.acts}
-        present = _present(seats, before)
+    for earlier in (turns[:-1], turns) if turns else (turns,):
+        acted = {act.seat for turn in turns[len(earlier) :] for act in turn.acts}
+        present = _present_seats(seats, earlier)
         if present and (
-            idle := [name for name in _due(scenario, present, before, seed) if name not in acted]
+            silent := [
+                name for name in _due_seats(scenario, present, earlier, seed) if name not in acted
+            ]
         ):
-            return idle[0]
+            return silent[0]
     return None
 
 
-def _present(seats: Sequence[str], turns: Sequence[Turn]) -> list[str]:
-    left = {act.seat for turn in turns for act in turn.acts if act.action.kind is ActionKind.leave}
-    return [name for name in seats if name not in left]
+def _present_seats(seats: Sequence[str], turns: Sequence[Turn]) -> list[str]:
+    gone = {act.seat for turn in turns for act in turn.acts if act.action.kind is ActionKind.leave}
+    return [name for name in seats if name not in gone]
 
 
-def _due(scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed: int) -> list[str]:
+def _due_seats(
+    scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed: int
+) -> list[str]:
     if scenario.order is TurnOrder.simultaneous:
         return list(present)
     if scenario.order is TurnOrder.random:
-        draw = generator(derive_seed(seed, "order", len(turns)))
-        return [present[int(draw.integers(len(present)))]]
+        rng = make_rng(derive_seed(seed, "order", len(turns)))
+        return [present[int(rng.integers(len(present)))]]
     if not turns:
         return [present[0]]
-    order = [seat.name for seat in scenario.seats]
-    after = order.index(turns[-1].acts[0].seat) + 1
-    return [next(name for name in order[after:] + order[:after] if name in present)]
+    seats = [seat.name for seat in scenario.seats]
+    start = seats.index(turns[-1].acts[0].seat) + 1
+    return [next(name for name in seats[start:] + seats[:start] if name in present)]
 
 
-def _accept(
+def _collect_acts(
     due: DueObservations, replies: Mapping[str, ActResult], seats: Sequence[str]
 ) -> tuple[tuple[Act, ...], Failure | None]:
     # Acts that were made are kept beside the first failure of the same turn: nothing that happened
@@ -132,23 +134,23 @@ def _accept(
         if name not in replies:
             raise ValueError(f"no reply for seat {name!r}")
         reply = replies[name]
-        problem = reply if isinstance(reply, Failure) else _broken_rule(name, reply, seats)
-        if problem is None and isinstance(reply, Act):
-            acts.append(_clean(reply))
+        failed_reply = reply if isinstance(reply, Failure) else _rule_violation(name, reply, seats)
+        if failed_reply is None and isinstance(reply, Act):
+            acts.append(_without_controls(reply))
         else:
-            failure = failure or problem
+            failure = failure or failed_reply
     return tuple(acts), failure
 
 
-def _clean(act: Act) -> Act:
+def _without_controls(act: Act) -> Act:
     """The act with a text that every prompt, page and database can hold, whoever wrote it: a model,
     a script or a person.
     """
-    text = without_controls(act.action.text)
+    text = replace_controls(act.action.text)
     return act if text == act.action.text else replace(act, action=replace(act.action, text=text))
 
 
-def _broken_rule(name: str, act: Act, seats: Sequence[str]) -> Failure | None:
+def _rule_violation(name: str, act: Act, seats: Sequence[str]) -> Failure | None:
     action = act.action
     if act.seat != name:
         message = f"seat {name!r} was due, but {act.seat!r} acted"
@@ -168,8 +170,8 @@ def _broken_rule(name: str, act: Act, seats: Sequence[str]) -> Failure | None:
     return Failure(boundary="engine", kind="bad-action", message=message)
 
 
-def _over(scenario: Scenario, seats: Sequence[str], turns: Sequence[Turn]) -> str:
-    if len(_present(seats, turns)) < 2:
+def _end_reason(scenario: Scenario, seats: Sequence[str], turns: Sequence[Turn]) -> str:
+    if len(_present_seats(seats, turns)) < 2:
         return "left"
     if check := ending_check(scenario.checks, turns):
         return f"check:{check}"

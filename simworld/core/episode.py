@@ -65,7 +65,7 @@ class Generation:
     dtype: str  # the dtype in use: "float32", "bfloat16", or "" for a server
     # content hash of the prompt template, and after a plus what else shaped the prompt
     prompt_version: str
-    seed: int  # of this act's sampling stream, [0, 2**64)
+    seed: int  # of this act's sampling, [0, 2**64)
     prompt_tokens: int
     new_tokens: int
     latency_s: float
@@ -112,7 +112,7 @@ class CheckResult:
     error: str | None = None
 
 
-MOST_REPEATS = 100_000  # of one scenario and cast: the work items of a run are held in memory
+MAX_REPEATS = 100_000  # of one scenario and cast: the work items of a run are held in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +191,7 @@ class Observation:
     events: tuple[Event, ...]  # oldest first
     turn: int  # from 0
     turns_limit: int
-    seed: int  # of this act's sampling stream
+    seed: int  # of this act's sampling
     # the same for all acts of the episode; with `seat` it names a thread whose cache may live on
     episode_seed: int
     kinds: tuple[ActionKind, ...] = field(default=tuple(ActionKind))

@@ -21,9 +21,8 @@ class Dimension:
     high: float
     question: str  # asked about one seat; `{name}` stands for its name
     weight: float = 1.0
-    high_statements: tuple[
-        str, ...
-    ] = ()  # what holds at the better end, `{name}` as above; paired with `low_statements`
+    # what holds at the better end, `{name}` as above; paired with `low_statements`
+    high_statements: tuple[str, ...] = ()
     low_statements: tuple[str, ...] = ()
 
     def rescale(self, score: float) -> float:
@@ -45,10 +44,8 @@ class Rubric:
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def stored_rubric(data: Mapping[str, Any]) -> Rubric:
-    """The rubric of its JSON data, in which tuples are lists. Raises KeyError or TypeError where it
-    is none.
-    """
+def rubric_from_json(data: Mapping[str, Any]) -> Rubric:
+    """The rubric that JSON data holds. Raises KeyError or TypeError where it holds none."""
     dimensions: list[dict[str, Any]] = [
         {
             name: tuple(value) if isinstance(value, list) else value

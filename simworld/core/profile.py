@@ -11,7 +11,7 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfilePart:
-    """What one kind of work took."""
+    """The time and tokens that one part of the work took."""
 
     seconds: float
     tokens: int | None = None  # that went through it; None where tokens are no measure
@@ -21,8 +21,8 @@ class ProfilePart:
 class Metered(Protocol):
     """A backend that knows where its time goes; optional."""
 
-    def spent(self) -> Mapping[str, ProfilePart]:
-        """By kind of work, since it was opened; the kinds do not overlap."""
+    def parts_spent(self) -> Mapping[str, ProfilePart]:
+        """Part of the work → what it took since the backend was opened; parts do not overlap."""
         ...
 
 
@@ -33,51 +33,49 @@ class Profile:
     wall_s: float
     parts: Mapping[str, ProfilePart]
 
-    def plain(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """As JSON data: seconds, share of the wall time, and tokens and tokens per second where
         they apply.
         """
-        rest = max(0.0, self.wall_s - sum(part.seconds for part in self.parts.values()))
-        parts = {**self.parts, OTHER: ProfilePart(seconds=rest)}
+        unaccounted_s = max(0.0, self.wall_s - sum(part.seconds for part in self.parts.values()))
+        parts = {**self.parts, OTHER: ProfilePart(seconds=unaccounted_s)}
         return {
             "wall_s": round(self.wall_s, 3),
-            "parts": {name: self._plain(part) for name, part in parts.items()},
+            "parts": {name: self._part_json(part) for name, part in parts.items()},
         }
 
-    def _plain(self, part: ProfilePart) -> dict[str, float | int]:
-        plain: dict[str, float | int] = {
+    def _part_json(self, part: ProfilePart) -> dict[str, float | int]:
+        data: dict[str, float | int] = {
             "seconds": round(part.seconds, 3),
             "share": round(part.seconds / self.wall_s, 4) if self.wall_s else 0.0,
         }
         if part.tokens is not None:
-            plain["tokens"] = part.tokens
+            data["tokens"] = part.tokens
             if part.seconds:
-                plain["tokens_per_s"] = round(part.tokens / part.seconds, 1)
-        return plain
+                data["tokens_per_s"] = round(part.tokens / part.seconds, 1)
+        return data
 
 
-def profile_delta(
+def parts_since(
     now: Mapping[str, ProfilePart], before: Mapping[str, ProfilePart]
 ) -> dict[str, ProfilePart]:
-    """What was spent between two readings of one meter; kinds of which there was nothing are left
-    out.
-    """
+    """What was spent between two readings of one meter; parts without any are left out."""
     spent = {}
     for name, part in now.items():
-        earlier = before.get(name, ProfilePart(seconds=0.0))
-        tokens = None if part.tokens is None else part.tokens - (earlier.tokens or 0)
-        if part.seconds > earlier.seconds or tokens:
-            spent[name] = ProfilePart(seconds=part.seconds - earlier.seconds, tokens=tokens)
+        earlier_part = before.get(name, ProfilePart(seconds=0.0))
+        tokens = None if part.tokens is None else part.tokens - (earlier_part.tokens or 0)
+        if part.seconds > earlier_part.seconds or tokens:
+            spent[name] = ProfilePart(seconds=part.seconds - earlier_part.seconds, tokens=tokens)
     return spent
 
 
-def add_spent(
+def sum_parts(
     first: Mapping[str, ProfilePart], second: Mapping[str, ProfilePart]
 ) -> dict[str, ProfilePart]:
-    """The sums of two."""
+    """Part → the sum of both, seconds and tokens."""
     sums = dict(first)
     for name, part in second.items():
-        other = sums.get(name, ProfilePart(seconds=0.0))
-        tokens = part.tokens if other.tokens is None else other.tokens + (part.tokens or 0)
-        sums[name] = ProfilePart(seconds=other.seconds + part.seconds, tokens=tokens)
+        summed = sums.get(name, ProfilePart(seconds=0.0))
+        tokens = part.tokens if summed.tokens is None else summed.tokens + (part.tokens or 0)
+        sums[name] = ProfilePart(seconds=summed.seconds + part.seconds, tokens=tokens)
     return sums

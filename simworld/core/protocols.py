@@ -1,6 +1,4 @@
-"""The seams: an agent is a generator of requests, a backend takes requests and gives completions as
-they finish.
-"""
+"""Protocols: an agent is a generator of requests; a backend answers them as they finish."""
 
 from __future__ import annotations
 
@@ -9,10 +7,12 @@ from typing import Protocol, runtime_checkable
 
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure
+from simworld.core.judgement import Verdict
 from simworld.core.requests import Completion, Finished, ModelInfo, Request
 
 ActResult = Act | Failure
 ActGenerator = Generator[Request, Completion, ActResult]
+JudgementGenerator = Generator[Request, Completion, tuple[Verdict, ...] | Failure]
 
 
 class Agent(Protocol):
@@ -42,7 +42,7 @@ class Backend(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """What runs here."""
+        """The model that runs here."""
         ...
 
     def submit(self, request: Request) -> int:
@@ -63,15 +63,15 @@ class Backend(Protocol):
 
 
 @runtime_checkable
-class Bounded(Protocol):
+class MemoryBounded(Protocol):
     """Optional methods of a backend whose memory limits how many threads it can keep."""
 
-    def share(self, tokens: int) -> float:
+    def memory_share(self, tokens: int) -> float:
         """The share of the backend's memory that a thread of `tokens` tokens takes. Threads fit
         while their shares sum to at most 1.
         """
         ...
 
-    def forget(self, threads: Iterable[str]) -> None:
+    def forget_threads(self, threads: Iterable[str]) -> None:
         """Marks threads as finished: their caches are evicted first. Unknown names are ignored."""
         ...

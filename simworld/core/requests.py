@@ -90,7 +90,7 @@ class Generate:
 
     prompt: Prompt
     sampling: Sampling
-    seed: int  # names the stream of uniforms, one per token
+    seed: int  # of the uniform random numbers, one per token
     stop: tuple[str, ...] = ()  # the reply ends before the first of these
     # requests of one thread share most of their prompt; a backend may keep a cache for it
     thread: str = ""
@@ -118,14 +118,14 @@ class Encode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class AskPerson:
     """Ask a person in front of the terminal."""
 
     observation: Observation
     note: str = ""  # why they are asked again
 
 
-Request = Generate | Score | Encode | Ask
+Request = Generate | Score | Encode | AskPerson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

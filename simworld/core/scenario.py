@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from simworld.core.judgement import Rubric
-from simworld.core.names import short_name
+from simworld.core.person_names import short_name
 
 SCENARIO_ID_VERSION = "s1"
 ENGLISH = "en"  # the language of a scenario that names none
@@ -60,7 +60,7 @@ class Persona:
     values: str = ""  # what they hold dear, known to friends
 
     @property
-    def called(self) -> str:
+    def display_name(self) -> str:
         """The short name others use."""
         return self.short or short_name(self.name)
 
@@ -158,11 +158,11 @@ class Scenario:
         }
         content: dict[str, Any] = {
             "setting": self.setting,
-            "seats": [plain(seat) for seat in self.seats],
+            "seats": [nondefaults(seat) for seat in self.seats],
             "relationships": pairs,
             "order": self.order.value if self.order is not TurnOrder.round_robin else None,
-            "limits": plain(self.limits),
-            "checks": [plain(check) for check in self.checks],
+            "limits": nondefaults(self.limits),
+            "checks": [nondefaults(check) for check in self.checks],
             "language": self.language if self.language != ENGLISH else None,
         }
         return {key: value for key, value in content.items() if value}
@@ -185,8 +185,8 @@ class Scenario:
         )
 
 
-def plain(record: Any) -> dict[str, Any]:
-    """A dataclass as JSON data with the fields that differ from their defaults."""
+def nondefaults(record: Any) -> dict[str, Any]:
+    """A dataclass's fields that differ from their defaults, as JSON data."""
     data: dict[str, Any] = {}
     for f in dataclasses.fields(record):
         value = getattr(record, f.name)
@@ -194,15 +194,15 @@ def plain(record: Any) -> dict[str, Any]:
             f.default_factory is not dataclasses.MISSING and value == f.default_factory()
         ):
             continue
-        data[f.name] = _json(value)
+        data[f.name] = _json_value(value)
     return data
 
 
-def _json(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return plain(value)
+        return nondefaults(value)
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, tuple):
-        return [_json(item) for item in value]
+        return [_json_value(item) for item in value]
     return value

@@ -1,9 +1,8 @@
 """Random numbers that derive from names, so that order, batching and resuming cannot change them.
 
 A seed is a 64-bit number made by hashing a path of names: (run seed, scenario id, repeat, turn,
-seat). The cast is not in the
-path: two casts of one work item share their random numbers (common random numbers), which is what
-makes pairing worth something.
+seat). The cast is not in the path: two casts of one work item share their random numbers (common
+random numbers), which is what makes pairing worth something.
 """
 
 from __future__ import annotations
@@ -17,9 +16,7 @@ Name = str | int
 
 
 def derive_seed(*path: Name) -> int:
-    """A seed in [0, 2**64) that depends on every name of the path, on their order and on their
-    type.
-    """
+    """A seed in [0, 2**64) that depends on the path's names, their order and their types."""
     digest = hashlib.sha256()
     for name in path:
         part = f"{type(name).__name__}:{name}".encode()
@@ -28,13 +25,11 @@ def derive_seed(*path: Name) -> int:
     return int.from_bytes(digest.digest()[:8], "big")
 
 
-def generator(seed: int) -> np.random.Generator:
-    """A counter-based generator (Philox) of its own for a seed; no global state."""
+def make_rng(seed: int) -> np.random.Generator:
+    """A random number generator (counter-based Philox) for a seed; no global state."""
     return np.random.Generator(np.random.Philox(key=seed))
 
 
 def uniforms(seed: int, count: int) -> NDArray[np.float64]:
-    """The first `count` uniforms in [0, 1) of a seed's stream, (count,) float64; longer streams
-    begin with shorter ones.
-    """
-    return generator(seed).random(count)
+    """A seed's first `count` uniforms in [0, 1), (count,) float64; longer ones begin alike."""
+    return make_rng(seed).random(count)

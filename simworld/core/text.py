@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-KEPT = "\n\t"
+KEPT_CONTROLS = "\n\t"
 # control, format (text direction), surrogates, private use, separators
-HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+HIDDEN_CATEGORIES = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 JOINERS = "\u200c\u200d"  # letters of some scripts, and emoji of several parts, need them
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -23,15 +23,15 @@ def harmless(text: str) -> str:
         return text
     return "".join(
         character
-        if character in KEPT
+        if character in KEPT_CONTROLS
         or character in JOINERS
-        or unicodedata.category(character) not in HIDDEN
+        or unicodedata.category(character) not in HIDDEN_CATEGORIES
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
 
 
-def without_controls(text: str) -> str:
+def replace_controls(text: str) -> str:
     """The text with each control character and lone surrogate, which no prompt, page or database
     can hold, as U+FFFD.
 

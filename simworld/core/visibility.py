@@ -30,8 +30,8 @@ def observe(
     scenario: Scenario, seat: str, turns: Sequence[Turn], index: int, seed: int
 ) -> Observation:
     """Exactly what `seat` may know at turn `index`, after `turns`; `seed` is the episode's."""
-    me = scenario.seat(seat)
-    labels = labels_for(scenario, seat)
+    own = scenario.seat(seat)
+    labels = labels_seen_by(scenario, seat)
     gone = {act.seat for turn in turns for act in turn.acts if act.action.kind is ActionKind.leave}
     others = tuple(
         OtherSeat(
@@ -53,11 +53,11 @@ def observe(
     return Observation(
         seat=seat,
         label=labels[seat],
-        persona=me.persona,
+        persona=own.persona,
         setting=scenario.setting,
-        goal=me.goal,
-        knows=me.knows,
-        secret=me.secret,
+        goal=own.goal,
+        knows=own.knows,
+        secret=own.secret,
         others=others,
         events=events,
         turn=index,
@@ -77,40 +77,38 @@ def visible_persona(persona: Persona, relationship: Relationship) -> Persona | N
     """What a relationship shows of a persona: the hidden fields empty, None for strangers."""
     if relationship is Relationship.stranger:
         return None
-    facts = relationship in _KNOWS_FACTS
-    character = relationship in _KNOWS_CHARACTER
+    shows_facts = relationship in _KNOWS_FACTS
+    shows_character = relationship in _KNOWS_CHARACTER
     return Persona(
         name=persona.name,
         short=persona.short,
-        age=persona.age if facts else None,
-        gender=persona.gender if facts else "",
-        pronouns=persona.pronouns if facts else "",
-        occupation=persona.occupation if facts else "",
-        public=persona.public if facts else "",
-        personality=persona.personality if character else "",
-        values=persona.values if character else "",
+        age=persona.age if shows_facts else None,
+        gender=persona.gender if shows_facts else "",
+        pronouns=persona.pronouns if shows_facts else "",
+        occupation=persona.occupation if shows_facts else "",
+        public=persona.public if shows_facts else "",
+        personality=persona.personality if shows_character else "",
+        values=persona.values if shows_character else "",
     )
 
 
-def labels_for(scenario: Scenario, seat: str) -> dict[str, str]:
-    """How `seat` calls each seat, itself included: short names of those it knows, roles of
-    strangers; all distinct.
-    """
+def labels_seen_by(scenario: Scenario, seat: str) -> dict[str, str]:
+    """Each seat's label as `seat` knows it: short names, and roles of strangers; all distinct."""
     labels = {}
     for other in scenario.seats:
-        known = (
+        is_known = (
             other.name == seat
             or scenario.relationship(seat, other.name) is not Relationship.stranger
         )
-        labels[other.name] = other.persona.called if known else role_label(other)
+        labels[other.name] = other.persona.display_name if is_known else role_label(other)
     return _distinct_labels(scenario, labels)
 
 
-def full_labels(scenario: Scenario) -> dict[str, str]:
-    """Everyone's short name, as someone who knows all of them (a judge) calls them; all
-    distinct.
-    """
-    return _distinct_labels(scenario, {seat.name: seat.persona.called for seat in scenario.seats})
+def omniscient_labels(scenario: Scenario) -> dict[str, str]:
+    """Seat → short name, as one who knows everybody (a judge) calls them; all distinct."""
+    return _distinct_labels(
+        scenario, {seat.name: seat.persona.display_name for seat in scenario.seats}
+    )
 
 
 def role_label(seat: Seat) -> str:
@@ -121,11 +119,11 @@ def role_label(seat: Seat) -> str:
 
 def _distinct_labels(scenario: Scenario, labels: dict[str, str]) -> dict[str, str]:
     # Two people called alike are told apart by their roles, which are distinct.
-    count = Counter(label.casefold() for label in labels.values())
-    roles = {seat.name: role_label(seat) for seat in scenario.seats}
+    label_counts = Counter(label.casefold() for label in labels.values())
+    role_labels = {seat.name: role_label(seat) for seat in scenario.seats}
     return {
         seat: label
-        if count[label.casefold()] == 1 or label == roles[seat]
-        else f"{label} ({roles[seat]})"
+        if label_counts[label.casefold()] == 1 or label == role_labels[seat]
+        else f"{label} ({role_labels[seat]})"
         for seat, label in labels.items()
     }

@@ -1,10 +1,10 @@
-"""Judges: rubric and transcript in, a verdict per seat and dimension out; and how far a judge can
-be trusted.
+"""Judges: rubric and transcript in, verdicts per seat and dimension out; and how far to trust them.
 
-judge_spec                      YAML in, JudgeSpec out
+judge_spec, judge               YAML in, JudgeSpec out; a judge on a model
 transcript                      an episode as a judge reads it
-local, server                   the ways of judging, as generators of requests
-verdict_parsing                 what a server wrote, read and checked
-judge, drive, judging_pass      a judge on a model; many judgements at once; a pass over the store
-contrast_pairs, trust           contrasting pairs, and a judge's record on them
+logprob_judging, reply_judging  the ways of judging, as generators of requests
+seat_questions, verdict_parsing what is asked about a seat; what a server wrote, parsed
+judging_pass, attribution_pass  a pass over the store: scores; which utterances mattered
+contrast_pairs, judge_check     contrasting pairs, and a judge's record on them
+judge_warnings, human_ratings   what a reader of scores must know; scores that people gave
 """

@@ -1,5 +1,4 @@
-"""Which utterances mattered: a judge's word on each turn of a seat, so that a score can be shared
-out among them.
+"""Which utterances mattered: a judge's word on each turn, to share a score out among them.
 
 Two ways. `attributed`: a local model weighs opposed statements about each line after the whole
 dialogue. `prefixes`: any judge scores the dialogue as far as it had come before the seat's next
@@ -20,14 +19,14 @@ from simworld.core.requests import Completion, Request, Score, TextPrompt
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.logprob_judging import logprobs_of, sigmoid
-from simworld.judging.transcript import JudgeTranscript, act_line, judge_transcript
+from simworld.judging.logprobs import continuation_logprobs, sigmoid
+from simworld.judging.transcript import JudgeTranscript, act_line, make_judge_transcript
 from store import Attribution
 
 MATTERED = "This line mattered for how it ended: {line}"
-IDLE = "This line made no difference to how it ended: {line}"
+MADE_NO_DIFFERENCE = "This line made no difference to how it ended: {line}"
 
-Attributing = Generator[Request, Completion, "tuple[Attribution, ...] | Failure"]
+AttributionGenerator = Generator[Request, Completion, "tuple[Attribution, ...] | Failure"]
 
 
 def check_method(spec: JudgeSpec, method: str) -> None:
@@ -39,120 +38,117 @@ def check_method(spec: JudgeSpec, method: str) -> None:
         )
 
 
-def attribute(
+def attribute_utterances(
     judge: Judge,
     method: str,
     scenario: Scenario,
     episode: Episode,
     judgement: Judgement,
     seats: Sequence[str],
-) -> Attributing:
-    """What a judge says about the turns of some seats of an episode it has judged; `check_method`
-    must have passed.
-    """
+) -> AttributionGenerator:
+    """What a judge says about seats' turns; `check_method` must have passed."""
     if method == "prefixes":
-        return score_prefixes(judge, scenario, episode, judgement, seats)
-    return attribute_by_line_weight(judge.spec, scenario, episode, seats)
+        return score_partial_dialogues(judge, scenario, episode, judgement, seats)
+    return weigh_utterances(judge.spec, scenario, episode, seats)
 
 
-def attribute_by_line_weight(
+def weigh_utterances(
     spec: JudgeSpec, scenario: Scenario, episode: Episode, seats: Sequence[str]
-) -> Attributing:
-    """A weight in (0, 1) for each turn of each seat: how far the line is said to have mattered,
-    against the seat's other lines.
+) -> AttributionGenerator:
+    """A weight in (0, 1) for each turn of each seat: how far its line is said to have mattered.
 
     The weight is the sigmoid of the log-odds between two statements that quote the line, less the
     mean over the seat's lines: what the judge says of every line tells none apart. A turn in which
     nothing was done has the weight 0. All statements follow one prompt, so the dialogue is read
     once.
     """
-    reading = judge_transcript(scenario, episode)
-    lines = {seat: _lines(episode, seat, reading) for seat in seats}
-    pairs = {
-        line: (f" {MATTERED.format(line=line)}", f" {IDLE.format(line=line)}")
-        for found in lines.values()
-        for line in found.values()
+    transcript = make_judge_transcript(scenario, episode)
+    lines = {seat: _lines_by_turn(episode, seat, transcript) for seat in seats}
+    statements = {
+        line: (f" {MATTERED.format(line=line)}", f" {MADE_NO_DIFFERENCE.format(line=line)}")
+        for seat_lines in lines.values()
+        for line in seat_lines.values()
         if line
     }
-    odds: dict[str, float] = {}
-    if pairs:
-        body = "\n\n".join(
-            part for part in (reading.head(spec.head), reading.dialogue, spec.ask) if part
+    log_odds: dict[str, float] = {}
+    if statements:
+        prompt_text = "\n\n".join(
+            part for part in (transcript.context(spec.head), transcript.dialogue, spec.ask) if part
         )
-        texts = tuple(text for pair in pairs.values() for text in pair)
-        scored = logprobs_of(
-            (yield Score(prompt=TextPrompt(text=body), continuations=texts)), texts
-        )
-        if isinstance(scored, Failure):
-            return scored
-        odds = {line: scored[high] - scored[low] for line, (high, low) in pairs.items()}
+        continuations = tuple(text for pair in statements.values() for text in pair)
+        completion = yield Score(prompt=TextPrompt(text=prompt_text), continuations=continuations)
+        logprobs = continuation_logprobs(completion, continuations)
+        if isinstance(logprobs, Failure):
+            return logprobs
+        log_odds = {line: logprobs[yes] - logprobs[no] for line, (yes, no) in statements.items()}
     return tuple(
-        Attribution(seat=seat, turn=turn, value=sigmoid(odds[line] - mean) if line else 0.0)
-        for seat, found in lines.items()
-        for mean in [_mean([odds[line] for line in found.values() if line])]
-        for turn, line in found.items()
+        Attribution(seat=seat, turn=turn, value=sigmoid(log_odds[line] - mean) if line else 0.0)
+        for seat, seat_lines in lines.items()
+        for mean in [_mean([log_odds[line] for line in seat_lines.values() if line])]
+        for turn, line in seat_lines.items()
     )
 
 
-def score_prefixes(
+def score_partial_dialogues(
     judge: Judge, scenario: Scenario, episode: Episode, judgement: Judgement, seats: Sequence[str]
-) -> Attributing:
-    """For each turn of each seat and each dimension the score, as a share of its range, of the
-    dialogue before its next turn.
+) -> AttributionGenerator:
+    """For each seat's turn and dimension the score share of the dialogue before its next turn.
 
     After a seat's last turn comes the episode's own score, which is not asked again.
     """
-    ranges = {d.name: d for d in judge.rubric.dimensions}
-    parts = [
+    dimensions = {d.name: d for d in judge.rubric.dimensions}
+    attributions = [
         Attribution(
-            seat=v.seat,
+            seat=verdict.seat,
             turn=turns[-1],
-            value=ranges[v.dimension].rescale(v.score),
-            dimension=v.dimension,
+            value=dimensions[verdict.dimension].rescale(verdict.score),
+            dimension=verdict.dimension,
         )
-        for v in judgement.verdicts
-        if v.seat in seats and (turns := _turns(episode, v.seat))
+        for verdict in judgement.verdicts
+        if verdict.seat in seats and (turns := _acted_turns(episode, verdict.seat))
     ]
-    # next turn → the seats that act in it, each with its turn before
-    followed: dict[int, list[tuple[str, int]]] = {}
+    # next turn → (seat, its turn before) of those that act in it
+    seats_by_next_turn: dict[int, list[tuple[str, int]]] = {}
     for seat in seats:
-        turns = _turns(episode, seat)
-        for turn, following in pairwise(turns):
-            followed.setdefault(following, []).append((seat, turn))
-    for following, asked in sorted(followed.items()):
-        so_far = replace(
-            episode, turns=episode.turns[:following], ending=Ending.terminated, reason="", checks=()
+        turns = _acted_turns(episode, seat)
+        for turn, next_turn in pairwise(turns):
+            seats_by_next_turn.setdefault(next_turn, []).append((seat, turn))
+    for next_turn, seat_turns in sorted(seats_by_next_turn.items()):
+        partial_dialogue = replace(
+            episode, turns=episode.turns[:next_turn], ending=Ending.terminated, reason="", checks=()
         )
-        names = [seat for seat, _ in asked]
-        verdicts = yield from judge.judging(scenario, so_far, sample=judgement.sample, seats=names)
+        seat_names = [seat for seat, _ in seat_turns]
+        verdicts = yield from judge.judge_episode(
+            scenario, partial_dialogue, sample=judgement.sample, seats=seat_names
+        )
         if isinstance(verdicts, Failure):
             return verdicts
-        turn_of = dict(asked)
-        parts += [
+        turn_of = dict(seat_turns)
+        attributions += [
             Attribution(
-                seat=v.seat,
-                turn=turn_of[v.seat],
-                value=ranges[v.dimension].rescale(v.score),
-                dimension=v.dimension,
+                seat=verdict.seat,
+                turn=turn_of[verdict.seat],
+                value=dimensions[verdict.dimension].rescale(verdict.score),
+                dimension=verdict.dimension,
             )
-            for v in verdicts
+            for verdict in verdicts
         ]
-    return tuple(parts)
+    return tuple(attributions)
 
 
-def _acts(episode: Episode, seat: str) -> dict[int, Act]:
+def _acts_by_turn(episode: Episode, seat: str) -> dict[int, Act]:
     return {turn.index: act for turn in episode.turns for act in turn.acts if act.seat == seat}
 
 
-def _turns(episode: Episode, seat: str) -> list[int]:
-    return sorted(_acts(episode, seat))
+def _acted_turns(episode: Episode, seat: str) -> list[int]:
+    return sorted(_acts_by_turn(episode, seat))
 
 
-def _lines(episode: Episode, seat: str, reading: JudgeTranscript) -> dict[int, str]:
+def _lines_by_turn(episode: Episode, seat: str, transcript: JudgeTranscript) -> dict[int, str]:
     """Turn → the line a judge reads of it, empty where nothing was done."""
     return {
-        turn: act_line(act, reading.names, reading.language)
-        for turn, act in _acts(episode, seat).items()
+        turn: act_line(act, transcript.names, transcript.language)
+        for turn, act in _acts_by_turn(episode, seat).items()
     }
 
 

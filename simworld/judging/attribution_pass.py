@@ -1,6 +1,4 @@
-"""A judge's pass over its own judgements: what each utterance was worth, committed as it comes, and
-none asked twice.
-"""
+"""A judge's pass over its own judgements: what each utterance was worth, none asked twice."""
 
 from __future__ import annotations
 
@@ -9,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from simworld.core.episode import Episode
 from simworld.core.errors import Failure, InputError
-from simworld.core.judgement import stored_rubric
+from simworld.core.judgement import rubric_from_json
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import StopRules
-from simworld.driver import LIVE, drive_on_backend
-from simworld.judging.attribution import Attributing, attribute, check_method
+from simworld.driver import MAX_LIVE, drive_on_backend
+from simworld.judging.attribution import AttributionGenerator, attribute_utterances, check_method
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from store import Store
@@ -22,7 +20,7 @@ from store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttributionTally:
-    """How far a pass is; what failed is not stored and is asked again next time."""
+    """How far a pass is; what failed is not stored, and asked again next time."""
 
     done: int = 0
     failed: int = 0
@@ -37,12 +35,11 @@ def attribute_episodes(
     method: str,
     *,
     run: str | None = None,
-    live: int = LIVE,
+    live: int = MAX_LIVE,
     on_progress: Callable[[AttributionTally], None] | None = None,
     stopping: StopRules | None = None,
 ) -> AttributionTally:
-    """Asks a judge about the utterances of every episode it has judged (of one run) and not yet
-    shared out this way.
+    """Asks a judge about the utterances of its judged episodes that it was not asked about yet.
 
     Args:
         store: holds the judgements.
@@ -61,59 +58,60 @@ def attribute_episodes(
     """
     check_method(spec, method)
     stopping = stopping or StopRules()
-    stopping.begin()
+    stopping.begin_pass()
     judges = _stored_judges(store, spec, backend)
     total = sum(1 for judge in judges for _ in store.unattributed(judge.id, method, run=run))
     tally = AttributionTally(total=total)
-    report = on_progress or (lambda tally: None)
-    report(tally)
+    report_progress = on_progress or (lambda tally: None)
+    report_progress(tally)
     for judge in judges:
-        due = _due(store, judge, method, run)
-        for ended in drive_on_backend(due, backend, live=live, stopping=stopping):
+        due_attributions = _due_attributions(store, judge, method, run)
+        for ended in drive_on_backend(due_attributions, backend, live=live, stopping=stopping):
             if isinstance(ended.outcome, Failure):
                 tally = replace(tally, failed=tally.failed + 1, last_failure=ended.outcome)
-                stopping.failed(tally.failed, total, "attributions")
+                stopping.note_failures(tally.failed, total, "attributions")
             else:
                 store.add_attributions(ended.key, method, ended.outcome)
                 tally = replace(tally, done=tally.done + 1)
-            report(tally)
-    stopping.check()
+            report_progress(tally)
+    stopping.raise_if_stopped()
     return tally
 
 
 def _stored_judges(store: Store, spec: JudgeSpec, backend: Backend) -> list[Judge]:
     """This judge with each rubric it has judged by: those whose id comes out as it is stored."""
-    found = []
+    judges = []
     for record in store.judges():
         if record.name != spec.name or "rubric" not in record.spec:
             continue
-        judge = make_judge(spec, backend.info, stored_rubric(record.spec["rubric"]))
+        judge = make_judge(spec, backend.info, rubric_from_json(record.spec["rubric"]))
         if judge.id == record.id:
-            found.append(judge)
-    if not found:
+            judges.append(judge)
+    if not judges:
         raise InputError(
             f"judge {spec.name} as it is now has judged nothing in {store.where}; simworld judge"
             " run comes first"
         )
-    return found
+    return judges
 
 
-def _due(
+def _due_attributions(
     store: Store, judge: Judge, method: str, run: str | None
-) -> Iterator[tuple[str, Attributing]]:
-    """Each with the id of its judgement."""
+) -> Iterator[tuple[str, AttributionGenerator]]:
+    """The attributions to make, each with the id of its judgement."""
     for judgement_id, episode_id, sample in store.unattributed(judge.id, method, run=run):
         stored = store.episode(episode_id, vectors=False)
         scenario = store.scenario(stored.episode.scenario_id)
         (judgement,) = (
-            made.judgement
-            for made in store.judgements(episode_id)
-            if made.judgement.judge_id == judge.id and made.judgement.sample == sample
+            each.judgement
+            for each in store.judgements(episode_id)
+            if each.judgement.judge_id == judge.id and each.judgement.sample == sample
         )
-        seats = _seats(scenario, stored.episode)
-        yield judgement_id, attribute(judge, method, scenario, stored.episode, judgement, seats)
+        episode, seats = stored.episode, _acting_seats(scenario, stored.episode)
+        attribution = attribute_utterances(judge, method, scenario, episode, judgement, seats)
+        yield judgement_id, attribution
 
 
-def _seats(scenario: Scenario, episode: Episode) -> list[str]:
-    acted = {act.seat for act in episode.acts}
-    return [seat.name for seat in scenario.seats if seat.name in acted]
+def _acting_seats(scenario: Scenario, episode: Episode) -> list[str]:
+    acted_seats = {act.seat for act in episode.acts}
+    return [seat.name for seat in scenario.seats if seat.name in acted_seats]

@@ -22,12 +22,12 @@ from store import Store, StoredEpisode
 
 MAX_BYTES = 64 * 1024 * 1024
 COLUMNS = ("episode", "seat", "dimension", "score")
-OPTIONAL = ("reasoning",)
+OPTIONAL_COLUMNS = ("reasoning",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedRatings:
-    """What became of a file."""
+    """What a ratings file added to the store."""
 
     judge_ids: tuple[str, ...]  # one per rubric
     added: int  # judgements
@@ -37,7 +37,7 @@ class ImportedRatings:
 
 @dataclass(slots=True, kw_only=True)
 class _RatedEpisode:
-    """One episode as the file rates it."""
+    """One episode with the verdicts that the file gives it."""
 
     stored: StoredEpisode
     rubric: Rubric
@@ -60,18 +60,20 @@ def import_ratings(store: Store, path: Path, rater: str, *, rubric: str = "") ->
     """
     problems = list(_rater_problems(store, rater))
     episodes = _RatingsReader(store, rubric).read(path, problems)
-    judges = {rated.rubric.id: rated.rubric for rated in episodes.values()}
-    judgements = [_judgement(rated, human_id(rater, rated.rubric)) for rated in episodes.values()]
-    new = []
+    rubrics = {rated.rubric.id: rated.rubric for rated in episodes.values()}
+    judgements = [
+        _make_judgement(rated, human_judge_id(rater, rated.rubric)) for rated in episodes.values()
+    ]
+    new_judgements = []
     for judgement in judgements:
-        before = [
-            s.judgement
-            for s in store.judgements(judgement.episode_id)
-            if s.judgement.judge_id == judgement.judge_id
+        stored_judgements = [
+            stored.judgement
+            for stored in store.judgements(judgement.episode_id)
+            if stored.judgement.judge_id == judgement.judge_id
         ]
-        if not before:
-            new.append(judgement)
-        elif _scores(before[0]) != _scores(judgement):
+        if not stored_judgements:
+            new_judgements.append(judgement)
+        elif _score_by_key(stored_judgements[0]) != _score_by_key(judgement):
             message = (
                 f"{rater} has scored episode {judgement.episode_id} otherwise before; give another"
                 " --rater name"
@@ -79,24 +81,24 @@ def import_ratings(store: Store, path: Path, rater: str, *, rubric: str = "") ->
             problems.append(Problem(message=message, where=str(path)))
     if problems:
         raise InputError(problems)
-    for found in judges.values():
-        store.add_judge(human_id(rater, found), rater, human_record(rater, found))
-    ranges = {(of.id, d.name): d for of in judges.values() for d in of.dimensions}
-    for judgement in new:
+    for each in rubrics.values():
+        store.add_judge(human_judge_id(rater, each), rater, human_record(rater, each))
+    dimensions = {(each.id, d.name): d for each in rubrics.values() for d in each.dimensions}
+    for judgement in new_judgements:
         shares = {
-            (v.seat, v.dimension): ranges[judgement.rubric_id, v.dimension].rescale(v.score)
+            (v.seat, v.dimension): dimensions[judgement.rubric_id, v.dimension].rescale(v.score)
             for v in judgement.verdicts
         }
         store.add_judgement(judgement, shares)
     return ImportedRatings(
-        judge_ids=tuple(human_id(rater, found) for found in judges.values()),
-        added=len(new),
-        already=len(judgements) - len(new),
+        judge_ids=tuple(human_judge_id(rater, each) for each in rubrics.values()),
+        added=len(new_judgements),
+        already=len(judgements) - len(new_judgements),
         verdicts=sum(len(judgement.verdicts) for judgement in judgements),
     )
 
 
-def human_id(rater: str, rubric: Rubric) -> str:
+def human_judge_id(rater: str, rubric: Rubric) -> str:
     """`name@` and 64 bits of the SHA-256 of name and rubric."""
     text = json.dumps({"kind": "human", "name": rater, "rubric": rubric.id}, sort_keys=True)
     return f"{rater}@{hashlib.sha256(text.encode()).hexdigest()[:16]}"
@@ -123,14 +125,14 @@ class _RatingsReader:
 
     def read(self, path: Path, problems: list[Problem]) -> dict[str, _RatedEpisode]:
         """Episode id → what the file says of it; what is wrong is added to the problems."""
-        found: dict[str, _RatedEpisode] = {}
-        for line, row in _rows(path, problems):
+        rated_episodes: dict[str, _RatedEpisode] = {}
+        for line, row in _read_rows(path, problems):
             where = f"{path}:{line}"
-            rated = self._episode(row["episode"])
+            rated = self._rated_episode(row["episode"])
             if isinstance(rated, str):
                 problems.append(Problem(message=rated, where=where))
                 continue
-            verdict = _verdict(rated, row)
+            verdict = _parse_verdict(rated, row)
             if isinstance(verdict, str):
                 problems.append(Problem(message=verdict, where=where))
             elif (verdict.seat, verdict.dimension) in rated.verdicts:
@@ -141,24 +143,24 @@ class _RatingsReader:
                 problems.append(Problem(message=message, where=where))
             else:
                 rated.verdicts[verdict.seat, verdict.dimension] = verdict
-                found[rated.stored.id] = rated
-        return found
+                rated_episodes[rated.stored.id] = rated
+        return rated_episodes
 
-    def _episode(self, written: str) -> _RatedEpisode | str:
+    def _rated_episode(self, written: str) -> _RatedEpisode | str:
         if written not in self._episodes:
             try:
                 stored = self._store.episode(written.lower(), vectors=False)
-                known = (
-                    r
-                    for r in self._episodes.values()
-                    if isinstance(r, _RatedEpisode) and r.stored.id == stored.id
+                same_episode = (
+                    rated
+                    for rated in self._episodes.values()
+                    if isinstance(rated, _RatedEpisode) and rated.stored.id == stored.id
                 )
-                self._episodes[written] = next(known, None) or self._rated(stored)
+                self._episodes[written] = next(same_episode, None) or self._open_episode(stored)
             except InputError as error:
                 self._episodes[written] = str(error)
         return self._episodes[written]
 
-    def _rated(self, stored: StoredEpisode) -> _RatedEpisode | str:
+    def _open_episode(self, stored: StoredEpisode) -> _RatedEpisode | str:
         if stored.episode.ending is Ending.failed:
             return f"episode {stored.id} failed, so there is nothing to score"
         if not self._rubric_name:
@@ -170,7 +172,7 @@ class _RatingsReader:
         return _RatedEpisode(stored=stored, rubric=self._rubric)
 
 
-def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[str, str]]]:
+def _read_rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Line number and cells of each row, stripped; a file that is none gives no row."""
     try:
         text = read_source(path, MAX_BYTES)
@@ -178,10 +180,10 @@ def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[st
         problems += error.problems
         return
     reader = csv.DictReader(io.StringIO(text, newline=""), restkey="", strict=True)
-    count = 0
+    row_count = 0
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
-        unknown = set(names) - {*COLUMNS, *OPTIONAL}
+        unknown = set(names) - {*COLUMNS, *OPTIONAL_COLUMNS}
         if unknown or not set(COLUMNS) <= set(names) or len(set(names)) < len(names):
             shown = ", ".join(names) or "none"
             message = (
@@ -192,7 +194,7 @@ def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[st
             return
         reader.fieldnames = names
         for row in reader:
-            count += 1
+            row_count += 1
             if "" in row or None in row.values():
                 message = f"found another number of cells than the {len(names)} columns"
                 problems.append(Problem(message=message, where=f"{path}:{reader.line_num}"))
@@ -203,32 +205,32 @@ def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[st
             Problem(message=f"not CSV: {error}", where=f"{path}:{reader.reader.line_num}")
         )
         return
-    if not count:
+    if not row_count:
         problems.append(Problem(message="found no scores", where=str(path)))
 
 
-def _verdict(rated: _RatedEpisode, row: Mapping[str, str]) -> Verdict | str:
+def _parse_verdict(rated: _RatedEpisode, row: Mapping[str, str]) -> Verdict | str:
     """The verdict of a row, or everything that is wrong with it."""
-    wrong = []
+    problems = []
     seats = list(rated.stored.episode.cast)
     if row["seat"] not in seats:
         hint = did_you_mean(row["seat"], seats) or f"; there are {', '.join(seats)}"
-        wrong.append(f"no seat {row['seat']!r} in episode {rated.stored.id}{hint}")
-    ranges = {d.name: d for d in rated.rubric.dimensions}
-    dimension = ranges.get(row["dimension"])
+        problems.append(f"no seat {row['seat']!r} in episode {rated.stored.id}{hint}")
+    dimensions = {d.name: d for d in rated.rubric.dimensions}
+    dimension = dimensions.get(row["dimension"])
     if dimension is None:
-        hint = did_you_mean(row["dimension"], ranges) or f"; there are {', '.join(ranges)}"
-        wrong.append(f"no dimension {row['dimension']!r} in rubric {rated.rubric.name}{hint}")
+        hint = did_you_mean(row["dimension"], dimensions) or f"; there are {', '.join(dimensions)}"
+        problems.append(f"no dimension {row['dimension']!r} in rubric {rated.rubric.name}{hint}")
     try:
         score = float(row["score"])
     except ValueError:
         score = math.nan
     low, high = (dimension.low, dimension.high) if dimension else (-math.inf, math.inf)
     if not (math.isfinite(score) and low <= score <= high):
-        span = f" from {low:g} to {high:g}" if dimension else ""
-        wrong.append(f"score {row['score']!r}: expected a number{span}")
-    if wrong:
-        return "; ".join(wrong)
+        range_text = f" from {low:g} to {high:g}" if dimension else ""
+        problems.append(f"score {row['score']!r}: expected a number{range_text}")
+    if problems:
+        return "; ".join(problems)
     return Verdict(
         seat=row["seat"],
         dimension=row["dimension"],
@@ -240,18 +242,18 @@ def _verdict(rated: _RatedEpisode, row: Mapping[str, str]) -> Verdict | str:
 def _rater_problems(store: Store, rater: str) -> Iterator[Problem]:
     if not (rater.strip() and rater.isprintable()):
         yield Problem(message=f"--rater {rater!r}: expected a name, without control characters")
-    others = [
+    non_human_judges = [
         judge
         for judge in store.judges()
         if judge.name == rater and judge.spec.get("spec", {}).get("kind") != "human"
     ]
-    if others:
+    if non_human_judges:
         yield Problem(
             message=f"--rater {rater!r} is the name of a judge that is no person; give another name"
         )
 
 
-def _judgement(rated: _RatedEpisode, judge_id: str) -> Judgement:
+def _make_judgement(rated: _RatedEpisode, judge_id: str) -> Judgement:
     verdicts = sorted(
         rated.verdicts.values(), key=lambda verdict: (verdict.seat, verdict.dimension)
     )
@@ -265,5 +267,5 @@ def _judgement(rated: _RatedEpisode, judge_id: str) -> Judgement:
     )
 
 
-def _scores(judgement: Judgement) -> dict[tuple[str, str], float]:
+def _score_by_key(judgement: Judgement) -> dict[tuple[str, str], float]:
     return {(verdict.seat, verdict.dimension): verdict.score for verdict in judgement.verdicts}

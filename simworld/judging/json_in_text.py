@@ -1,6 +1,4 @@
-"""The JSON in a model's reply, whatever stands before, around and after it; bounded in time on any
-text.
-"""
+"""The JSON in a model's reply, whatever stands around it; bounded in time on any text."""
 
 from __future__ import annotations
 
@@ -12,10 +10,10 @@ from typing import Any
 MAX_CHARACTERS = 500_000  # of a text that is read
 MAX_VALUES = 200  # objects in one text
 # characters gone over again because what looked like an object could not be read
-MAX_WORK = 2_000_000
+MAX_REREAD_CHARACTERS = 2_000_000
 
 _BRACE = re.compile(r"[{}]")
-_BEGINS = re.compile(r'\{\s*["}]')  # an object; prose has {words}
+_OBJECT_START = re.compile(r'\{\s*["}]')  # an object; prose has {words}
 # A string, closed or not, or a comma that nothing follows. Possessive, so that no text takes more
 # than one pass.
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|,(?=\s*+[}\]])', re.DOTALL)
@@ -23,13 +21,13 @@ _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|,(?=\s*+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonValues:
-    """What a text holds."""
+    """The JSON values in a text, and what is wrong with the first that is broken."""
 
     values: tuple[Any, ...]  # outermost, in order
     broken: str = ""  # what is wrong with the first object that cannot be read
 
 
-def json_in(text: str) -> JsonValues:
+def find_json(text: str) -> JsonValues:
     """The whole text where it is JSON, else every object that stands in it and in no other brace.
 
     What stands inside something that cannot be read is left alone: it may be what somebody said,
@@ -39,31 +37,31 @@ def json_in(text: str) -> JsonValues:
         return JsonValues(
             values=(), broken=f"it has {len(text):,} characters, more than {MAX_CHARACTERS:,}"
         )
-    whole = json_whole(text)
-    if isinstance(whole, dict | list | str):
-        return JsonValues(values=(whole,))
+    whole_value = parse_whole_json(text)
+    if isinstance(whole_value, dict | list | str):
+        return JsonValues(values=(whole_value,))
     values: list[Any] = []
     broken = ""
-    at = depth = work = 0
-    while brace := _BRACE.search(text, at):
-        at = brace.end()
+    position = depth = reread_characters = 0
+    while brace := _BRACE.search(text, position):
+        position = brace.end()
         if brace[0] == "}":
             depth = max(0, depth - 1)
             continue
-        if depth == 0 and _BEGINS.match(text, brace.start()):
+        if depth == 0 and _OBJECT_START.match(text, brace.start()):
             try:
-                value, at = _DECODER.raw_decode(text, brace.start())
+                value, position = _DECODER.raw_decode(text, brace.start())
                 if len(values) < MAX_VALUES:
                     values.append(value)
                     continue
             except (ValueError, RecursionError):
-                work += len(text) - brace.start()
-            if work > MAX_WORK or len(values) >= MAX_VALUES:
+                reread_characters += len(text) - brace.start()
+            if reread_characters > MAX_REREAD_CHARACTERS or len(values) >= MAX_VALUES:
                 return JsonValues(values=(), broken="too many objects begin in it")
             try:
                 value, length = _DECODER.raw_decode(_without_trailing_commas(text[brace.start() :]))
                 values.append(value)
-                at = brace.start() + length
+                position = brace.start() + length
                 continue
             except (ValueError, RecursionError) as error:
                 broken = broken or _one_line(error)
@@ -71,16 +69,14 @@ def json_in(text: str) -> JsonValues:
     return JsonValues(values=tuple(values), broken=broken)
 
 
-def json_whole(text: str) -> Any:
-    """The value of a text that is JSON from its beginning to its end, with commas too many; None
-    where it is not.
-    """
-    body = text.strip()
-    if not body.startswith(("{", "[", '"')):
+def parse_whole_json(text: str) -> Any:
+    """The value of a text that is JSON as a whole, trailing commas allowed; else None."""
+    stripped = text.strip()
+    if not stripped.startswith(("{", "[", '"')):
         return None
-    for tried in (body, _without_trailing_commas(body)):
+    for candidate in (stripped, _without_trailing_commas(stripped)):
         try:
-            return _DECODER.decode(tried)
+            return _DECODER.decode(candidate)
         except (ValueError, RecursionError):
             continue
     return None
@@ -88,19 +84,19 @@ def json_whole(text: str) -> Any:
 
 def _without_trailing_commas(text: str) -> str:
     """Of the same length: a blank for each."""
-    return _STRING_OR_TRAILING_COMMA.sub(lambda found: found[1] or " ", text)
+    return _STRING_OR_TRAILING_COMMA.sub(lambda match: match[1] or " ", text)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+def _refuse_conflicting_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
     for key, value in pairs:
-        if key in made and made[key] != value:
+        if key in merged and merged[key] != value:
             raise ValueError(f"{key[:40]!r} stands in it twice, with different values")
-        made[key] = value
-    return made
+        merged[key] = value
+    return merged
 
 
-def _refuse(constant: str) -> float:
+def _refuse_constant(constant: str) -> float:
     raise ValueError(f"{constant} is no number")
 
 
@@ -113,4 +109,6 @@ def _one_line(error: Exception) -> str:
 
 
 # Not strict: line breaks and tabs may stand in strings as they are.
-_DECODER = json.JSONDecoder(strict=False, parse_constant=_refuse, object_pairs_hook=_once)
+_DECODER = json.JSONDecoder(
+    strict=False, parse_constant=_refuse_constant, object_pairs_hook=_refuse_conflicting_keys
+)

@@ -1,6 +1,4 @@
-"""A judge ready to work: spec, rubric and model brought together, with the id that its judgements
-carry.
-"""
+"""A judge ready to work: spec, rubric and model, with the id that its judgements carry."""
 
 from __future__ import annotations
 
@@ -11,13 +9,14 @@ from typing import Any
 from scenarios.rubrics import load_rubric, rubric_of
 from simworld.core.episode import Episode
 from simworld.core.judgement import Rubric
+from simworld.core.protocols import JudgementGenerator
 from simworld.core.requests import ModelInfo
 from simworld.core.scenario import Scenario
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.logprob_judging import Judging, judge_answers, judge_statements
-from simworld.judging.reply_judging import judge_server
-from simworld.judging.swapped_dialogue import Swap, swapped
-from simworld.judging.transcript import judge_transcript
+from simworld.judging.logprob_judging import judge_by_answers, judge_by_statements
+from simworld.judging.reply_judging import judge_by_replies
+from simworld.judging.swapped_dialogue import Swap, swap_dialogue
+from simworld.judging.transcript import make_judge_transcript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,35 +34,37 @@ class Judge:
         """The spec's, with what is swapped."""
         return f"{self.spec.name}~{self.swap}" if self.swap else self.spec.name
 
-    def judging(
+    def judge_episode(
         self,
         scenario: Scenario,
         episode: Episode,
-        *,
         sample: int = 0,
+        *,
         seats: Sequence[str] | None = None,
         thread: str = "",
-    ) -> Judging:
-        """A generator of requests that returns a verdict per seat and dimension, or the failure;
-        `seats` None means all.
-        """
+    ) -> JudgementGenerator:
+        """A generator of requests that returns a verdict per seat (default all) and dimension."""
         if self.swap is not None:
-            scenario, episode = swapped(self.swap, scenario, episode)
-        reading = judge_transcript(scenario, episode)
-        wanted = tuple(seat.name for seat in scenario.seats) if seats is None else tuple(seats)
+            scenario, episode = swap_dialogue(self.swap, scenario, episode)
+        transcript = make_judge_transcript(scenario, episode)
+        seat_names = tuple(seat.name for seat in scenario.seats) if seats is None else tuple(seats)
         match self.spec.method:
             case "statements":
-                return judge_statements(reading, self.rubric, self.spec, wanted, thread)
+                return judge_by_statements(transcript, self.rubric, self.spec, seat_names, thread)
             case "answers":
-                return judge_answers(reading, self.rubric, self.spec, wanted, thread)
+                return judge_by_answers(transcript, self.rubric, self.spec, seat_names, thread)
             case "server":
-                return judge_server(reading, self.rubric, self.spec, wanted, thread, sample)
+                return judge_by_replies(
+                    transcript, self.rubric, self.spec, seat_names, thread, sample
+                )
 
-    def record(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """The judge as plain JSON data, resolved: spec, model and rubric."""
-        swap = {"swap": self.swap, "of": self.spec.id(self.info, self.rubric)} if self.swap else {}
+        swap_data = (
+            {"swap": self.swap, "of": self.spec.id(self.info, self.rubric)} if self.swap else {}
+        )
         return {
-            "spec": self.spec.content() | swap,
+            "spec": self.spec.content() | swap_data,
             "model": {"spec": self.info.spec, "id": self.info.id, "dtype": self.info.dtype},
             "rubric": {
                 "id": self.rubric.id,
@@ -73,19 +74,18 @@ class Judge:
         }
 
 
-def dimension_names(spec: JudgeSpec, scenarios: Iterable[Scenario]) -> tuple[str, ...]:
-    """What the judge will score in these scenarios, `rubric/dimension` where they bring several
-    rubrics.
+def scored_dimension_names(spec: JudgeSpec, scenarios: Iterable[Scenario]) -> tuple[str, ...]:
+    """What a judge will score in scenarios, `rubric/dimension` where they bring several rubrics.
 
     Raises:
         InputError: a rubric cannot be read.
     """
-    found = (
+    named_rubrics = (
         [load_rubric(spec.rubric)]
         if spec.rubric
         else [rubric_of(scenario) for scenario in scenarios]
     )
-    rubrics = {rubric.id: rubric for rubric in found}.values()
+    rubrics = {rubric.id: rubric for rubric in named_rubrics}.values()
     names = [
         f"{r.name}/{d.name}" if len(rubrics) > 1 else d.name for r in rubrics for d in r.dimensions
     ]
@@ -95,13 +95,12 @@ def dimension_names(spec: JudgeSpec, scenarios: Iterable[Scenario]) -> tuple[str
 def make_judge(
     spec: JudgeSpec, info: ModelInfo, rubric: Rubric | str, *, swap: Swap | None = None
 ) -> Judge:
-    """The judge of a spec on a loaded model, for a rubric or the name of one; with `swap` it reads
-    every dialogue so.
+    """The judge of a spec on a loaded model, for a rubric or its name; `swap`: how it reads.
 
     Raises:
         InputError: an unknown rubric.
     """
-    found = load_rubric(rubric) if isinstance(rubric, str) else rubric
-    plain = spec.id(info, found)
-    id_ = plain if swap is None else plain.replace("@", f"~{swap}@", 1)
-    return Judge(id=id_, spec=spec, rubric=found, info=info, swap=swap)
+    loaded_rubric = load_rubric(rubric) if isinstance(rubric, str) else rubric
+    unswapped_id = spec.id(info, loaded_rubric)
+    judge_id = unswapped_id if swap is None else unswapped_id.replace("@", f"~{swap}@", 1)
+    return Judge(id=judge_id, spec=spec, rubric=loaded_rubric, info=info, swap=swap)

@@ -21,11 +21,11 @@ from simworld.core.errors import InputError, ModelError
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.judging.prompts import PROMPTS_VERSION
-from simworld.judging.transcript import PARTS, ContextPart
+from simworld.judging.transcript import CONTEXT_PARTS, ContextPart
 from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, parse, shorten
 
 DEFAULT_JUDGE = "smol-statements"
-EVERY = "every"  # the calibration of dimensions that have none of their own
+ANY_DIMENSION = "every"  # the calibration of dimensions that have none of their own
 
 
 class Calibration(BaseModel):
@@ -51,7 +51,7 @@ class JudgeSpec(ServerFields):
         default="", description="a rubric's name or file; empty: the scenario's own"
     )
     head: tuple[ContextPart, ...] = Field(
-        default=PARTS, description="what the judge knows besides the dialogue"
+        default=CONTEXT_PARTS, description="what the judge knows besides the dialogue"
     )
     # statements
     ask: str = Field(
@@ -67,7 +67,8 @@ class JudgeSpec(ServerFields):
     chat: bool = Field(default=False, description="answers: ask through the model's chat template")
     # local methods
     calibration: Mapping[str, Calibration] = Field(
-        default_factory=dict, description=f"per dimension, or '{EVERY}'; statements and yes-no"
+        default_factory=dict,
+        description=f"per dimension, or '{ANY_DIMENSION}'; statements and yes-no",
     )
     # server
     one_call: bool = Field(
@@ -85,23 +86,20 @@ class JudgeSpec(ServerFields):
         default=1, ge=1, le=1000, description="judgements per episode, each from a seed of its own"
     )
 
-    def calibrated(self, dimension: str) -> Calibration:
+    def calibration_for(self, dimension: str) -> Calibration:
         """The calibration of a dimension, else of every one, else x itself."""
-        return self.calibration.get(dimension) or self.calibration.get(EVERY) or Calibration()
+        default = self.calibration.get(ANY_DIMENSION) or Calibration()
+        return self.calibration.get(dimension, default)
 
     def content(self) -> dict[str, Any]:
-        """The spec as plain JSON data, without how the server is reached and waited for: what is
-        stored and compared.
-        """
+        """The spec as JSON data that is stored, without how a server is reached and waited for."""
         return drop_unhashed_fields(self.model_dump(mode="json"))
 
     def id(self, info: ModelInfo, rubric: Rubric) -> str:
-        """`name@` and 64 bits of the SHA-256 of model, dtype in use, method, prompts, rubric and
-        calibration.
-        """
-        left_out = {"name", "title", "model", "dtype", "rubric", "samples"}
+        """`name@` and 64 bits of the SHA-256 of model, method, prompts, rubric and calibration."""
+        unhashed = {"name", "title", "model", "dtype", "rubric", "samples"}
         content = {
-            "spec": {name: value for name, value in self.content().items() if name not in left_out},
+            "spec": {name: value for name, value in self.content().items() if name not in unhashed},
             "model": info.id,
             "dtype": info.dtype,
             "rubric": rubric.id,
@@ -113,25 +111,19 @@ class JudgeSpec(ServerFields):
 
 def builtin_judges() -> tuple[str, ...]:
     """The names of the shipped judges, sorted."""
-    return tuple(
-        sorted(
-            p.name.removesuffix(".yaml") for p in _folder().iterdir() if p.name.endswith(".yaml")
-        )
-    )
+    names = (path.name for path in _judges_folder().iterdir())
+    return tuple(sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml")))
 
 
 def load_judge(name: str) -> tuple[JudgeSpec, str]:
-    """The judge of a shipped name or a file, and where it came from; a rubric file is first looked
-    for beside the judge's.
+    """The judge of a name or a file, and where it is from; its rubric file may lie beside it.
 
     Raises:
         InputError: there is no such judge, or its file is wrong; every problem with its place.
     """
     if name in builtin_judges():
-        return (
-            _spec(load_text((_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")),
-            "built in",
-        )
+        text = (_judges_folder() / f"{name}.yaml").read_text("utf-8")
+        return _parse_spec(load_text(text, f"{name}.yaml")), "built in"
     if not name.endswith(SUFFIXES):
         known = builtin_judges()
         hint = did_you_mean_file(name, "judges", known=known) or f"; there are {', '.join(known)}"
@@ -145,23 +137,23 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
             or "; `simworld judge new NAME` writes one"
         )
         raise InputError(f"no judge file {shorten(name)}{hint}")
-    spec = _spec(load_yaml(path))
-    beside = path.parent / spec.rubric
+    spec = _parse_spec(load_yaml(path))
+    rubric_path = path.parent / spec.rubric
     # also where the name is too long for a file
-    if spec.rubric.endswith(SUFFIXES) and os.path.isfile(beside):
-        spec = spec.model_copy(update={"rubric": str(beside)})
+    if spec.rubric.endswith(SUFFIXES) and os.path.isfile(rubric_path):
+        spec = spec.model_copy(update={"rubric": str(rubric_path)})
     return spec, str(path)
 
 
-def _spec(document: Document) -> JudgeSpec:
+def _parse_spec(document: Document) -> JudgeSpec:
     spec = parse(document, JudgeSpec)
-    server = is_server_model(spec.model)
-    problems = [] if server else spec.server_only_problems(document)
+    on_server = is_server_model(spec.model)
+    problems = [] if on_server else spec.server_only_problems(document)
     try:
         check_model_spec(spec.model)
     except ModelError as error:
         problems.append(document.problem(("model",), str(error)))
-    if server and spec.method != "server":
+    if on_server and spec.method != "server":
         message = (
             f"found {spec.method!r}: a server gives no log-probabilities of a text; expected"
             " 'server'"
@@ -178,5 +170,5 @@ def _spec(document: Document) -> JudgeSpec:
     return spec
 
 
-def _folder() -> Traversable:
+def _judges_folder() -> Traversable:
     return resources.files("simworld.judging") / "judges"

@@ -1,6 +1,4 @@
-"""What a reader of scores must know of their judge: whether it was ever measured, and whether its
-scores differ at all.
-"""
+"""Warnings about a judge's scores: never measured, no better than chance, or all alike."""
 
 from __future__ import annotations
 
@@ -8,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from simworld.judging.judge_check import JudgeCheckResult
 from simworld.judging.judge_spec import builtin_judges
-from simworld.judging.pair_accuracy import Trust
 from store import JudgeRecord, Store
 
-MEASURED = "measured"  # in a judge's record: what its last check came to
-EPISODES = 500  # whose scores are looked at, the latest
-FEWEST = 10  # scores, with fewer nothing is said
-END = 0.05  # of the range, that counts as its end
-GUESSING = 0.5
+LAST_CHECK = "measured"  # in a judge's record: what its last check came to
+MAX_EPISODES = 500  # whose scores are looked at, the latest
+MIN_SCORES = 10  # scores, with fewer nothing is said
+END_MARGIN = 0.05  # of the range, that counts as its end
+CHANCE_ACCURACY = 0.5
 
 
-def measured(trust: Trust, pairs: str) -> dict[str, Any]:
+def check_summary(result: JudgeCheckResult, pairs: str) -> dict[str, Any]:
     """What a check came to, as it is kept with the judge; `pairs` says which ones were used."""
-    overall = trust.overall
+    overall = result.overall
     return {
         "pairs": pairs,
         "n": overall.n,
@@ -31,7 +29,9 @@ def measured(trust: Trust, pairs: str) -> dict[str, Any]:
     }
 
 
-def cautions(store: Store, judge_ids: Sequence[str], *, run: str | None = None) -> tuple[str, ...]:
+def judge_warnings(
+    store: Store, judge_ids: Sequence[str], *, run: str | None = None
+) -> tuple[str, ...]:
     """A line for each thing that a reader of these judges' scores must know; people are not
     measured.
 
@@ -44,61 +44,63 @@ def cautions(store: Store, judge_ids: Sequence[str], *, run: str | None = None) 
         run: only its episodes, the latest of them; default: of every run.
     """
     records = [record for record in store.judges() if record.id in judge_ids]
-    lines = [line for record in records if (line := _trust(record))]
-    for name, same in groupby(records, key=lambda record: record.name):
-        found = _at_the_ends(store, [record.id for record in same], run)
-        if found:
-            where = (
+    warnings = [warning for record in records if (warning := _accuracy_warning(record))]
+    for name, name_records in groupby(records, key=lambda record: record.name):
+        if at_ends := _dimensions_at_ends(store, [record.id for record in name_records], run):
+            problem = (
                 "half or more of its scores lie at an end of their range, where nobody can be told"
                 " apart"
             )
-            lines.append(f"judge {name}: {where}: {', '.join(found)}")
-    return tuple(dict.fromkeys(lines))
+            warnings.append(f"judge {name}: {problem}: {', '.join(at_ends)}")
+    return tuple(dict.fromkeys(warnings))
 
 
-def _trust(record: JudgeRecord) -> str:
+def _accuracy_warning(record: JudgeRecord) -> str:
     spec = record.spec.get("spec", {})
     # a person, or the same judge with people listed otherwise
     if "method" not in spec or "swap" in spec:
         return ""
-    found: Mapping[str, Any] | None = record.spec.get(MEASURED)
-    if not found or found["accuracy"] is None:
-        given = record.name if record.name in builtin_judges() else "FILE"
+    last_check: Mapping[str, Any] | None = record.spec.get(LAST_CHECK)
+    if not last_check or last_check["accuracy"] is None:
+        argument = record.name if record.name in builtin_judges() else "FILE"
         return (
-            f"judge {record.name} was never measured: `simworld judge check --judge {given}` says"
-            " how far to trust it"
+            f"judge {record.name} was never measured: `simworld judge check --judge {argument}`"
+            " says how far to trust it"
         )
-    if found["low"] > GUESSING:
+    if last_check["low"] > CHANCE_ACCURACY:
         return ""
-    interval = f"95 %: {found['low']:.0%} to {found['high']:.0%}"
-    told = f"ordered {found['accuracy']:.0%} of {found['n']} pairs rightly ({interval})"
+    interval = f"95 %: {last_check['low']:.0%} to {last_check['high']:.0%}"
+    accuracy_text = (
+        f"ordered {last_check['accuracy']:.0%} of {last_check['n']} pairs rightly ({interval})"
+    )
     return (
-        f"judge {record.name} {told}, which is no better than guessing; see `simworld judge check`"
+        f"judge {record.name} {accuracy_text}, which is no better than guessing; see"
+        " `simworld judge check`"
     )
 
 
-def _at_the_ends(store: Store, ids: Sequence[str], run: str | None) -> list[str]:
+def _dimensions_at_ends(store: Store, ids: Sequence[str], run: str | None) -> list[str]:
     """Dimensions whose scores lie at one end, with how many of how many."""
     shares: dict[str, list[float]] = {}
-    latest = [summary.id for summary in store.summaries(run=run, limit=EPISODES)]
+    latest_ids = [summary.id for summary in store.summaries(run=run, limit=MAX_EPISODES)]
     for stored in (
-        one for made in store.judgements_of(latest, judge_ids=ids).values() for one in made
+        one for each in store.judgements_of(latest_ids, judge_ids=ids).values() for one in each
     ):
         for verdict in stored.judgement.verdicts:
             if verdict.raw.get("asked") != 0:  # else there was nothing to judge
                 shares.setdefault(verdict.dimension, []).append(
                     stored.rescaled[verdict.seat, verdict.dimension]
                 )
-    found = []
-    for dimension, of_dimension in shares.items():
-        n = len(of_dimension)
-        ends = {
-            "top": sum(share >= 1 - END for share in of_dimension),
-            "bottom": sum(share <= END for share in of_dimension),
+    dimensions_at_ends = []
+    for dimension, dimension_shares in shares.items():
+        n = len(dimension_shares)
+        counts = {
+            "top": sum(share >= 1 - END_MARGIN for share in dimension_shares),
+            "bottom": sum(share <= END_MARGIN for share in dimension_shares),
         }
-        found += [
+        dimensions_at_ends += [
             f"{dimension} ({count} of {n} at the {end})"
-            for end, count in ends.items()
-            if n >= FEWEST and 2 * count >= n
+            for end, count in counts.items()
+            if n >= MIN_SCORES and 2 * count >= n
         ]
-    return found
+    return dimensions_at_ends

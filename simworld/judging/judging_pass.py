@@ -1,6 +1,4 @@
-"""A judge's pass over the stored episodes: many at once, each committed as it ends, and none judged
-twice.
-"""
+"""A judge's pass over stored episodes: each judgement committed as it ends, none made twice."""
 
 from __future__ import annotations
 
@@ -11,61 +9,57 @@ from dataclasses import dataclass, replace
 from scenarios.rubrics import DEFAULT_RUBRIC, load_rubric, rubric_of
 from simworld.core.errors import Failure, InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
-from simworld.core.protocols import Backend
+from simworld.core.protocols import Backend, JudgementGenerator
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import DeferredCommits, StopRules
-from simworld.driver import LIVE, EndedPiece, drive_on_backend
+from simworld.driver import MAX_LIVE, EndedPiece, drive_on_backend
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.logprob_judging import Judging
 from simworld.judging.swapped_dialogue import Swap
 from store import Store
 
-ANY = ""  # no judge has this id, so every episode is unjudged by it
-NO_RUBRIC = (
+NO_JUDGE = ""  # no judge has this id, so every episode is unjudged by it
+NO_RUBRIC_HINT = (
     "its episodes stay unjudged, for they were stored without their rubric: put the file there, "
     "or run the scenario's file again, which stores it and plays nothing twice"
 )
-SCENARIOS = 256  # kept in memory
+MAX_CACHED_SCENARIOS = 256  # kept in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgingTally:
-    """How far a pass is; a failed judgement is stored and counts as failed, never as a score."""
+    """How far a pass is; a failed judgement is stored, and never counts as a score."""
 
     scored: int = 0
     failed: int = 0
-    already: int = 0  # judgements that were there before
+    already_judged: int = 0  # judgements that were there before
     total: int = 0
     judge_ids: tuple[str, ...] = ()  # one per rubric
     last_failure: Failure | None = None
-    overruled: tuple[
-        str, ...
-    ] = ()  # names of scenarios that name a rubric, while the judge scores by its own, another one
+    # names of scenarios that name a rubric, while the judge scores by its own, another one
+    overruled_scenarios: tuple[str, ...] = ()
     # scenarios stored without their rubric's content, whose file is not there now
-    no_rubric: tuple[Problem, ...] = ()
+    missing_rubrics: tuple[Problem, ...] = ()
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Judgements still to make; also those that lack a rubric."""
-        return self.total - self.already - self.scored - self.failed
+        return self.total - self.already_judged - self.scored - self.failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _JudgementKey:
+class _JudgedEpisode:
     episode_id: str
     scenario: Scenario
 
 
-_Judged = EndedPiece[_JudgementKey, tuple[Verdict, ...] | Failure]
+_EndedJudgement = EndedPiece[_JudgedEpisode, tuple[Verdict, ...] | Failure]
 
 
-class JudgingRun:
-    """One pass. `tally` may be read at any time, also after an interrupt: what it counts is
-    committed.
+class JudgingPass:
+    """One pass. `tally` may be read at any time, also after an interrupt: it counts commits.
 
-    `waited` (by backend) and `storing_s` tell how many seconds the backend and the writing of
-    judgements took.
+    `backend_seconds` (by backend) and `storing_s` tell where the time went.
     """
 
     def __init__(
@@ -80,29 +74,24 @@ class JudgingRun:
         stopping: StopRules | None = None,
     ) -> None:
         self.tally = JudgingTally()
-        self.waited: dict[str, float] = {}
+        self.backend_seconds: dict[str, float] = {}
         self.storing_s = 0.0
-        self._store, self._spec, self._backend, self._run, self._retry = (
-            store,
-            spec,
-            backend,
-            run,
-            retry_failed,
-        )
+        self._store, self._spec, self._backend = store, spec, backend
+        self._run, self._retry_failed = run, retry_failed
         self._swap = swap
         self._stopping = stopping or StopRules()
-        self._results = DeferredCommits(self._stopping, self._commit)
-        self._scenarios: dict[str, Scenario] = {}
-        self._rubrics: dict[str, Rubric | Problem] = {}  # by scenario
-        self._others: dict[str, Rubric] = {}  # rubrics met that are not the one in hand, by id
-        self._overruled: dict[str, None] = {}  # names of scenarios, in order
-        self._unread: set[str] = set()  # episodes whose rubric cannot be read
+        self._commits = DeferredCommits(self._stopping, self._commit)
+        self._scenario_cache: dict[str, Scenario] = {}
+        self._rubric_cache: dict[str, Rubric | Problem] = {}  # by scenario
+        self._other_rubrics: dict[str, Rubric] = {}  # met beside the one in hand, by id
+        self._overruled_scenarios: dict[str, None] = {}  # names of scenarios, in order
+        self._lack_rubric: set[str] = set()  # episodes whose rubric cannot be read
 
-    def go(
+    def judge_missing(
         self,
         *,
         samples: int | None = None,
-        live: int = LIVE,
+        live: int = MAX_LIVE,
         on_progress: Callable[[JudgingTally], None] | None = None,
     ) -> JudgingTally:
         """Judges what is not yet judged and returns the counts.
@@ -113,79 +102,89 @@ class JudgingRun:
             on_progress: called at the start and after each commit.
 
         Raises:
-            InputError: the judge's rubric cannot be read. That of a scenario leaves its episodes
-                unjudged: see `no_rubric`.
+            InputError: the judge's rubric cannot be read. For a scenario's: see `no_rubric`.
             StoreError: the database cannot take a judgement; those before it are stored.
-            Stopped: too much failed. What the server refused for good just before is not stored, so
-                that a resume asks again.
+            Stopped: too much failed. What a server refused just before is asked again next time.
         """
-        self._stopping.begin()
-        count = self._spec.samples if samples is None else samples
-        everything = sum(1 for _ in self._store.unjudged(ANY, 0, run=self._run)) * count
-        first = load_rubric(self._spec.rubric or DEFAULT_RUBRIC)
-        rubrics = [first]
-        report = on_progress or (lambda tally: None)
+        self._stopping.begin_pass()
+        sample_count = self._spec.samples if samples is None else samples
+        total = sum(1 for _ in self._store.unjudged(NO_JUDGE, 0, run=self._run)) * sample_count
+        first_rubric = load_rubric(self._spec.rubric or DEFAULT_RUBRIC)
+        rubrics = [first_rubric]
+        report_progress = on_progress or (lambda tally: None)
         for rubric in rubrics:  # grows while other rubrics turn up
             judge = make_judge(self._spec, self._backend.info, rubric, swap=self._swap)
-            open_ = [self._count(judge, sample) for sample in range(count)]
-            if rubric is first:
-                self.tally = JudgingTally(total=everything, already=everything - sum(open_))
+            missing_counts = [self._count_missing(judge, sample) for sample in range(sample_count)]
+            if rubric is first_rubric:
+                self.tally = JudgingTally(total=total, already_judged=total - sum(missing_counts))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
-            report(self.tally)
-            if any(open_):
-                self._store.add_judge(judge.id, judge.name, judge.record())
-            for sample in range(count):
-                due = self._due(judge, sample)
-                for judged in drive_on_backend(
-                    due, self._backend, live=live, waited=self.waited, stopping=self._stopping
+            report_progress(self.tally)
+            if any(missing_counts):
+                self._store.add_judge(judge.id, judge.name, judge.to_json())
+            for sample in range(sample_count):
+                due_judgements = self._due_judgements(judge, sample)
+                for ended in drive_on_backend(
+                    due_judgements,
+                    self._backend,
+                    live=live,
+                    backend_seconds=self.backend_seconds,
+                    stopping=self._stopping,
                 ):
-                    failure = judged.outcome if isinstance(judged.outcome, Failure) else None
-                    self._results.take((judge, sample, judged), failure)
-                    report(self.tally)
-            rubrics += [other for other in self._others.values() if other not in rubrics]
-        if self._results.release():
-            report(self.tally)
-        self._stopping.check()
-        problems = tuple(found for found in self._rubrics.values() if isinstance(found, Problem))
-        self.tally = replace(
-            self.tally, no_rubric=tuple(dict.fromkeys(problems)), overruled=tuple(self._overruled)
+                    failure = ended.outcome if isinstance(ended.outcome, Failure) else None
+                    self._commits.commit_or_hold((judge, sample, ended), failure)
+                    report_progress(self.tally)
+            rubrics += [other for other in self._other_rubrics.values() if other not in rubrics]
+        if self._commits.commit_held():
+            report_progress(self.tally)
+        self._stopping.raise_if_stopped()
+        problems = tuple(
+            rubric for rubric in self._rubric_cache.values() if isinstance(rubric, Problem)
         )
-        if not self._stopping.short:
-            done = self.tally.scored + self.tally.failed + len(self._unread) * count
-            self.tally = replace(self.tally, already=everything - done)
+        self.tally = replace(
+            self.tally,
+            missing_rubrics=tuple(dict.fromkeys(problems)),
+            overruled_scenarios=tuple(self._overruled_scenarios),
+        )
+        if not self._stopping.budget_exhausted:
+            done = self.tally.scored + self.tally.failed + len(self._lack_rubric) * sample_count
+            self.tally = replace(self.tally, already_judged=total - done)
         return self.tally
 
-    def _count(self, judge: Judge, sample: int) -> int:
-        return sum(
-            1
-            for _ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry)
+    def _count_missing(self, judge: Judge, sample: int) -> int:
+        return sum(1 for _ in self._unjudged(judge, sample))
+
+    def _unjudged(self, judge: Judge, sample: int) -> Iterator[str]:
+        return self._store.unjudged(
+            judge.id, sample, run=self._run, retry_failed=self._retry_failed
         )
 
-    def _due(self, judge: Judge, sample: int) -> Iterator[tuple[_JudgementKey, Judging]]:
-        for id_ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry):
-            stored = self._store.episode(id_, vectors=False)
+    def _due_judgements(
+        self, judge: Judge, sample: int
+    ) -> Iterator[tuple[_JudgedEpisode, JudgementGenerator]]:
+        for episode_id in self._unjudged(judge, sample):
+            stored = self._store.episode(episode_id, vectors=False)
             scenario = self._scenario(stored.episode.scenario_id)
-            if self._spec.rubric and _names_another(scenario, judge.rubric):
-                self._overruled[scenario.name] = None
+            if self._spec.rubric and _names_other_rubric(scenario, judge.rubric):
+                self._overruled_scenarios[scenario.name] = None
             if not self._spec.rubric:
                 rubric = self._rubric(scenario, stored.episode.scenario_id)
                 if isinstance(rubric, Problem):
-                    self._unread.add(id_)
+                    self._lack_rubric.add(episode_id)
                     continue
                 if rubric != judge.rubric:
-                    self._others[rubric.id] = rubric
+                    self._other_rubrics[rubric.id] = rubric
                     continue
-            key = _JudgementKey(episode_id=id_, scenario=scenario)
-            yield key, judge.judging(scenario, stored.episode, sample=sample, thread=id_)
+            key = _JudgedEpisode(episode_id=episode_id, scenario=scenario)
+            yield key, judge.judge_episode(scenario, stored.episode, sample, thread=episode_id)
 
-    def _commit(self, result: tuple[Judge, int, _Judged]) -> None:
-        judge, sample, judged = result
-        outcome, usage = judged.outcome, judged.usage
+    def _commit(self, result: tuple[Judge, int, _EndedJudgement]) -> None:
+        judge, sample, ended = result
+        outcome, usage = ended.outcome, ended.usage
         failure = outcome if isinstance(outcome, Failure) else None
         verdicts = () if isinstance(outcome, Failure) else outcome
-        ranges = {d.name: d for d in judge.rubric.dimensions}
+        dimensions = {d.name: d for d in judge.rubric.dimensions}
         judgement = Judgement(
-            episode_id=judged.key.episode_id,
+            episode_id=ended.key.episode_id,
             judge_id=judge.id,
             sample=sample,
             status=JudgementStatus.failed if failure else JudgementStatus.ok,
@@ -199,40 +198,42 @@ class JudgingRun:
             latency_s=usage.latency_s,
             reply="\n".join(usage.replies),
         )
-        rescaled = {(v.seat, v.dimension): ranges[v.dimension].rescale(v.score) for v in verdicts}
-        begun = time.perf_counter()
-        added = self._store.add_judgement(judgement, rescaled, replace_failed=self._retry)
-        self.storing_s += time.perf_counter() - begun
+        rescaled = {
+            (v.seat, v.dimension): dimensions[v.dimension].rescale(v.score) for v in verdicts
+        }
+        started = time.perf_counter()
+        added = self._store.add_judgement(judgement, rescaled, replace_failed=self._retry_failed)
+        self.storing_s += time.perf_counter() - started
         if not added:
             return  # another process was quicker
         if failure:
             self.tally = replace(self.tally, failed=self.tally.failed + 1, last_failure=failure)
-            self._stopping.failed(
-                self.tally.failed, self.tally.total - self.tally.already, "judgements"
+            self._stopping.note_failures(
+                self.tally.failed, self.tally.total - self.tally.already_judged, "judgements"
             )
         else:
             self.tally = replace(self.tally, scored=self.tally.scored + 1)
 
     def _rubric(self, scenario: Scenario, id_: str) -> Rubric | Problem:
-        if id_ not in self._rubrics:
+        if id_ not in self._rubric_cache:
             try:
-                self._rubrics[id_] = rubric_of(scenario)
+                self._rubric_cache[id_] = rubric_of(scenario)
             except InputError as error:
                 reasons = "; ".join(map(str, error.problems))
-                self._rubrics[id_] = Problem(
-                    message=f"{reasons}; {NO_RUBRIC}", where=f"scenario {scenario.name!r}"
+                self._rubric_cache[id_] = Problem(
+                    message=f"{reasons}; {NO_RUBRIC_HINT}", where=f"scenario {scenario.name!r}"
                 )
-        return self._rubrics[id_]
+        return self._rubric_cache[id_]
 
     def _scenario(self, id_: str) -> Scenario:
-        if id_ not in self._scenarios:
-            if len(self._scenarios) >= SCENARIOS:
-                self._scenarios.pop(next(iter(self._scenarios)))
-            self._scenarios[id_] = self._store.scenario(id_)
-        return self._scenarios[id_]
+        if id_ not in self._scenario_cache:
+            if len(self._scenario_cache) >= MAX_CACHED_SCENARIOS:
+                self._scenario_cache.pop(next(iter(self._scenario_cache)))
+            self._scenario_cache[id_] = self._store.scenario(id_)
+        return self._scenario_cache[id_]
 
 
-def _names_another(scenario: Scenario, rubric: Rubric) -> bool:
+def _names_other_rubric(scenario: Scenario, rubric: Rubric) -> bool:
     """Whether a scenario names a rubric that is not this one; the default counts as none."""
     if scenario.own_rubric is not None:
         return scenario.own_rubric.id != rubric.id

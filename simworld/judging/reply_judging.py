@@ -1,5 +1,4 @@
-"""Judging with a server: structured output, the reason before the score, replies checked here and
-asked again.
+"""Judging by a server's replies: JSON with reasons before scores, checked here and asked again.
 
 Sans-I/O: a generator that yields Generate requests and is sent their completions.
 """
@@ -13,6 +12,7 @@ from typing import Any
 from scenarios.rubrics import fill_slots
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
+from simworld.core.protocols import JudgementGenerator
 from simworld.core.requests import (
     ChatPrompt,
     Completion,
@@ -24,76 +24,74 @@ from simworld.core.requests import (
 )
 from simworld.core.seeding import derive_seed
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.logprob_judging import (
-    Judging,
-    default_verdict,
-    lacks_private_text,
-    slot_values,
-)
-from simworld.judging.prompts import JUDGE, REASK, SYSTEM
+from simworld.judging.prompts import JUDGE_PROMPT, REASK_PROMPT, SYSTEM_PROMPT
+from simworld.judging.seat_questions import default_verdict, lacks_private_text, slot_values
 from simworld.judging.transcript import JudgeTranscript
-from simworld.judging.verdict_parsing import UnusableReply, is_whole, read_reply, schema_for
+from simworld.judging.verdict_parsing import (
+    UnusableReply,
+    has_whole_scores,
+    parse_verdicts,
+    verdict_schema,
+)
 
-SEEDS = 2**31  # servers take signed 32-bit seeds
-SHOWN_AGAIN = 8_000  # characters of a reply that cannot be used, as it is shown to the model
+SEED_COUNT = 2**31  # servers take signed 32-bit seeds
+MAX_SHOWN_REPLY = 8_000  # characters of a reply that cannot be used, as it is shown to the model
 
 
-def judge_server(
-    reading: JudgeTranscript,
+def judge_by_replies(
+    transcript: JudgeTranscript,
     rubric: Rubric,
     spec: JudgeSpec,
     seats: Sequence[str],
     thread: str = "",
     sample: int = 0,
-) -> Judging:
+) -> JudgementGenerator:
     """Verdicts of a server's replies, one dimension per call or with `spec.one_call` all in one.
 
     A reply that cannot be used is shown to the model with what is wrong, up to `spec.reasks` times;
     then the judgement fails.
     """
-    values = {seat: slot_values(reading, seat) for seat in seats}
-    wanted = {
-        d.name: [seat for seat in seats if not lacks_private_text(d, values[seat])]
+    slots = {seat: slot_values(transcript, seat) for seat in seats}
+    seats_of = {
+        d.name: [seat for seat in seats if not lacks_private_text(d, slots[seat])]
         for d in rubric.dimensions
     }
-    asked = [d for d in rubric.dimensions if wanted[d.name]]
-    found: dict[tuple[str, str], Verdict] = {}
-    for call in [asked] if spec.one_call and asked else [[d] for d in asked]:
-        keys = {reading.names[seat]: [d for d in call if seat in wanted[d.name]] for seat in seats}
-        keys = {name: dimensions for name, dimensions in keys.items() if dimensions}
-        verdicts = yield from _ask(reading, spec, call, keys, values, thread, sample)
+    askable = [d for d in rubric.dimensions if seats_of[d.name]]
+    all_verdicts: dict[tuple[str, str], Verdict] = {}
+    for call in [askable] if spec.one_call and askable else [[d] for d in askable]:
+        names = transcript.names
+        asked = {names[seat]: [d for d in call if seat in seats_of[d.name]] for seat in seats}
+        asked = {name: dimensions for name, dimensions in asked.items() if dimensions}
+        verdicts = yield from _ask_call(transcript, spec, call, asked, slots, thread, sample)
         if isinstance(verdicts, Failure):
             return verdicts
-        found |= verdicts
+        all_verdicts |= verdicts
     return tuple(
-        found[seat, d.name] if seat in wanted[d.name] else default_verdict(seat, d)
+        all_verdicts[seat, d.name] if seat in seats_of[d.name] else default_verdict(seat, d)
         for seat in seats
         for d in rubric.dimensions
     )
 
 
-def _ask(
-    reading: JudgeTranscript,
+def _ask_call(
+    transcript: JudgeTranscript,
     spec: JudgeSpec,
-    call: Sequence[Dimension],
-    keys: Mapping[str, Sequence[Dimension]],
-    values: Mapping[str, Mapping[str, str]],
+    dimensions: Sequence[Dimension],
+    asked: Mapping[str, Sequence[Dimension]],
+    slots: Mapping[str, Mapping[str, str]],
     thread: str,
     sample: int,
 ) -> Generator[Request, Completion, dict[tuple[str, str], Verdict] | Failure]:
-    schema = schema_for(keys)
-    seats = {name: seat for seat, name in reading.names.items()}
+    schema = verdict_schema(asked)
+    seats = {name: seat for seat, name in transcript.names.items()}
+    asked_slots = {seats[name]: slots[seats[name]] for name in asked}
+    question = _question_prompt(transcript, spec, dimensions, asked, asked_slots)
     messages = [
-        Message(role="system", content=SYSTEM),
-        Message(
-            role="user",
-            content=_prompt(
-                reading, spec, call, keys, {seats[name]: values[seats[name]] for name in keys}
-            ),
-        ),
+        Message(role="system", content=SYSTEM_PROMPT),
+        Message(role="user", content=question),
     ]
     for attempt in range(spec.reasks + 1):
-        seed = derive_seed(thread, "judge", call[0].name, sample, attempt) % SEEDS
+        seed = derive_seed(thread, "judge", dimensions[0].name, sample, attempt) % SEED_COUNT
         completion = yield Generate(
             prompt=ChatPrompt(messages=tuple(messages)),
             sampling=Sampling(temperature=spec.temperature, max_new_tokens=spec.max_new_tokens),
@@ -106,63 +104,57 @@ def _ask(
         if not isinstance(completion, Generated):
             return Failure(boundary="judge", kind="unexpected", message="the backend gave no text")
         try:
-            scores = read_reply(
+            scores = parse_verdicts(
                 completion.text,
-                keys,
-                cut=completion.finish == "length",
+                asked,
+                was_cut=completion.finish == "length",
                 thought=completion.reasoning,
             )
         except UnusableReply as error:
-            problem = error
+            problem, shown_reply = error, completion.text.strip()[:MAX_SHOWN_REPLY] or "{}"
             messages = [
                 *messages[:2],
-                Message(role="assistant", content=completion.text.strip()[:SHOWN_AGAIN] or "{}"),
-                Message(role="user", content=REASK.format(error=problem)),
+                Message(role="assistant", content=shown_reply),
+                Message(role="user", content=REASK_PROMPT.format(error=problem)),
             ]
             continue
+        raw = {"asks": attempt + 1}
         return {
             (seats[name], dimension): Verdict(
-                seat=seats[name],
-                dimension=dimension,
-                score=score,
-                reasoning=reason,
-                raw={"asks": attempt + 1},
+                seat=seats[name], dimension=dimension, score=score, reasoning=reason, raw=raw
             )
             for (name, dimension), (score, reason) in scores.items()
         }
     asks = f"{spec.reasks + 1} replies" if spec.reasks else "the reply"
-    return Failure(
-        boundary="judge",
-        kind=problem.kind,
-        message=f"{asks} could not be used; the last: {problem}",
-    )
+    message = f"{asks} could not be used; the last: {problem}"
+    return Failure(boundary="judge", kind=problem.kind, message=message)
 
 
-def _prompt(
-    reading: JudgeTranscript,
+def _question_prompt(
+    transcript: JudgeTranscript,
     spec: JudgeSpec,
-    call: Sequence[Dimension],
-    keys: Mapping[str, Sequence[Dimension]],
-    values: Mapping[str, Mapping[str, str]],
+    dimensions: Sequence[Dimension],
+    asked: Mapping[str, Sequence[Dimension]],
+    slots: Mapping[str, Mapping[str, str]],
 ) -> str:
     questions = []
-    for d in call:
-        asked = [v for seat, v in values.items() if d in keys[reading.names[seat]]]
-        texts = list(dict.fromkeys(fill_slots(d.question, v) for v in asked))
+    for d in dimensions:
+        seat_slots = [v for seat, v in slots.items() if d in asked[transcript.names[seat]]]
+        texts = list(dict.fromkeys(fill_slots(d.question, v) for v in seat_slots))
         span = f"{d.low:g} to {d.high:g}"
         questions.append("\n".join([f"{d.name} ({span}):", *(f"- {text}" for text in texts)]))
-    form: dict[str, Any] = {
+    reply_form: dict[str, Any] = {
         name: {d.name: {"reason": "…", "score": "…"} for d in dimensions}
-        for name, dimensions in keys.items()
+        for name, dimensions in asked.items()
     }
-    whole = all(is_whole(d) for d in call)
-    return JUDGE.format(
-        head=reading.head(spec.head),
-        dialogue=reading.shown,
-        end=f"{reading.end}\n" if reading.end else "",
-        names=", ".join(keys),
+    whole_numbers = all(has_whole_scores(d) for d in dimensions)
+    return JUDGE_PROMPT.format(
+        head=transcript.context(spec.head),
+        dialogue=transcript.dialogue_or_silence,
+        end=f"{transcript.ending_note}\n" if transcript.ending_note else "",
+        names=", ".join(asked),
         questions="\n\n".join(questions),
-        each=" and dimension" if len(call) > 1 else "",
-        number="a whole number of the range" if whole else "a number of the range",
-        form=json.dumps(form, ensure_ascii=False, indent=1),
+        each=" and dimension" if len(dimensions) > 1 else "",
+        number="a whole number of the range" if whole_numbers else "a number of the range",
+        form=json.dumps(reply_form, ensure_ascii=False, indent=1),
     )

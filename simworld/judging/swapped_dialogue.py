@@ -1,5 +1,4 @@
-"""Dialogues as a judge could as well have read them: people listed in another order, or under each
-other's names.
+"""Dialogues as a judge might have read them: seats in another order, or names exchanged.
 
 Nothing that is judged changes, so what a score moves by is the judge's own doing.
 """
@@ -15,15 +14,14 @@ import regex
 
 from simworld.core.episode import Act, Episode
 from simworld.core.scenario import Persona, Scenario
-from simworld.core.words import whole_words
+from simworld.core.whole_words import whole_words_pattern
 
 Swap = Literal["seats", "names"]
 SWAPS: tuple[Swap, ...] = ("seats", "names")
 
 
-def swapped(swap: Swap, scenario: Scenario, episode: Episode) -> tuple[Scenario, Episode]:
-    """The scenario with its seats in reverse order; or scenario and episode with each person under
-    the name of the next one.
+def swap_dialogue(swap: Swap, scenario: Scenario, episode: Episode) -> tuple[Scenario, Episode]:
+    """The scenario with its seats reversed, or both with each person under the next one's name.
 
     Names are exchanged wherever they stand as whole words: the full name, what others call the
     person, the first and the last word. A word that several people share stays. Pronouns stay too,
@@ -32,62 +30,62 @@ def swapped(swap: Swap, scenario: Scenario, episode: Episode) -> tuple[Scenario,
     if swap == "seats":
         return replace(scenario, seats=scenario.seats[::-1]), episode
     people = [seat.persona for seat in scenario.seats]
-    rename = _renaming(people)
+    rename = _make_renamer(people)
     seats = tuple(
         replace(
             seat,
-            persona=_renamed(seat.persona, after, rename),
+            persona=_rename_persona(seat.persona, next_person, rename),
             goal=rename(seat.goal),
             knows=rename(seat.knows),
             secret=rename(seat.secret),
         )
-        for seat, after in zip(scenario.seats, people[1:] + people[:1], strict=True)
+        for seat, next_person in zip(scenario.seats, people[1:] + people[:1], strict=True)
     )
     turns = tuple(
-        replace(turn, acts=tuple(_said(act, rename(act.action.text)) for act in turn.acts))
+        replace(turn, acts=tuple(_with_text(act, rename(act.action.text)) for act in turn.acts))
         for turn in episode.turns
     )
-    told = replace(
+    renamed_scenario = replace(
         scenario,
         seats=seats,
         setting=rename(scenario.setting),
         judge_note=rename(scenario.judge_note),
         family=scenario.family,
     )
-    return told, replace(episode, turns=turns)
+    return renamed_scenario, replace(episode, turns=turns)
 
 
-def _said(act: Act, text: str) -> Act:
+def _with_text(act: Act, text: str) -> Act:
     return replace(act, action=replace(act.action, text=text))
 
 
-def _renamed(persona: Persona, after: Persona, rename: Callable[[str], str]) -> Persona:
+def _rename_persona(persona: Persona, into: Persona, rename: Callable[[str], str]) -> Persona:
     return replace(
         persona,
-        name=after.name,
-        short=after.short,
+        name=into.name,
+        short=into.short,
         public=rename(persona.public),
         personality=rename(persona.personality),
         values=rename(persona.values),
     )
 
 
-def _renaming(people: list[Persona]) -> Callable[[str], str]:
+def _make_renamer(people: list[Persona]) -> Callable[[str], str]:
     """A function that replaces each person's name by the next person's."""
-    new: dict[str, set[str]] = defaultdict(set)
-    for one, after in zip(people, people[1:] + people[:1], strict=True):
-        own: dict[str, str] = {}
-        for old, name in zip(_forms(one), _forms(after), strict=True):
-            own.setdefault(old, name)
-        for old, name in own.items():
-            new[old].add(name)
-    clear = {old: min(names) for old, names in new.items() if len(names) == 1}
-    pattern = regex.compile(whole_words(sorted(clear, key=len, reverse=True)))
+    new_names: dict[str, set[str]] = defaultdict(set)
+    for person, next_person in zip(people, people[1:] + people[:1], strict=True):
+        own_names: dict[str, str] = {}
+        for old, name in zip(_name_forms(person), _name_forms(next_person), strict=True):
+            own_names.setdefault(old, name)
+        for old, name in own_names.items():
+            new_names[old].add(name)
+    unique = {old: min(names) for old, names in new_names.items() if len(names) == 1}
+    pattern = regex.compile(whole_words_pattern(sorted(unique, key=len, reverse=True)))
     return lambda text: (
-        str(pattern.sub(lambda found: clear.get(found[0], found[0]), text)) if clear else text
+        str(pattern.sub(lambda match: unique.get(match[0], match[0]), text)) if unique else text
     )
 
 
-def _forms(persona: Persona) -> tuple[str, str, str, str]:
+def _name_forms(persona: Persona) -> tuple[str, str, str, str]:
     words = persona.name.split() or [persona.name]
-    return persona.called, persona.name, words[0], words[-1]
+    return persona.display_name, persona.name, words[0], words[-1]

@@ -1,6 +1,4 @@
-"""An episode as a judge reads it: everything that was done, in order, everyone by name, in the
-words of the scenario's language.
-"""
+"""An episode as a judge reads it: all acts in order, by name, in the scenario's language."""
 
 from __future__ import annotations
 
@@ -10,11 +8,11 @@ from typing import Literal
 
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
-from simworld.core.visibility import full_labels
+from simworld.core.visibility import omniscient_labels
 from simworld.language import Language, load_language
 
 ContextPart = Literal["setting", "note", "persona", "relationship", "goal", "knows", "secret"]
-PARTS: tuple[ContextPart, ...] = (
+CONTEXT_PARTS: tuple[ContextPart, ...] = (
     "setting",
     "note",
     "persona",
@@ -32,7 +30,7 @@ class JudgeTranscript:
     scenario: Scenario
     names: Mapping[str, str]  # seat → the one name the judge knows it by; all distinct
     lines: tuple[str, ...]  # `Name: text`, oldest first; empty if nobody did anything
-    end: str  # how it ended, one sentence, or empty
+    ending_note: str  # how it ended, one sentence, or empty
 
     @property
     def language(self) -> Language:
@@ -45,28 +43,26 @@ class JudgeTranscript:
         return "\n".join(self.lines)
 
     @property
-    def shown(self) -> str:
+    def dialogue_or_silence(self) -> str:
         """The dialogue; where nobody did anything, a line that says so."""
         return self.dialogue or self.language.judge.silence
 
-    def head(self, parts: Sequence[ContextPart] = PARTS) -> str:
-        """What the judge knows besides the dialogue; `parts` choose what, empty texts are left
-        out.
-        """
+    def context(self, parts: Sequence[ContextPart] = CONTEXT_PARTS) -> str:
+        """What the judge knows besides the dialogue, without empty texts; `parts` choose what."""
         scenario = self.scenario
-        blocks = []
+        paragraphs = []
         if "setting" in parts and scenario.setting:
-            blocks.append(scenario.setting.strip())
+            paragraphs.append(scenario.setting.strip())
         if "note" in parts and scenario.judge_note:
-            blocks.append(scenario.judge_note.strip())
-        people = [line for seat in scenario.seats for line in self._about(seat, parts)]
+            paragraphs.append(scenario.judge_note.strip())
+        people_lines = [line for seat in scenario.seats for line in self._seat_lines(seat, parts)]
         if "relationship" in parts:
-            people += self._relationships()
-        if people:
-            blocks.append("\n".join(people))
-        return "\n\n".join(blocks)
+            people_lines += self._relationships()
+        if people_lines:
+            paragraphs.append("\n".join(people_lines))
+        return "\n\n".join(paragraphs)
 
-    def _about(self, seat: Seat, parts: Sequence[ContextPart]) -> list[str]:
+    def _seat_lines(self, seat: Seat, parts: Sequence[ContextPart]) -> list[str]:
         name, words = self.names[seat.name], self.language.judge
         whose = possessive(name, self.language)
         lines = []
@@ -92,20 +88,16 @@ class JudgeTranscript:
         ]
 
 
-def judge_transcript(scenario: Scenario, episode: Episode) -> JudgeTranscript:
-    """The reading of an episode; acts of kind `none` are left out, private messages and gestures
-    are marked.
-    """
-    names, language = full_labels(scenario), load_language(scenario.language)
+def make_judge_transcript(scenario: Scenario, episode: Episode) -> JudgeTranscript:
+    """The transcript of an episode, without idle acts; private acts and gestures are marked."""
+    names, language = omniscient_labels(scenario), load_language(scenario.language)
     lines = tuple(line for act in episode.acts if (line := act_line(act, names, language)))
-    end = language.judge.cut_off if episode.ending is Ending.turn_limit else ""
-    return JudgeTranscript(scenario=scenario, names=names, lines=lines, end=end)
+    ending_note = language.judge.cut_off if episode.ending is Ending.turn_limit else ""
+    return JudgeTranscript(scenario=scenario, names=names, lines=lines, ending_note=ending_note)
 
 
 def act_line(act: Act, names: Mapping[str, str], language: Language) -> str:
-    """One act as a line `Name: text`, gestures and deeds between asterisks; empty if nothing was
-    done.
-    """
+    """An act as a line `Name: text`, gestures and deeds between asterisks; empty if idle."""
     name, text, words = names[act.seat], one_line(act.action.text), language.judge
     match act.action.kind:
         case ActionKind.none:
@@ -119,30 +111,30 @@ def act_line(act: Act, names: Mapping[str, str], language: Language) -> str:
     if not text:
         return ""
     if act.action.to:
-        others = words.conjunction.join(names.get(seat, seat) for seat in act.action.to)
-        return words.private_line.format(who=name, names=others, text=text)
+        addressees = words.conjunction.join(names.get(seat, seat) for seat in act.action.to)
+        return words.private_line.format(who=name, names=addressees, text=text)
     return words.line.format(who=name, text=text)
 
 
 def describe_persona(persona: Persona, language: Language) -> str:
-    """A persona in one line: age, gender, work, public facts, character and values; empty if
-    nothing is known.
-    """
+    """A persona in one line: age, gender, work, public facts, character, values; or empty."""
     age = language.persona.age.format(age=persona.age) if persona.age is not None else ""
-    first = language.persona.comma.join(
+    facts = language.persona.comma.join(
         fact for fact in (age, persona.gender, persona.occupation) if fact
     )
-    full = persona.name if persona.name != persona.called else ""
+    full_name = persona.name if persona.name != persona.display_name else ""
     texts = [
-        full,
-        first,
+        full_name,
+        facts,
         one_line(persona.public),
         one_line(persona.personality),
         one_line(persona.values),
     ]
-    ends = language.judge.sentence_ends
+    sentence_ends = language.judge.sentence_ends
     return language.judge.between_sentences.join(
-        text if text.endswith(ends) else f"{text}{ends[0]}" for text in texts if text
+        text if text.endswith(sentence_ends) else f"{text}{sentence_ends[0]}"
+        for text in texts
+        if text
     )
 
 

@@ -13,7 +13,7 @@ from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
-from simworld.judging.judge import dimension_names
+from simworld.judging.judge import scored_dimension_names
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.results.arms import ArmSeat
 from simworld.runner.run_plan import RunPlan
@@ -105,7 +105,7 @@ class EvaluationMeasures:
         """
         names: list[str] = []
         if self.judge is not None:
-            names = [OVERALL, *dimension_names(self.judge, plan.scenarios)]
+            names = [OVERALL, *scored_dimension_names(self.judge, plan.scenarios)]
         return (*names, self.reward.measure) if self.reward is not None else tuple(names)
 
 

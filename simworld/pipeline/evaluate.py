@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agents.lm.server.options import ServerFields
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.stopping import StopRules
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, compare_arms
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store
 
 
@@ -27,7 +27,7 @@ def evaluate(
     live: int = 32,
     threads: int | None = None,
     replies_read: int = 400,
-    embed: Embed | None = None,
+    embed: EmbedTexts | None = None,
     on_playing: Callable[[RunProgress], None] = lambda progress: None,
     on_judging: Callable[[JudgingTally], None] = lambda tally: None,
     server: ServerFields | None = None,
@@ -58,7 +58,7 @@ def evaluate(
         BudgetSpent: there is no room for the rest in the budget.
     """
     stopping = stopping or StopRules()
-    run_plan(
+    play_missing(
         plan,
         loaded_agents,
         store,
@@ -67,18 +67,18 @@ def evaluate(
         on_progress=on_playing,
         stopping=stopping,
     )
-    stopping.check_budget()
+    stopping.raise_if_budget_spent()
     judge_ids: tuple[str, ...] = ()
     if measures.judge is not None:
         judge = measures.judge
         with shared_or_new_backend(
             loaded_agents, judge.model, judge.dtype, fields=judge, server=server, threads=threads
         ) as backend:
-            judging = JudgingRun(
+            judging = JudgingPass(
                 store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping
             )
-            judge_ids = judging.go(on_progress=on_judging).judge_ids
-        stopping.check_budget()
+            judge_ids = judging.judge_missing(on_progress=on_judging).judge_ids
+        stopping.raise_if_budget_spent()
     return compare_arms(
         plan, loaded_agents, store, measures, judge_ids, replies_read=replies_read, embed=embed
     )

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from agents import LMSpec, model_key
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.episode import Ending
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
@@ -66,7 +66,7 @@ def compare_arms(
     judge_ids: Sequence[str] = (),
     *,
     replies_read: int = 400,
-    embed: Embed | None = None,
+    embed: EmbedTexts | None = None,
 ) -> Evaluation:
     """Compares what is stored of a plan: each arm with the base, and the focus with every other
     arm.
@@ -171,7 +171,7 @@ def _add_perplexity(
     store: Store,
     limit: int,
 ) -> LanguageQuality:
-    backend = loaded_agents.shared(model_key(spec))
+    backend = loaded_agents.find_backend(model_key(spec))
     if backend is None:
         return quality
     requests = list(reply_requests(store, seats, backend.info.id))

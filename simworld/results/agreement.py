@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.stats.intervals import mean_by_family, tail_probability
 from store import JudgeRecord, Store
 
@@ -316,7 +316,7 @@ def _bootstrap(
     (value,) = measure(np.ones((1, families)))
     low = high = None
     if families > 1 and value is not None:
-        rng = generator(derive_seed("bootstrap", seed))
+        rng = make_rng(derive_seed("bootstrap", seed))
         counts = rng.multinomial(families, [1 / families] * families, size=rounds).astype(
             np.float64
         )

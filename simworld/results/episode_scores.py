@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.core.measures import OVERALL, DimensionScores, average_samples, rubric_in
+from simworld.core.measures import OVERALL, DimensionScores, average_samples, rubric_json_of
 from store import JudgeRecord, Store, StoredJudgement
 
 EPISODES_PER_QUERY = 200  # whose judgements are asked for at once
@@ -29,7 +29,7 @@ def read_episode_scores(
     store: Store, judges: Sequence[JudgeRecord], episode_ids: Iterable[str]
 ) -> dict[tuple[str, str], EpisodeScores]:
     """(Episode id, seat) → its scores by these judges, of which an episode has one."""
-    rubrics = {judge.id: rubric for judge in judges if (rubric := rubric_in(judge.spec))}
+    rubrics = {judge.id: rubric for judge in judges if (rubric := rubric_json_of(judge.spec))}
     ids = list(dict.fromkeys(episode_ids))
     return {
         (episode, seat): scores

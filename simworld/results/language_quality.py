@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.line_similarity import line_similarity
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.episode import Act, ActionKind, Episode
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ EpisodeSeats = Sequence[tuple[Episode, str]]  # what an arm played: episodes, an
 
 
 def measure_language(
-    arms: Mapping[str, EpisodeSeats], *, embed: Embed | None = None, max_embedded: int = 400
+    arms: Mapping[str, EpisodeSeats], *, embed: EmbedTexts | None = None, max_embedded: int = 400
 ) -> dict[str, LanguageQuality]:
     """Arm → its language.
 

@@ -8,38 +8,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simworld.core.errors import Failure
-from simworld.core.protocols import Agent, Backend, Bounded
-from simworld.core.requests import Ask, Completion, Generate, Generated, Request, TextPrompt
+from simworld.core.protocols import Agent, Backend, MemoryBounded
+from simworld.core.requests import AskPerson, Completion, Generate, Generated, Request, TextPrompt
 from simworld.core.scenario import Scenario
 
-# of a token, before any was counted: few, so that at first rather too few are let in
-_CHARACTERS = 3
+# before any token was counted: few, so that at first rather too few are let in
+_CHARACTERS_PER_TOKEN = 3
 # turns seen before the growth that was seen counts, and not the longest reply that is asked for
-_SURE = 16
+_MIN_TURNS = 16
 
 
 @dataclass(slots=True)
-class _Growth:
-    """What is known of the threads of one model."""
+class _ThreadGrowth:
+    """How the threads of one model have grown so far, in tokens."""
 
-    guess: int = 0  # tokens of the longest first prompt, from its characters
-    first: int = 0  # tokens of the longest first prompt and its reply; 0: none is answered yet
-    reply: int = 0  # tokens of the longest reply asked for
-    tokens: int = 0  # grown by since then, all threads together
-    turns: int = 0  # in so many turns of their conversations
-    threads: int = 1  # of one seat
+    prompt_guess: int = 0  # tokens of the longest first prompt, from its characters
+    first_turn: int = 0  # tokens of the longest first prompt and its reply; 0: none is answered yet
+    max_reply: int = 0  # tokens of the longest reply asked for
+    grown_tokens: int = 0  # grown by since then, all threads together
+    grown_turns: int = 0  # in so many turns of their conversations
+    threads_per_seat: int = 1  # of one seat
 
-    def longest(self, tokens: int, turns: int) -> int:
-        """How long a thread of so many tokens (0: not answered yet) will be after so many more
-        turns.
-        """
-        per_turn = self.tokens / self.turns if self.turns >= _SURE else self.reply
-        return round((tokens or self.first or self.guess + self.reply) + per_turn * turns)
+    def expected_length(self, tokens: int, turns: int) -> int:
+        """A thread's expected tokens after more turns; `tokens` 0: it is not answered yet."""
+        per_turn = (
+            self.grown_tokens / self.grown_turns
+            if self.grown_turns >= _MIN_TURNS
+            else self.max_reply
+        )
+        return round(
+            (tokens or self.first_turn or self.prompt_guess + self.max_reply) + per_turn * turns
+        )
 
 
 @dataclass(slots=True)
 class _CachedSeat:
-    """What a seat keeps in its model's memory."""
+    """The threads that a seat keeps in its model's memory."""
 
     model: str
     # tokens, and turn of the last answer
@@ -48,117 +52,119 @@ class _CachedSeat:
 
 @dataclass(slots=True, eq=False)
 class LiveConversation:
-    """A conversation as it counts here: its seats whose models' memory is bounded."""
+    """A conversation's turn limit, and its seats whose models' memory is bounded."""
 
-    turns: int  # at most
+    turn_limit: int  # at most
     seats: dict[str, _CachedSeat]
 
 
 class Admission:
-    """Counts what live conversations will need by their ends, and lets another in while that fits.
+    """Decides whether another conversation fits into memory beside those that are live.
 
     A thread is expected to grow until its scenario's turn limit, by what a turn has added on the
     mean so far; from its present length, or, where it is not answered yet, from the longest first
-    turn so far. So the estimate follows what is observed. Whoever
-    is in stays in: what does not fit after all is the backend's to evict.
+    turn so far. Whoever is in stays in: what does not fit after all is the backend's to evict.
     """
 
     def __init__(self, backends: Mapping[str, Backend]) -> None:
-        self._bounded = {
-            key: backend for key, backend in backends.items() if isinstance(backend, Bounded)
+        self._bounded_backends = {
+            key: backend for key, backend in backends.items() if isinstance(backend, MemoryBounded)
         }
-        self._growth = {key: _Growth() for key in self._bounded}
-        self._inside: dict[LiveConversation, None] = {}
+        self._growth = {key: _ThreadGrowth() for key in self._bounded_backends}
+        self._live: dict[LiveConversation, None] = {}
 
     def new_conversation(self, scenario: Scenario, agents: Mapping[str, Agent]) -> LiveConversation:
-        """A conversation that is about to begin."""
+        """The record of a conversation that is about to begin."""
         seats = {
             seat: _CachedSeat(agent.model)
             for seat, agent in agents.items()
-            if agent.model in self._bounded
+            if agent.model in self._bounded_backends
         }
         return LiveConversation(scenario.limits.turns, seats)
 
     def fits(self, conversation: LiveConversation) -> bool:
         """Whether it fits beside those inside; always where there is none."""
-        need = {seat.model: 0.0 for seat in conversation.seats.values()}
-        if not self._inside:
+        shares = {seat.model: 0.0 for seat in conversation.seats.values()}
+        if not self._live:
             return True
-        for each in (*self._inside, conversation):
-            for seat in each.seats.values():
-                if seat.model in need:
-                    need[seat.model] += self._share(seat, each.turns)
-        return all(share <= 1 for share in need.values())
+        for other in (*self._live, conversation):
+            for seat in other.seats.values():
+                if seat.model in shares:
+                    shares[seat.model] += self._memory_share(seat, other.turn_limit)
+        return all(share <= 1 for share in shares.values())
 
     def enter(self, conversation: LiveConversation) -> None:
-        """It begins."""
+        """Counts a conversation that begins."""
         if conversation.seats:
-            self._inside[conversation] = None
+            self._live[conversation] = None
 
     def leave(self, conversation: LiveConversation) -> None:
-        """It is over: the models need not keep its threads, but for those of the same name that
-        another one uses.
-        """
-        self._inside.pop(conversation, None)
-        kept = {
-            name for other in self._inside for seat in other.seats.values() for name in seat.threads
+        """Frees a conversation that is over: models forget its threads, but for those in use."""
+        self._live.pop(conversation, None)
+        still_used = {
+            name for other in self._live for seat in other.seats.values() for name in seat.threads
         }
         for seat in conversation.seats.values():
-            self._bounded[seat.model].forget(seat.threads.keys() - kept)
+            self._bounded_backends[seat.model].forget_threads(seat.threads.keys() - still_used)
 
-    def asked(self, conversation: LiveConversation, name: str, request: Request) -> None:
-        """A seat asks its model."""
-        seat = conversation.seats.get(name)
-        if seat is None or isinstance(request, Ask) or not request.thread:
+    def note_request(
+        self, conversation: LiveConversation, seat_name: str, request: Request
+    ) -> None:
+        """Counts a seat's request to its model."""
+        seat = conversation.seats.get(seat_name)
+        if seat is None or isinstance(request, AskPerson) or not request.thread:
             return
         seat.threads.setdefault(request.thread, (0, 0))
         growth = self._growth[seat.model]
-        growth.threads = max(growth.threads, len(seat.threads))
+        growth.threads_per_seat = max(growth.threads_per_seat, len(seat.threads))
         if isinstance(request, Generate):
-            growth.reply = max(growth.reply, request.sampling.max_new_tokens)
-        if not growth.first:
-            growth.guess = max(growth.guess, _characters(request) // _CHARACTERS)
+            growth.max_reply = max(growth.max_reply, request.sampling.max_new_tokens)
+        if not growth.first_turn:
+            growth.prompt_guess = max(
+                growth.prompt_guess, _prompt_characters(request) // _CHARACTERS_PER_TOKEN
+            )
 
-    def answered(
+    def note_answer(
         self,
         conversation: LiveConversation,
-        name: str,
+        seat_name: str,
         turn: int,
         request: Request,
         completion: Completion,
     ) -> None:
-        """The model has answered a seat in a turn, counted from 0."""
-        seat = conversation.seats.get(name)
+        """Counts the model's answer to a seat in a turn, from 0."""
+        seat = conversation.seats.get(seat_name)
         if (
             seat is None
             or isinstance(completion, Failure)
-            or isinstance(request, Ask)
+            or isinstance(request, AskPerson)
             or not request.thread
         ):
             return
         tokens = completion.prompt_tokens + (
             completion.new_tokens if isinstance(completion, Generated) else 0
         )
-        before, then = seat.threads[request.thread]
+        tokens_before, turn_before = seat.threads[request.thread]
         seat.threads[request.thread] = (tokens, turn)
         growth = self._growth[seat.model]
-        if not before:
-            growth.first = max(growth.first, tokens)
+        if not tokens_before:
+            growth.first_turn = max(growth.first_turn, tokens)
         else:
-            growth.tokens += max(0, tokens - before)
-            growth.turns += turn - then
+            growth.grown_tokens += max(0, tokens - tokens_before)
+            growth.grown_turns += turn - turn_before
 
-    def _share(self, seat: _CachedSeat, turns: int) -> float:
-        backend, growth = self._bounded[seat.model], self._growth[seat.model]
+    def _memory_share(self, seat: _CachedSeat, turns: int) -> float:
+        backend, growth = self._bounded_backends[seat.model], self._growth[seat.model]
         threads = list(seat.threads.values())
-        threads += [(0, 0)] * (growth.threads - len(threads))
+        threads += [(0, 0)] * (growth.threads_per_seat - len(threads))
         return sum(
-            backend.share(growth.longest(tokens, turns - 1 - turn)) for tokens, turn in threads
+            backend.memory_share(growth.expected_length(tokens, turns - 1 - turn))
+            for tokens, turn in threads
         )
 
 
-def _characters(request: Request) -> int:
-    if isinstance(request, Ask):
+def _prompt_characters(request: Request) -> int:
+    if isinstance(request, AskPerson):
         return 0
     if isinstance(request.prompt, TextPrompt):
         return len(request.prompt.text)

@@ -1,6 +1,4 @@
-"""Branches: an episode up to a turn as it was stored, and from there on with another cast, the same
-seeds.
-"""
+"""Branches: an episode up to a turn as stored, and on from there with another cast."""
 
 from __future__ import annotations
 
@@ -17,80 +15,80 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.protocols import ActGenerator, Agent
 from simworld.core.scenario import Scenario, TurnOrder
 from simworld.runner.conversations import Job
-from simworld.runner.run_plan import EVERYONE, Cast, PlannedEpisode, RunPlan
+from simworld.runner.run_plan import ANY_SEAT, Cast, PlannedEpisode, RunPlan
 from simworld.yamlfile import did_you_mean
 from store import StoredEpisode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchAgent:
-    """An agent that takes a seat over: it repeats the acts that are given, by turn, and decides for
-    itself where there is none.
-    """
+    """An agent that takes a seat over: it repeats the stored acts, and then acts by itself."""
 
-    then: Agent
-    acts: Mapping[int, Act]
+    successor: Agent
+    stored_acts: Mapping[int, Act]
 
     @property
     def id(self) -> str:
-        """Of the agent that takes over."""
-        return self.then.id
+        """That of the agent that takes over."""
+        return self.successor.id
 
     @property
     def model(self) -> str:
-        """Of the agent that takes over."""
-        return self.then.model
+        """That of the agent that takes over."""
+        return self.successor.model
 
     def act(self, observation: Observation) -> ActGenerator:
         """The stored act of this turn, else the agent's own."""
-        if observation.turn in self.acts:
-            return self.acts[observation.turn]
-        return (yield from self.then.act(observation))
+        if observation.turn in self.stored_acts:
+            return self.stored_acts[observation.turn]
+        return (yield from self.successor.act(observation))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch(RunPlan):
-    """A run of one episode: the first `at` turns of its parent, and then whoever is cast."""
+    """A run of one episode: the first `kept_turns` turns of its parent, then the new cast."""
 
     parent: StoredEpisode
-    at: int  # turns kept
-    kept: frozenset[str]  # seats that keep the parent's agent
+    kept_turns: int  # turns kept
+    kept_seats: frozenset[str]  # seats that keep the parent's agent
 
     @property
     def settings(self) -> dict[str, Any]:
         """What is stored with the run."""
-        return {"repeats": 1, "branch_of": self.parent.id, "at": self.at}
+        return {"repeats": 1, "branch_of": self.parent.id, "at": self.kept_turns}
 
-    def episodes(self, ids: Mapping[str, str]) -> list[PlannedEpisode]:
-        """The one episode. Raises InputError where the agent of a seat that keeps its agent has
-        other content now.
-        """
-        (made,) = RunPlan.episodes(self, ids)
+    def planned_episodes(self, ids: Mapping[str, str]) -> list[PlannedEpisode]:
+        """The one episode. Raises InputError where a kept seat's agent has other content now."""
+        (planned,) = RunPlan.planned_episodes(self, ids)
         problems = [
             f"seat {seat.seat!r} was played by {seat.agent_name!r} as {seat.agent_id[:15]}, now it"
-            f" is {now[:15]}"
+            f" is {agent_id[:15]}"
             for seat in self.parent.summary.seats
-            if seat.seat in self.kept and (now := made.item.cast[seat.seat]) != seat.agent_id
+            if seat.seat in self.kept_seats
+            and (agent_id := planned.item.cast[seat.seat]) != seat.agent_id
         ]
         if problems:
             raise InputError(
                 f"{'; '.join(problems)}: take back the change, or cast the seat with --cast"
             )
-        item = replace(made.item, repeat=self.parent.summary.repeat)
-        return [replace(made, item=item, seed=self.parent.episode.seed)]
+        item = replace(planned.item, repeat=self.parent.summary.repeat)
+        return [replace(planned, item=item, seed=self.parent.episode.seed)]
 
-    def _job(self, episode: PlannedEpisode, agents: Mapping[str, Agent]) -> Job:
-        made = RunPlan._job(self, episode, agents)
-        acts = [
-            (turn.index, act) for turn in self.parent.episode.turns[: self.at] for act in turn.acts
+    def _make_job(self, episode: PlannedEpisode, agents: Mapping[str, Agent]) -> Job:
+        job = RunPlan._make_job(self, episode, agents)
+        kept_acts = [
+            (turn.index, act)
+            for turn in self.parent.episode.turns[: self.kept_turns]
+            for act in turn.acts
         ]
-        seated = {
+        agents_by_seat = {
             name: BranchAgent(
-                then=agent, acts={index: act for index, act in acts if act.seat == name}
+                successor=agent,
+                stored_acts={index: act for index, act in kept_acts if act.seat == name},
             )
-            for name, agent in made.agents.items()
+            for name, agent in job.agents.items()
         }
-        return replace(made, agents=seated, parent_id=self.parent.id)
+        return replace(job, agents=agents_by_seat, parent_id=self.parent.id)
 
 
 def make_branch(
@@ -98,9 +96,9 @@ def make_branch(
     scenario: Scenario,
     run_seed: int,
     *,
-    at: int,
+    kept_turns: int,
     cast: Mapping[str, str],
-    name: str | None = None,
+    run_name: str | None = None,
 ) -> Branch:
     """The branch of an episode.
 
@@ -108,87 +106,91 @@ def make_branch(
         parent: what it branches from.
         scenario: the parent's.
         run_seed: of the parent's run.
-        at: turns kept, from 0.
+        kept_turns: turns kept, from 0.
         cast: seat → the name or file of the agent that takes over; `*` stands for every seat not
             named. Other seats keep theirs.
-        name: of the run; default: derived from parent, `at` and cast.
+        run_name: of the run; default: derived from parent, `kept_turns` and cast.
 
     Raises:
         InputError: everything that does not fit.
     """
     problems = pattern_problems(scenario)
-    if name is not None and not (name.strip() and name.isprintable()):
+    if run_name is not None and not (run_name.strip() and run_name.isprintable()):
         problems.append(
-            Problem(message=f"--name {name!r}: expected a word or more, without control characters")
+            Problem(
+                message=f"--name {run_name!r}: expected a word or more, without control characters"
+            )
         )
-    most = longest_prefix(parent, scenario)
-    if not 0 <= at <= most:
+    max_turns = max_kept_turns(parent, scenario)
+    if not 0 <= kept_turns <= max_turns:
         ended = (
             f"episode {parent.id} has {counted(len(parent.episode.turns), 'turn')} and ended:"
             f" {parent.summary.reason}"
         )
         problems.append(
             Problem(
-                message=f"--at {at}: {ended}; expected the number of turns to keep, 0 to {most}"
+                message=(
+                    f"--at {kept_turns}: {ended}; expected the number of turns to keep,"
+                    f" 0 to {max_turns}"
+                )
             )
         )
-    seats = {seat.seat: seat.agent_name for seat in parent.summary.seats}
-    for unknown in [seat for seat in cast if seat not in seats and seat != EVERYONE]:
-        hint = did_you_mean(unknown, seats) or f"; there are {', '.join(seats)}"
+    stored_cast = {seat.seat: seat.agent_name for seat in parent.summary.seats}
+    for unknown in [seat for seat in cast if seat not in stored_cast and seat != ANY_SEAT]:
+        hint = did_you_mean(unknown, stored_cast) or f"; there are {', '.join(stored_cast)}"
         problems.append(
             Problem(message=f"--cast: no seat {unknown!r} in scenario {scenario.name!r}{hint}")
         )
-    kept = frozenset(seat for seat in seats if seat not in cast and EVERYONE not in cast)
-    given = {seat: cast.get(seat) or cast.get(EVERYONE) or agent for seat, agent in seats.items()}
+    kept_seats = frozenset(
+        seat for seat in stored_cast if seat not in cast and ANY_SEAT not in cast
+    )
+    new_cast = {
+        seat: cast.get(seat) or cast.get(ANY_SEAT) or agent for seat, agent in stored_cast.items()
+    }
     specs: dict[str, LoadedSpec] = {}
     try:
-        wanted = tuple(dict.fromkeys(given.values()))
-        specs = dict(zip(wanted, find_specs(wanted), strict=True))
+        spec_names = tuple(dict.fromkeys(new_cast.values()))
+        specs = dict(zip(spec_names, find_specs(spec_names), strict=True))
     except InputError as error:
         problems += error.problems
-        lost = [
+        missing_casts = [
             f"--cast {seat}=FILE"
-            for seat in sorted(kept)
-            if any(repr(seats[seat]) in str(p) for p in error.problems)
+            for seat in sorted(kept_seats)
+            if any(repr(stored_cast[seat]) in str(p) for p in error.problems)
         ]
-        if lost:
+        if missing_casts:
             problems.append(
                 Problem(
                     message=(
                         "seats not cast keep their agent, which must be found too; or add"
-                        f" {' '.join(lost)}"
+                        f" {' '.join(missing_casts)}"
                     )
                 )
             )
     if problems:
         raise InputError(problems)
     return Branch(
-        run=name or branch_name(parent.id, at, cast),
+        run=run_name or branch_name(parent.id, kept_turns, cast),
         seed=run_seed,
         repeats=1,
         scenarios=(scenario,),
-        casts=(Cast(by_seat={seat: specs[agent].spec.name for seat, agent in given.items()}),),
+        casts=(Cast(by_seat={seat: specs[agent].spec.name for seat, agent in new_cast.items()}),),
         specs={loaded.spec.name: loaded for loaded in specs.values()},
         parent=parent,
-        at=at,
-        kept=kept,
+        kept_turns=kept_turns,
+        kept_seats=kept_seats,
     )
 
 
-def longest_prefix(parent: StoredEpisode, scenario: Scenario) -> int:
-    """The most turns that a branch can keep: all but the last one, or all where an agent failed at
-    the next one.
-    """
-    turns = len(parent.episode.turns)
-    whole = parent.episode.ending is Ending.failed and scenario.order is not TurnOrder.simultaneous
-    return turns if whole else max(0, turns - 1)
+def max_kept_turns(parent: StoredEpisode, scenario: Scenario) -> int:
+    """The most turns that a branch can keep: all but the last, or all where the next one failed."""
+    turns, failed = len(parent.episode.turns), parent.episode.ending is Ending.failed
+    return turns if failed and scenario.order is not TurnOrder.simultaneous else max(0, turns - 1)
 
 
-def branch_name(parent_id: str, at: int, cast: Mapping[str, str]) -> str:
-    """`branch-` and eight hex digits of names alone, so that the same command finds its run
-    again.
-    """
+def branch_name(parent_id: str, kept_turns: int, cast: Mapping[str, str]) -> str:
+    """`branch-` and eight hex digits of names alone: the same command finds its run again."""
     text = "\n".join(
-        [parent_id, str(at), *(f"{seat}={agent}" for seat, agent in sorted(cast.items()))]
+        [parent_id, str(kept_turns), *(f"{seat}={agent}" for seat, agent in sorted(cast.items()))]
     )
     return f"branch-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

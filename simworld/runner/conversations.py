@@ -1,4 +1,4 @@
-"""Many conversations at once: each episode is a generator, and each agent's thinking another.
+"""Many conversations at once: each episode is a generator, and each act of an agent another.
 Nothing here knows a database: episodes are handed out as they end, and the caller stores them.
 """
 
@@ -16,7 +16,7 @@ from simworld.core.protocols import ActGenerator, ActResult, Agent, Backend
 from simworld.core.requests import Completion, Generated
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import StopRules
-from simworld.driver import LIVE, Piece, RoutedAnswer, RoutedRequest, drive
+from simworld.driver import MAX_LIVE, Piece, RoutedAnswer, RoutedRequest, drive
 from simworld.runner.admission import Admission, LiveConversation
 
 _log = logging.getLogger(__name__)
@@ -53,24 +53,23 @@ class PlayCounters:
     """What has happened so far in all conversations, unfinished ones included."""
 
     turns: int = 0  # that are over
-    limits_live: int = 0  # turns that the conversations under way may have, together
+    live_turn_limits: int = 0  # turns that the conversations under way may have, together
     new_tokens: int = 0  # written by models
     # seconds that each backend worked or was waited for
-    polled_s: dict[str, float] = field(default_factory=dict)
+    backend_seconds: dict[str, float] = field(default_factory=dict)
 
 
 def play_jobs(
     jobs: Iterable[Job],
     backends: Mapping[str, Backend],
     *,
-    live: int = LIVE,
-    pulse: PlayCounters | None = None,
-    on_beat: Callable[[], None] = lambda: None,
+    live: int = MAX_LIVE,
+    counters: PlayCounters | None = None,
+    on_progress: Callable[[], None] = lambda: None,
     on_acts: OnActs = lambda job, turn, acts: None,
     stopping: StopRules | None = None,
 ) -> Iterator[Played]:
-    """Every job's episode, each as it ends; at most `live` run at once, and the next starts when
-    one ends.
+    """Every job's episode, each as it ends; at most `live` are under way at once.
 
     Fewer run where the memory of a backend has no room for more (`protocols.Bounded`), but always
     one.
@@ -79,8 +78,8 @@ def play_jobs(
         jobs: drawn one by one, so a plan of millions needs no memory.
         backends: by `Agent.model`.
         live: upper limit of conversations under way.
-        pulse: counted up as things happen.
-        on_beat: called whenever the pulse has changed.
+        counters: counted up as things happen.
+        on_progress: called whenever the counters have changed.
         on_acts: told what was done in a turn, as soon as it is over.
         stopping: what servers answer is counted there, and nothing begins that does not fit.
 
@@ -88,7 +87,7 @@ def play_jobs(
         Stopped: servers fail for good; whatever ended before was handed out.
         ValueError: an agent's model has no backend, or `live` is below 1.
     """
-    admission, pulse = Admission(backends), pulse or PlayCounters()
+    admission, counters = Admission(backends), counters or PlayCounters()
 
     def conversations() -> Iterator[tuple[LiveConversation, Piece[Played]]]:
         for job in jobs:
@@ -96,103 +95,106 @@ def play_jobs(
                 if agent.model and agent.model not in backends:
                     raise ValueError(f"no backend for {agent.model!r}")
             conversation = admission.new_conversation(job.scenario, job.agents)
-            yield conversation, _Conversation(job, conversation, admission, pulse, on_acts).run()
+            yield conversation, _Player(job, conversation, admission, counters, on_acts).run()
 
     for ended in drive(
         conversations(),
         backends,
         live=live,
-        fits=admission.fits,
-        waited=pulse.polled_s,
-        on_beat=on_beat,
+        can_begin=admission.fits,
+        backend_seconds=counters.backend_seconds,
+        on_progress=on_progress,
         stopping=stopping,
     ):
         yield ended.outcome
 
 
 @dataclass(slots=True, eq=False)
-class _Conversation:
-    """A live conversation: seats that are due together think at the same time."""
+class _Player:
+    """Plays one conversation: seats that are due together think at the same time."""
 
     job: Job
     conversation: LiveConversation
     admission: Admission
-    pulse: PlayCounters
+    counters: PlayCounters
     on_acts: OnActs
     turn: int = -1
-    thinking: dict[str, ActGenerator] = field(default_factory=dict)  # seats without an answer yet
+    # of the seats without a reply yet
+    act_generators: dict[str, ActGenerator] = field(default_factory=dict)
     replies: dict[str, ActResult] = field(default_factory=dict)
 
     def run(self) -> Piece[Played]:
         """Seats the agents, asks whoever is due until it is over, and returns the episode."""
-        job, pulse, started = self.job, self.pulse, datetime.now(UTC)
+        job, counters, started = self.job, self.counters, datetime.now(UTC)
         cast = {seat: agent.id for seat, agent in job.agents.items()}
-        game = play(job.scenario, cast, job.seed)
+        engine = play(job.scenario, cast, job.seed)
         self.admission.enter(self.conversation)
-        pulse.limits_live += job.scenario.limits.turns
+        counters.live_turn_limits += job.scenario.limits.turns
         while True:
             if acts := [reply for reply in self.replies.values() if isinstance(reply, Act)]:
                 self.on_acts(job, self.turn, acts)
             try:
-                due = game.send(self.replies) if self.replies else next(game)
-            except StopIteration as over:
-                episode: Episode = over.value
+                due = engine.send(self.replies) if self.replies else next(engine)
+            except StopIteration as stop:
+                episode: Episode = stop.value
                 break
-            pulse.turns += self.turn >= 0
+            counters.turns += self.turn >= 0
             self.turn += 1
-            asked = self._begin_turn(due)
-            while self.thinking:
-                answer = yield asked
-                self._count(answer)
-                asked = self._think(answer.to.name, answer.completion)
+            requests = self._begin_turn(due)
+            while self.act_generators:
+                answer = yield requests
+                self._note_answer(answer)
+                requests = self._advance(answer.routed.label, answer.completion)
         ended = datetime.now(UTC)
-        pulse.turns += len(episode.turns) - max(0, self.turn)
-        pulse.limits_live -= job.scenario.limits.turns
+        counters.turns += len(episode.turns) - max(0, self.turn)
+        counters.live_turn_limits -= job.scenario.limits.turns
         self.admission.leave(self.conversation)
         return Played(job=job, episode=episode, started=started, ended=ended)
 
     def _begin_turn(self, due: Mapping[str, Observation]) -> list[RoutedRequest]:
-        """Lets the seats that are due think; those that ask no model answer at once."""
-        self.replies, self.thinking = {}, {}
+        """Starts the acts of the seats that are due; those that ask no model end at once."""
+        self.replies, self.act_generators = {}, {}
         for seat, observation in due.items():
             try:
-                self.thinking[seat] = self.job.agents[seat].act(observation)
+                self.act_generators[seat] = self.job.agents[seat].act(observation)
             except Exception as error:  # the boundary of an agent's own code, as in _think
-                self.replies[seat] = self._broken(seat, error)
-        return [request for seat in tuple(self.thinking) for request in self._think(seat, None)]
+                self.replies[seat] = self._agent_error(seat, error)
+        return [
+            request for seat in (*self.act_generators,) for request in self._advance(seat, None)
+        ]
 
-    def _think(self, seat: str, completion: Completion | Exception | None) -> list[RoutedRequest]:
-        """Lets a seat think on until it asks its model, or answers."""
-        agent, thinking = self.job.agents[seat], self.thinking[seat]
+    def _advance(self, seat: str, completion: Completion | Exception | None) -> list[RoutedRequest]:
+        """Runs a seat's act until it asks its model, or ends."""
+        agent, generator = self.job.agents[seat], self.act_generators[seat]
         try:
             if isinstance(completion, Exception):
                 raise completion
-            request = next(thinking) if completion is None else thinking.send(completion)
+            request = next(generator) if completion is None else generator.send(completion)
             if not agent.model:
                 raise TypeError("it asks a model, but names none")
-            self.admission.asked(self.conversation, seat, request)
-        except StopIteration as over:
-            reply = over.value
+            self.admission.note_request(self.conversation, seat, request)
+        except StopIteration as stop:
+            reply = stop.value
         except Exception as error:  # the boundary of an agent's own code: recorded with the episode
-            reply = self._broken(seat, error)
+            reply = self._agent_error(seat, error)
         else:
-            return [RoutedRequest(model=agent.model, request=request, name=seat)]
+            return [RoutedRequest(model=agent.model, request=request, label=seat)]
         if not isinstance(reply, Act | Failure):
             message = f"expected an Act or a Failure, got {type(reply).__name__}"
             reply = Failure(boundary="agent", kind="error", message=message)
         self.replies[seat] = reply
-        del self.thinking[seat]
+        del self.act_generators[seat]
         return []
 
-    def _count(self, answer: RoutedAnswer) -> None:
+    def _note_answer(self, answer: RoutedAnswer) -> None:
         completion = answer.completion
         if isinstance(completion, Exception):
             return
         if isinstance(completion, Generated):
-            self.pulse.new_tokens += completion.new_tokens
-        seat, request = answer.to.name, answer.to.request
-        self.admission.answered(self.conversation, seat, self.turn, request, completion)
+            self.counters.new_tokens += completion.new_tokens
+        seat, request = answer.routed.label, answer.routed.request
+        self.admission.note_answer(self.conversation, seat, self.turn, request, completion)
 
-    def _broken(self, seat: str, error: Exception) -> Failure:
+    def _agent_error(self, seat: str, error: Exception) -> Failure:
         _log.error("agent %s failed in seat %s", self.job.agents[seat].id, seat, exc_info=error)
         return Failure(boundary="agent", kind="error", message=f"{type(error).__name__}: {error}")

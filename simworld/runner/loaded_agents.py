@@ -1,6 +1,4 @@
-"""The models a cast needs, each loaded once: agents of one model and dtype share a backend, and so
-a batch.
-"""
+"""The models a cast needs, each loaded once: agents of one model and dtype share a backend."""
 
 from __future__ import annotations
 
@@ -39,78 +37,74 @@ class LoadedAgents:
         backends: Mapping[str, Backend],
         infos: Mapping[str, ModelInfo],
     ) -> None:
-        """Agents by name, backends by `Agent.model`, and the models of agents with a language model
-        by the agent's name.
-        """
+        """Agents and infos are by agent name, backends by `Agent.model`."""
         self._agents, self._backends, self._infos = agents, backends, infos
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        """By name."""
+        """Agent name → agent."""
         return self._agents
 
     @property
     def backends(self) -> Mapping[str, Backend]:
-        """By `Agent.model`."""
+        """`Agent.model` → backend."""
         return self._backends
 
     @property
     def ids(self) -> Mapping[str, str]:
-        """Of the agents, by name; known before anything is loaded."""
+        """Agent name → agent id; known before anything is loaded."""
         return {name: agent.id for name, agent in self._agents.items()}
 
     @property
     def infos(self) -> Mapping[str, ModelInfo]:
-        """By agent name, for agents with a language model: what makes ids, known before anything is
-        loaded.
-        """
+        """Agent name → its language model, if it has one; known before anything is loaded."""
         return self._infos
 
-    def shared(self, key: str) -> Backend | None:
-        """The backend of that key, if the loaded agents have it: loaded, or to be loaded by the
-        first request.
-        """
+    def find_backend(self, key: str) -> Backend | None:
+        """The agents' backend of that key, loaded or loaded by its first request; else None."""
         return self._backends.get(key)
 
     def load(self) -> None:
         """Loads what is not loaded yet: models, and planners onto them."""
 
 
-class _AgentsToLoad(LoadedAgents):
-    """One whose models are loaded when its agents or backends are asked for."""
+class _LazyAgents(LoadedAgents):
+    """Agents whose models are loaded when agents or backends are first asked for."""
 
     def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], LoadedAgents]) -> None:
         self._specs, self._load = specs, load
-        self._keys = {
+        self._specs_by_key = {
             model_key(loaded.spec): loaded.spec
             for loaded in specs
             if isinstance(loaded.spec, LMSpec)
         }
         self._loaded: LoadedAgents | None = None
-        lm = [
+        lm_models = [
             (loaded.spec.name, loaded.spec.model)
             for loaded in specs
             if isinstance(loaded.spec, LMSpec)
         ]
-        models = {model: identify_model(model) for model in dict.fromkeys(model for _, model in lm)}
-        self._infos = {name: models[model] for name, model in lm}
+        models = {
+            model: identify_model(model) for model in dict.fromkeys(model for _, model in lm_models)
+        }
+        self._infos = {name: models[model] for name, model in lm_models}
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        return self._whole.agents
+        return self._loaded_agents.agents
 
     @property
     def backends(self) -> Mapping[str, Backend]:
-        return self._whole.backends
+        return self._loaded_agents.backends
 
     @property
     def ids(self) -> Mapping[str, str]:
         return {s.spec.name: agent_id_of(s, self._infos.get(s.spec.name)) for s in self._specs}
 
-    def shared(self, key: str) -> Backend | None:
+    def find_backend(self, key: str) -> Backend | None:
         if self._loaded is not None:
-            return self._loaded.shared(key)
-        spec = self._keys.get(key)
+            return self._loaded.find_backend(key)
+        spec = self._specs_by_key.get(key)
         return (
             None
             if spec is None
@@ -122,7 +116,7 @@ class _AgentsToLoad(LoadedAgents):
             self._loaded = self._load()
 
     @property
-    def _whole(self) -> LoadedAgents:
+    def _loaded_agents(self) -> LoadedAgents:
         self.load()
         assert self._loaded is not None
         return self._loaded
@@ -140,8 +134,7 @@ def load_agents(
     before_load: Callable[[str], None] = lambda model: None,
     warn: Callable[[str], None] = lambda line: None,
 ) -> Iterator[LoadedAgents]:
-    """The agents of some specs; their models are loaded when the first is needed, and closed at the
-    end of the block.
+    """The agents of some specs; models are loaded when first needed, and closed at the end.
 
     `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter
     of the memory that is free when it is loaded. `server` is what the command line says of servers;
@@ -155,12 +148,12 @@ def load_agents(
         MissingExtra: then, an optional package is missing.
     """
     specs = list(specs)
-    keys = {
+    local_keys = {
         model_key(s.spec)
         for s in specs
         if isinstance(s.spec, LMSpec) and not is_server_model(s.spec.model)
     }
-    share = None if cache_bytes is None else max(1, cache_bytes // max(1, len(keys)))
+    bytes_each = None if cache_bytes is None else max(1, cache_bytes // max(1, len(local_keys)))
     _check_servers(specs, server)
     for spec in (loaded.spec for loaded in specs):
         if isinstance(spec, HumanSpec) and terminal is None:
@@ -178,7 +171,7 @@ def load_agents(
                     spec.model,
                     dtype=spec.dtype,
                     batch_size=batch_size,
-                    cache_bytes=share,
+                    cache_bytes=bytes_each,
                     threads=threads,
                     server=spec.server_options(server),
                     reasoning=spec.reasoning,
@@ -202,7 +195,7 @@ def load_agents(
         return LoadedAgents(agents=agents, backends=backends, infos=infos)
 
     with ExitStack() as stack:
-        yield _AgentsToLoad(specs, load)
+        yield _LazyAgents(specs, load)
 
 
 def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> None:
@@ -228,22 +221,21 @@ def shared_or_new_backend(
     server: ServerFields | None = None,
     threads: int | None = None,
 ) -> Iterator[Backend]:
-    """A model for other work, a judge's say: the loaded agents' where it has it, else one of the
-    block's own, loaded by its first request.
+    """A backend for other work, as a judge's: the agents' own, or one loaded by its first request.
 
     Raises ModelError. `fields` are those of the judge's file, and `server` those of the command
     line, which go before them.
     """
     fields = fields or ServerFields()
-    if (shared := loaded_agents.shared(backend_key(model, dtype, fields))) is not None:
+    if (shared := loaded_agents.find_backend(backend_key(model, dtype, fields))) is not None:
         yield shared
         return
-    with open_late(model, dtype, fields=fields, server=server, threads=threads) as backend:
+    with open_lazy_backend(model, dtype, fields=fields, server=server, threads=threads) as backend:
         yield backend
 
 
 @contextmanager
-def open_late(
+def open_lazy_backend(
     model: str,
     dtype: str,
     *,
@@ -251,9 +243,7 @@ def open_late(
     server: ServerFields | None = None,
     threads: int | None = None,
 ) -> Iterator[LazyBackend]:
-    """A model that its first request loads; closed at the end of the block. Raises ModelError, as
-    `shared_or_new_backend` does.
-    """
+    """A backend that its first request loads, closed at the end. Raises ModelError."""
     options = fields.server_options(server)
     check_server_key(model, options)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from simworld.core.profile import Metered, Profile, ProfilePart, add_spent, profile_delta
+from simworld.core.profile import Metered, Profile, ProfilePart, parts_since, sum_parts
 from simworld.core.protocols import Backend
 
 
@@ -17,41 +17,43 @@ class Profiler:
         self._metered = {
             key: backend for key, backend in backends.items() if isinstance(backend, Metered)
         }
-        self._before = {key: backend.spent() for key, backend in self._metered.items()}
-        self._timed: dict[str, ProfilePart] = {}
-        self._begun = time.perf_counter()
+        self._parts_before = {key: backend.parts_spent() for key, backend in self._metered.items()}
+        self._timed_parts: dict[str, ProfilePart] = {}
+        self._started = time.perf_counter()
 
     def add_backend(self, key: str, backend: Backend) -> None:
-        """One that was loaded meanwhile: all that it has spent counts."""
+        """Adds a backend that was loaded meanwhile: all that it has spent counts."""
         if isinstance(backend, Metered):
-            self._metered[key], self._before[key] = backend, {}
+            self._metered[key], self._parts_before[key] = backend, {}
 
     @contextmanager
     def time(self, part: str) -> Iterator[None]:
-        """The block is a piece of this part; no backend may work inside."""
-        begun = time.perf_counter()
+        """Times the block as a piece of this part; no backend may work inside."""
+        started = time.perf_counter()
         try:
             yield
         finally:
-            self.add(part, time.perf_counter() - begun)
+            self.add_time(part, time.perf_counter() - started)
 
-    def profile(self, polled_s: Mapping[str, float]) -> Profile:
-        """Up to now.
+    def profile(self, backend_seconds: Mapping[str, float]) -> Profile:
+        """The profile up to now.
 
         Args:
-            polled_s: seconds for which each backend was polled; for one that does not know where
+            backend_seconds: for which each backend was polled; for one that does not know where
                 its time goes, a server or a person, they are the part `waiting`.
         """
         parts: dict[str, ProfilePart] = {}
         for key, backend in self._metered.items():
-            parts = add_spent(parts, profile_delta(backend.spent(), self._before[key]))
-        waited = sum(seconds for key, seconds in polled_s.items() if key not in self._metered)
+            parts = sum_parts(parts, parts_since(backend.parts_spent(), self._parts_before[key]))
+        waited = sum(
+            seconds for key, seconds in backend_seconds.items() if key not in self._metered
+        )
         if waited:
             parts["waiting"] = ProfilePart(seconds=waited)
         return Profile(
-            wall_s=time.perf_counter() - self._begun, parts=add_spent(parts, self._timed)
+            wall_s=time.perf_counter() - self._started, parts=sum_parts(parts, self._timed_parts)
         )
 
-    def add(self, part: str, seconds: float) -> None:
-        """What somebody else has timed."""
-        self._timed = add_spent(self._timed, {part: ProfilePart(seconds=seconds)})
+    def add_time(self, part: str, seconds: float) -> None:
+        """Adds seconds that the caller has timed."""
+        self._timed_parts = sum_parts(self._timed_parts, {part: ProfilePart(seconds=seconds)})

@@ -1,6 +1,4 @@
-"""The name of a run that was given none: made of what it means, so that the same content finds its
-run however it is written.
-"""
+"""Names of runs that were given none: made of content, so that it finds its run again."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ def default_run_name(plan: RunPlan, ids: Mapping[str, str]) -> str:
     Repeats are left out, so that the same command with more of them adds to its run. `ids` are
     those of the agents, by name.
     """
-    casts = {
+    seatings = {
         json.dumps(
             [
                 scenario.name,
@@ -30,37 +28,35 @@ def default_run_name(plan: RunPlan, ids: Mapping[str, str]) -> str:
         )
         for scenario, seating in plan.seatings()
     }
-    return _name("\n".join([*sorted(casts), str(plan.seed)]))
+    return _hashed_run_name("\n".join([*sorted(seatings), str(plan.seed)]))
 
 
-def earlier_run_name(scenarios: Sequence[Scenario], casts: Sequence[Cast], seed: int) -> str:
-    """The name that such a run got before: of the names as they were typed, so that two ways of
-    writing them were two runs.
-    """
+def legacy_run_name(scenarios: Sequence[Scenario], casts: Sequence[Cast], seed: int) -> str:
+    """The name that such a run had in earlier versions, made of the names as they were typed."""
     names = sorted({scenario.name for scenario in scenarios})
     cast = sorted(repr((cast.by_order, sorted(cast.by_seat.items()))) for cast in casts)
-    return _name("\n".join([*names, *cast, str(seed)]))
+    return _hashed_run_name("\n".join([*names, *cast, str(seed)]))
 
 
-def is_of_this_plan(store: Store, run: str, plan: RunPlan, ids: Mapping[str, str]) -> bool:
-    """Whether a stored run has episodes of this plan, and nothing in it that has other content
-    now.
-    """
+def run_matches_plan(store: Store, run: str, plan: RunPlan, ids: Mapping[str, str]) -> bool:
+    """Whether a stored run has episodes of this plan, and none whose content has changed."""
     if all(summary.run.name != run or summary.run.seed != plan.seed for summary in store.runs()):
         return False
-    ours = {(e.item.scenario_id, tuple(sorted(e.item.cast.items()))) for e in plan.episodes(ids)}
-    now = {scenario.name: scenario.id for scenario in plan.scenarios}
-    stored = store.planned(run)
+    our_casts = {
+        (e.item.scenario_id, tuple(sorted(e.item.cast.items()))) for e in plan.planned_episodes(ids)
+    }
+    planned_ids = {scenario.name: scenario.id for scenario in plan.scenarios}
+    stored_items = store.planned(run)
     if any(
-        now.get(planned.scenario_name, planned.item.scenario_id) != planned.item.scenario_id
-        for planned in stored
+        planned_ids.get(item.scenario_name, item.item.scenario_id) != item.item.scenario_id
+        for item in stored_items
     ):
         return False
     return any(
-        (planned.item.scenario_id, tuple(sorted(planned.item.cast.items()))) in ours
-        for planned in stored
+        (item.item.scenario_id, tuple(sorted(item.item.cast.items()))) in our_casts
+        for item in stored_items
     )
 
 
-def _name(text: str) -> str:
+def _hashed_run_name(text: str) -> str:
     return f"run-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -1,6 +1,4 @@
-"""Work items: which episodes a run consists of, derived from names and content, never from the
-order of a list.
-"""
+"""Which episodes a run consists of, derived from names and content, never from list order."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from simworld.core.visibility import observe
 from simworld.runner.conversations import Job
 from simworld.yamlfile import did_you_mean
 
-EVERYONE = "*"
+ANY_SEAT = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +30,18 @@ class Cast:
     by_seat: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The agents named."""
+    def agent_names(self) -> tuple[str, ...]:
+        """The names of the agents, in order."""
         return self.by_order or tuple(self.by_seat.values())
 
-    def renamed(self, names: Mapping[str, str]) -> Cast:
-        """The cast with every agent given by the name in its spec, where it was given as a file."""
+    def with_spec_names(self, names: Mapping[str, str]) -> Cast:
+        """The cast with each agent under the name in its spec, where it was given as a file."""
         return Cast(
             by_order=tuple(names[given] for given in self.by_order),
             by_seat={seat: names[given] for seat, given in self.by_seat.items()},
         )
 
-    def seats(self, scenario: Scenario) -> dict[str, str]:
+    def seating(self, scenario: Scenario) -> dict[str, str]:
         """Seat → agent name for a scenario. Raises InputError where it does not fit."""
         seats = [seat.name for seat in scenario.seats]
         where = f"scenario {scenario.name!r} has the seats {', '.join(seats)}"
@@ -55,16 +53,18 @@ class Cast:
                     " '*=AGENT'"
                 )
             return dict(zip(seats, self.by_order, strict=True))
-        if unknown := [name for name in self.by_seat if name != EVERYONE and name not in seats]:
+        if unknown := [name for name in self.by_seat if name != ANY_SEAT and name not in seats]:
             hint = did_you_mean(unknown[0], seats) if len(unknown) == 1 else ""
             raise InputError(f"{where}; there is no seat {', '.join(map(repr, unknown))}{hint}")
-        named = {seat: self.by_seat.get(seat, self.by_seat.get(EVERYONE)) for seat in seats}
-        if empty := [seat for seat, name in named.items() if name is None]:
+        agents_by_seat = {
+            seat: self.by_seat.get(seat, self.by_seat.get(ANY_SEAT)) for seat in seats
+        }
+        if uncast := [seat for seat, name in agents_by_seat.items() if name is None]:
             raise InputError(
-                f"{where}; nobody is cast for {', '.join(empty)}: add --cast '{empty[0]}=AGENT' or"
-                " '*=AGENT'"
+                f"{where}; nobody is cast for {', '.join(uncast)}: add --cast '{uncast[0]}=AGENT'"
+                " or '*=AGENT'"
             )
-        return {seat: name for seat, name in named.items() if name is not None}
+        return {seat: name for seat, name in agents_by_seat.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class RunPlan:
         """Each scenario with its casts as seat → agent name. Raises InputError with everything that
         does not fit.
         """
-        found: list[tuple[Scenario, dict[str, str]]] = []
+        seatings: list[tuple[Scenario, dict[str, str]]] = []
         problems: list[Problem] = []
         for scenario in self.scenarios:
             casts = self.casts
@@ -108,47 +108,44 @@ class RunPlan:
                 casts = (casts[derive_seed("cast", scenario.name) % len(casts)],)
             for cast in casts:
                 try:
-                    found.append((scenario, cast.seats(scenario)))
+                    seatings.append((scenario, cast.seating(scenario)))
                 except InputError as error:
                     problems += error.problems
         if problems:
             raise InputError(dict.fromkeys(problems))
-        return found
+        return seatings
 
-    def episodes(self, ids: Mapping[str, str]) -> list[PlannedEpisode]:
-        """Every episode at its first attempt: all first repeats, then all second ones; equal items
-        once.
+    def planned_episodes(self, ids: Mapping[str, str]) -> list[PlannedEpisode]:
+        """Every episode at its first attempt, repeat by repeat; equal items once.
 
         `ids` are those of the agents, by name.
         """
-        found: dict[str, PlannedEpisode] = {}
+        episodes_by_key: dict[str, PlannedEpisode] = {}
         # hashing takes a while
         scenario_ids = {id(scenario): scenario.id for scenario in self.scenarios}
         seatings = self.seatings()
         for repeat in range(self.repeats):
             for scenario, seating in seatings:
                 cast = {seat: ids[name] for seat, name in seating.items()}
-                id_ = scenario_ids[id(scenario)]
-                item = WorkItem(run=self.run, scenario_id=id_, cast=cast, repeat=repeat)
-                seed = episode_seed(self.seed, id_, repeat)
-                found.setdefault(
+                scenario_id = scenario_ids[id(scenario)]
+                item = WorkItem(run=self.run, scenario_id=scenario_id, cast=cast, repeat=repeat)
+                seed = episode_seed(self.seed, scenario_id, repeat)
+                episodes_by_key.setdefault(
                     item.key,
                     PlannedEpisode(item=item, scenario=scenario, seating=seating, seed=seed),
                 )
-        return list(found.values())
+        return list(episodes_by_key.values())
 
-    def jobs(
+    def make_jobs(
         self, agents: Mapping[str, Agent], episodes: Sequence[PlannedEpisode] | None = None
     ) -> list[Job]:
-        """What is to be done for these episodes, or for all. Raises InputError where a scripted
-        line is for nobody.
-        """
-        self._refuse_lines_for_nobody(agents)
+        """The jobs of these episodes, or all. Raises InputError for a scripted line to nobody."""
+        self._refuse_unclear_lines(agents)
         if episodes is None:
-            episodes = self.episodes({name: agent.id for name, agent in agents.items()})
-        return [self._job(episode, agents) for episode in episodes]
+            episodes = self.planned_episodes({name: agent.id for name, agent in agents.items()})
+        return [self._make_job(episode, agents) for episode in episodes]
 
-    def _job(self, episode: PlannedEpisode, agents: Mapping[str, Agent]) -> Job:
+    def _make_job(self, episode: PlannedEpisode, agents: Mapping[str, Agent]) -> Job:
         return Job(
             item=episode.item,
             attempt=episode.attempt,
@@ -157,7 +154,7 @@ class RunPlan:
             seed=episode.seed,
         )
 
-    def _refuse_lines_for_nobody(self, agents: Mapping[str, Agent]) -> None:
+    def _refuse_unclear_lines(self, agents: Mapping[str, Agent]) -> None:
         # Whom a scripted line may name is known once its agent has a seat.
         problems: list[Problem] = []
         for scenario, seating in self.seatings():
@@ -165,7 +162,7 @@ class RunPlan:
                 agent = agents[name]
                 if isinstance(agent, ScriptedAgent):
                     where = f"agent {name!r} as {seat!r} in scenario {scenario.name!r}"
-                    found = agent.unresolved_lines(observe(scenario, seat, (), 0, 0))
-                    problems += [Problem(message=line, where=where) for line in found]
+                    unclear_lines = agent.unresolved_lines(observe(scenario, seat, (), 0, 0))
+                    problems += [Problem(message=line, where=where) for line in unclear_lines]
         if problems:
             raise InputError(dict.fromkeys(problems))

@@ -1,6 +1,4 @@
-"""A run in the store: what is missing is played, and each episode is committed before it is
-reported.
-"""
+"""A run in the store: what is missing is played; an episode is committed before it is told."""
 
 from __future__ import annotations
 
@@ -27,24 +25,19 @@ from store.interrupts import held_back
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
-    """How far a run is."""
+    """How far a run is: episodes, tokens, and where the time went."""
 
     planned: int  # work items of this plan
-    before: int  # of them, finished before this command
+    finished_before: int  # of them, finished before this command
     played: int = 0  # episodes committed by this command
     failed: int = 0  # of them, failed
     new_tokens: int = 0  # written by models, in unfinished episodes too
-    share: float = (
-        # of this command's work that is done, between 0 and 1; unfinished episodes count with their
-        # turns
-        0.0
-    )
+    done_share: float = 0.0  # of this command's work, in [0, 1]; unfinished episodes by turns
     profile: Profile | None = None  # where the time went; at the end
 
 
 def open_store_for(loaded_agents: LoadedAgents, url: str) -> Store:
-    """The database of that address; where there is none it is made, after the models are loaded:
-    what fails leaves none behind.
+    """The database at an address, made where there is none, but only after the models are loaded.
 
     Raises:
         ModelError, InputError, MissingExtra: a model cannot be loaded, as `load_agents` says.
@@ -55,7 +48,7 @@ def open_store_for(loaded_agents: LoadedAgents, url: str) -> Store:
     return open_store(url, create=True)
 
 
-def run_plan(
+def play_missing(
     plan: RunPlan,
     loaded_agents: LoadedAgents,
     store: Store,
@@ -64,11 +57,10 @@ def run_plan(
     live: int = 32,
     on_progress: Callable[[RunProgress], None] = lambda progress: None,
     on_acts: OnActs = lambda job, turn, acts: None,
-    go_on: Callable[[], bool] = lambda: True,
+    may_begin: Callable[[], bool] = lambda: True,
     stopping: StopRules | None = None,
 ) -> RunProgress:
-    """Plays what the store does not have yet; safe to kill at any moment and to start again with
-    the same arguments.
+    """Plays the episodes of a plan that are not stored; safe to kill and to start again.
 
     At the end, also when Ctrl-C is the end, where the time went is added to the run's profile: one
     entry per command that played.
@@ -83,10 +75,9 @@ def run_plan(
             something.
         on_acts: told what was done in each turn, of all conversations under way, before it is
             stored.
-        go_on: asked before each conversation; once it says no, those under way are finished and no
-            other is begun.
-        stopping: when to stop before the end; `stopping.short` tells afterwards whether the budget
-            had no room for the rest.
+        may_begin: asked before each conversation; once it says no, none is begun any more.
+        stopping: when to stop before the end; `stopping.budget_exhausted` tells afterwards whether
+            the budget had no room for the rest.
 
     Raises:
         ResumeRefused: the run exists with other content.
@@ -94,71 +85,69 @@ def run_plan(
             a resume plays it.
         StoreError: the database cannot be written; what was committed stays.
     """
-    planned = plan.episodes(loaded_agents.ids)
+    planned = plan.planned_episodes(loaded_agents.ids)
     due = due_episodes(planned, store, plan.run, retry_failed=retry_failed)
     # loads the models, unless there is nothing to play
-    todo = plan.jobs(loaded_agents.agents, due) if due else []
-    begin(plan, loaded_agents, store, planned)
+    jobs = plan.make_jobs(loaded_agents.agents, due) if due else []
+    store_plan(plan, loaded_agents, store, planned)
     stopping = stopping or StopRules()
-    stopping.begin()
-    progress = RunProgress(planned=len(planned), before=len(planned) - len(todo))
-    backends = loaded_agents.backends if todo else {}
-    going = _ResumableRun(plan, backends, store, todo, progress, on_progress, stopping)
-    going.report()  # the first answer of a model may take long
+    stopping.begin_pass()
+    progress = RunProgress(planned=len(planned), finished_before=len(planned) - len(jobs))
+    backends = loaded_agents.backends if jobs else {}
+    recorder = _RunRecorder(plan, backends, store, jobs, progress, on_progress, stopping)
+    recorder.report_progress()  # the first answer of a model may take long
     try:
-        allowed = takewhile(lambda job: go_on(), todo)
-        playing = play_jobs(
-            allowed,
+        allowed_jobs = takewhile(lambda job: may_begin(), jobs)
+        played_episodes = play_jobs(
+            allowed_jobs,
             backends,
             live=live,
-            pulse=going.pulse,
-            on_beat=going.report,
+            counters=recorder.counters,
+            on_progress=recorder.report_progress,
             on_acts=on_acts,
             stopping=stopping,
         )
-        for played in playing:
+        for played in played_episodes:
             with held_back():
-                going.results.take(played, played.episode.failure)
+                recorder.commits.commit_or_hold(played, played.episode.failure)
         with held_back():
-            going.results.release()
-        stopping.check()
+            recorder.commits.commit_held()
+        stopping.raise_if_stopped()
     except (KeyboardInterrupt, Stopped):
-        going.end()
+        recorder.finish()
         raise
-    return going.end()
+    return recorder.finish()
 
 
-class _ResumableRun:
-    """A run that goes on: what came of it so far, and where its time went."""
+class _RunRecorder:
+    """Commits what is played, and tells how far the run is and where its time went."""
 
     def __init__(
         self,
         plan: RunPlan,
         backends: Mapping[str, Backend],
         store: Store,
-        todo: Sequence[Job],
+        jobs: Sequence[Job],
         progress: RunProgress,
         on_progress: Callable[[RunProgress], None],
         stopping: StopRules,
     ) -> None:
-        self.pulse = PlayCounters()
+        self.counters = PlayCounters()
         self._stopping = stopping
-        self._todo = len(todo)
-        self.results = DeferredCommits(stopping, self._commit)
-        self._run, self._store, self._progress, self._on_progress = (
-            plan.run,
-            store,
-            progress,
-            on_progress,
-        )
-        self._pace = TurnProgress(limits=sum(job.scenario.limits.turns for job in todo))
+        self._job_count = len(jobs)
+        self.commits = DeferredCommits(stopping, self._commit)
+        self._run, self._store = plan.run, store
+        self._progress, self._on_progress = progress, on_progress
+        self._turns = TurnProgress(turn_limits=sum(job.scenario.limits.turns for job in jobs))
         self._started = datetime.now(UTC)
         self._profiler = Profiler(backends)
 
-    def report(self) -> None:
-        """Tells how far it is."""
-        share = self._pace.share(self.pulse)
-        self._progress = replace(self._progress, new_tokens=self.pulse.new_tokens, share=share)
+    def report_progress(self) -> None:
+        """Reports how far the run is."""
+        share = self._turns.done_share(self.counters)
+        self._progress = replace(
+            self._progress, new_tokens=self.counters.new_tokens, done_share=share
+        )
         self._on_progress(self._progress)
 
     def _commit(self, played: Played) -> None:
@@ -175,31 +164,33 @@ class _ResumableRun:
                 code_version=code_version(),
                 parent_id=played.job.parent_id,
             )
-        self._pace.ended(played)
+        self._turns.add_ended(played)
         if not added:
             return  # another process of the same run was faster
         failed = played.episode.ending is Ending.failed
-        now = self._progress
-        self._progress = replace(now, played=now.played + 1, failed=now.failed + failed)
-        self.report()
-        self._stopping.failed(self._progress.failed, self._todo, "episodes")
+        progress = self._progress
+        self._progress = replace(
+            progress, played=progress.played + 1, failed=progress.failed + failed
+        )
+        self.report_progress()
+        self._stopping.note_failures(self._progress.failed, self._job_count, "episodes")
 
-    def end(self) -> RunProgress:
+    def finish(self) -> RunProgress:
         """Stores the profile, unless there was nothing to play."""
-        profile = self._profiler.profile(self.pulse.polled_s)
-        if self.pulse.turns:
-            entry = {
+        profile = self._profiler.profile(self.counters.backend_seconds)
+        if self.counters.turns:
+            profile_entry = {
                 "started": self._started.isoformat(timespec="seconds"),
                 "code_version": code_version(),
                 "episodes": self._progress.played,
-                "turns": self.pulse.turns,
-                "new_tokens": self.pulse.new_tokens,
+                "turns": self.counters.turns,
+                "new_tokens": self.counters.new_tokens,
             }
-            self._store.add_profile(self._run, entry | profile.plain())
-        return replace(self._progress, new_tokens=self.pulse.new_tokens, profile=profile)
+            self._store.add_profile(self._run, profile_entry | profile.to_json())
+        return replace(self._progress, new_tokens=self.counters.new_tokens, profile=profile)
 
 
-def begin(
+def store_plan(
     plan: RunPlan, loaded_agents: LoadedAgents, store: Store, episodes: Sequence[PlannedEpisode]
 ) -> None:
     """Stores the run and its plan, or adds to it. Raises ResumeRefused."""
@@ -228,15 +219,13 @@ def begin(
 def due_episodes(
     planned: Sequence[PlannedEpisode], store: Store, run: str, *, retry_failed: bool = False
 ) -> list[PlannedEpisode]:
-    """Those that the store does not have yet; with `retry_failed` also those that failed last, at
-    their next attempt.
-    """
+    """The planned episodes that are not stored; with `retry_failed` also those that failed."""
     finished = store.finished(run)
-    found = (_due(episode, finished, retry_failed) for episode in planned)
-    return [episode for episode in found if episode is not None]
+    attempts = (_next_attempt(episode, finished, retry_failed) for episode in planned)
+    return [episode for episode in attempts if episode is not None]
 
 
-def _due(
+def _next_attempt(
     episode: PlannedEpisode, finished: Mapping[str, ItemState], retry_failed: bool
 ) -> PlannedEpisode | None:
     state = finished.get(episode.item.key)

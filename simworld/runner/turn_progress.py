@@ -1,6 +1,4 @@
-"""How far a run is, judged by the turns of all its conversations, and not only by those that have
-ended.
-"""
+"""How far a run is, by the turns of all its conversations, not only of those that ended."""
 
 from __future__ import annotations
 
@@ -11,23 +9,24 @@ from simworld.runner.conversations import PlayCounters, Played
 
 @dataclass(slots=True, kw_only=True)
 class TurnProgress:
-    """The share of a run's work that is done."""
+    """Turns of the conversations that have ended, against what all of them may have."""
 
-    limits: int  # turns that all conversations of this command may have, together
-    turns_ended: int = 0  # of those that have ended
-    limits_ended: int = 0  # that they might have had
+    turn_limits: int  # turns that all conversations of this command may have, together
+    ended_turns: int = 0  # of those that have ended
+    ended_limits: int = 0  # that they might have had
 
-    def ended(self, played: Played) -> None:
-        """A conversation has ended."""
-        self.turns_ended += len(played.episode.turns)
-        self.limits_ended += played.job.scenario.limits.turns
+    def add_ended(self, played: Played) -> None:
+        """Counts a conversation that has ended."""
+        self.ended_turns += len(played.episode.turns)
+        self.ended_limits += played.job.scenario.limits.turns
 
-    def share(self, pulse: PlayCounters) -> float:
-        """Between 0 and 1. What is not begun is expected to use as much of its turn limit as what
-        has ended and what is under way, which counts in full.
+    def done_share(self, counters: PlayCounters) -> float:
+        """The share of the work that is done, in [0, 1].
+
+        What is not begun is expected to use as much of its turn limit as what has ended and what is
+        under way, which counts in full.
         """
-        seen = self.limits_ended + pulse.limits_live
-        expected = (
-            self.limits * (self.turns_ended + pulse.limits_live) / seen if seen else self.limits
-        )
-        return pulse.turns / max(1.0, expected, pulse.turns)
+        live_limits, expected_turns = counters.live_turn_limits, float(self.turn_limits)
+        if begun_limits := self.ended_limits + live_limits:
+            expected_turns *= (self.ended_turns + live_limits) / begun_limits
+        return counters.turns / max(1.0, expected_turns, counters.turns)

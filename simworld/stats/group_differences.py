@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 
 def random_effects(group: NDArray[np.int64], values: Floats) -> tuple[Floats, float]:
@@ -55,7 +55,7 @@ def permutation_p(
         rounds: permutations.
         seed: of the permutations.
     """
-    rng = generator(derive_seed(seed, "permutations"))
+    rng = make_rng(derive_seed(seed, "permutations"))
     group_sizes, family_order = np.bincount(group), np.argsort(family, kind="stable")
 
     def between_groups(column: Floats) -> float:

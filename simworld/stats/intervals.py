@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 from simworld.core.arrays import Floats
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,7 @@ def means_from_sums(
 def bootstrap_counts(families: int, rounds: int, seed: int) -> Floats:
     """How often each family is drawn in each bootstrap resample, (rounds, families)."""
     draws = (
-        generator(seed).integers(families, size=(rounds, families))
+        make_rng(seed).integers(families, size=(rounds, families))
         + np.arange(rounds)[:, None] * families
     )
     counts = np.bincount(draws.ravel(), minlength=rounds * families).reshape(rounds, families)

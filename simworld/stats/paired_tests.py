@@ -19,7 +19,7 @@ from scipy.special import stdtr
 
 from simworld.core.arrays import Floats
 from simworld.core.counts import counted
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.stats.intervals import tail_probability
 
 ENOUGH_FAMILIES = 20  # below it intervals of skewed differences cover less than they say
@@ -136,7 +136,7 @@ def sign_flip_p(differences: NDArray[np.float64], *, seed: int = 0) -> float:
     if count <= MAX_EXACT_FAMILIES:
         bits = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
         return float(np.mean(np.abs((2 * bits - 1) @ differences) >= observed))
-    rng = generator(derive_seed("sign flips", seed))
+    rng = make_rng(derive_seed("sign flips", seed))
     as_extreme = 0
     for start in range(0, RANDOM_FLIPS, _FLIPS_PER_BATCH):
         signs = 2 * rng.integers(2, size=(min(_FLIPS_PER_BATCH, RANDOM_FLIPS - start), count)) - 1
@@ -181,7 +181,7 @@ def _mean(values: Sequence[float] | Floats) -> float:
 def _bootstrap_interval(
     family_means: NDArray[np.float64], *, level: float, rounds: int, seed: int
 ) -> tuple[float, float]:
-    resamples = generator(derive_seed("bootstrap", seed)).integers(
+    resamples = make_rng(derive_seed("bootstrap", seed)).integers(
         len(family_means), size=(rounds, len(family_means))
     )
     tail = tail_probability(len(family_means), level)

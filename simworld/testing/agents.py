@@ -9,7 +9,7 @@ from simworld.core.episode import Act, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActResult, Agent
 from simworld.core.requests import (
-    Ask,
+    AskPerson,
     ChatPrompt,
     Completion,
     Encode,
@@ -155,13 +155,13 @@ def _completion(request: Request, answer: Callable[[Request], str | Completion])
 
 
 def _check_request(agent: Agent, request: object) -> None:
-    if not isinstance(request, Generate | Score | Encode | Ask):
+    if not isinstance(request, Generate | Score | Encode | AskPerson):
         raise NotConforming(
             f"`act` must yield Generate, Score, Encode or Ask; it yielded {type(request).__name__}"
         )
     if not agent.model:
         raise NotConforming("the agent asks, but its `model` is empty")
-    prompt = None if isinstance(request, Ask) else request.prompt
+    prompt = None if isinstance(request, AskPerson) else request.prompt
     if isinstance(prompt, ChatPrompt):
         roles = [message.role for message in prompt.messages if message.role != "system"]
         if (

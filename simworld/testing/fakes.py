@@ -11,7 +11,7 @@ from simworld.core.engine import play
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.requests import (
-    Ask,
+    AskPerson,
     Completion,
     Encode,
     Encoded,
@@ -26,7 +26,7 @@ from simworld.core.requests import (
     TextPrompt,
 )
 from simworld.core.scenario import Limits, Persona, Relationship, Scenario, Seat
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 FAKE_WIDTH = 8  # d_model of the model that is none
 _OPENERS = ("Well", "Honestly", "Listen", "All right", "Look", "Hm", "To be fair", "Please")
@@ -92,7 +92,7 @@ class FakeBackend:
         """A ticket. Raises TypeError for what is no request, RuntimeError after `close`."""
         if self.closed:
             raise RuntimeError("the backend is closed")
-        if not isinstance(request, Generate | Score | Encode | Ask):
+        if not isinstance(request, Generate | Score | Encode | AskPerson):
             raise TypeError(f"not a request: {type(request).__name__}")
         self.requests.append(request)
         ticket = len(self.requests)
@@ -120,7 +120,7 @@ class FakeBackend:
 
     def _complete(self, ticket: int) -> Completion:
         _, request = self._open.pop(ticket)
-        if self._context is not None and not isinstance(request, Ask):
+        if self._context is not None and not isinstance(request, AskPerson):
             room = request.sampling.max_new_tokens if isinstance(request, Generate) else 1
             if (words := _words(request.prompt)) + room > self._context:
                 message = f"{words} words and {room} new ones do not fit into {self._context}"
@@ -160,14 +160,14 @@ def fake_answer(request: Request) -> str | Completion:
     A sentence per prompt, seed and prefix; log-probabilities in [-10, 0) per prompt and text; a
     state per prompt.
     """
-    if isinstance(request, Ask):
+    if isinstance(request, AskPerson):
         return _sentence(request.observation.seed)
     text = _text(request.prompt)
     if isinstance(request, Generate):
         steering = () if request.prefix is None else (_digest(request.prefix.embeddings.tobytes()),)
         return _sentence(derive_seed("fake", text, request.seed, *steering))
     if isinstance(request, Encode):
-        state = generator(derive_seed("fake", text)).standard_normal(FAKE_WIDTH).astype(np.float32)
+        state = make_rng(derive_seed("fake", text)).standard_normal(FAKE_WIDTH).astype(np.float32)
         return Encoded(
             state=state, prompt_tokens=_words(request.prompt), latency_s=0.0, dtype="float32"
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simworld.core.episode import Ending
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import ANY
+from simworld.judging.judging_pass import NO_JUDGE
 from simworld.results.last_attempts import last_attempts
 from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.measured_rates import judging_minutes, measure_pace, playing_minutes
@@ -129,7 +129,7 @@ def _count_unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpe
         return 0
     spec = judge.content()
     # one for each rubric
-    judge_ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [ANY]
+    judge_ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [NO_JUDGE]
     return sum(
         len(
             set.intersection(

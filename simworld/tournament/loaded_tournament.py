@@ -19,7 +19,7 @@ from scenarios.rubrics import SUFFIXES
 from simworld.core.errors import InputError, Problem
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
-from simworld.judging.judge import dimension_names
+from simworld.judging.judge import scored_dimension_names
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.tournament.tournament_file import TournamentFile
 from simworld.yamlfile import (
@@ -261,7 +261,7 @@ class _TournamentReader:
         allowed: dict[str, None] = {}
         for judge in judges:
             try:
-                allowed |= dict.fromkeys(dimension_names(judge, scenarios))
+                allowed |= dict.fromkeys(scored_dimension_names(judge, scenarios))
             except InputError as error:
                 self._problems += error.problems
                 continue

@@ -16,9 +16,9 @@ from simworld.core.errors import Stopped
 from simworld.core.protocols import Backend
 from simworld.core.stopping import StopRules
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from simworld.tournament.budget import BudgetTracker
 from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.measured_rates import judging_profile_entry
@@ -96,21 +96,21 @@ def play_tournament(
         plan = plan_tournament(
             tournament, plan_matches(tournament, swiss_points(tournament, store), rounds=number)
         )
-        progress = run_plan(
+        progress = play_missing(
             plan,
             loaded_agents,
             store,
             retry_failed=retry_failed,
             live=live,
             on_progress=on_progress,
-            go_on=spending.may_start_episode,
+            may_begin=spending.may_start_episode,
             stopping=stopping,
         )
         spending.start_round()
         played, failed = played + progress.played, failed + progress.failed
         for judge in tournament.judges:
             with open_judge(judge) as backend:
-                judging = JudgingRun(
+                judging = JudgingPass(
                     store,
                     judge,
                     backend,
@@ -121,7 +121,7 @@ def play_tournament(
                 tallies[judge.name] = _judge_round(
                     judging, judge.name, tournament.name, store, listener
                 )
-        if spending.exhausted or stopping.short:
+        if spending.exhausted or stopping.budget_exhausted:
             break
     return TournamentOutcome(
         played=played, failed=failed, exhausted=spending.exhausted, tallies=tallies
@@ -129,7 +129,7 @@ def play_tournament(
 
 
 def _judge_round(
-    judging: JudgingRun, judge: str, run: str, store: Store, listener: TournamentListener
+    judging: JudgingPass, judge: str, run: str, store: Store, listener: TournamentListener
 ) -> JudgingTally:
     """A pass of a judge; what it took is added to the run's profile, also where Ctrl-C is its
     end.
@@ -144,7 +144,7 @@ def _judge_round(
             store.add_profile(run, entry)
 
     try:
-        tally = judging.go(on_progress=partial(listener.on_judging, judge))
+        tally = judging.judge_missing(on_progress=partial(listener.on_judging, judge))
     except (KeyboardInterrupt, Stopped):
         remember()
         raise

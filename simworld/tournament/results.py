@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from simworld.core.errors import InputError, MissingExtra
 from simworld.core.measures import OVERALL
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judge_warnings import cautions
+from simworld.judging.judge_warnings import judge_warnings
 from simworld.results.differences import Difference, compare_agents
 from simworld.results.games import count_games
 from simworld.results.multiplayer_ratings import MultiplayerRater, MultiplayerRating
@@ -95,7 +95,7 @@ def results_by_ids(
         standings=standings,
         multiplayer_ratings=multiplayer_ratings,
         scales=measure_scales(store, ids),
-        cautions=cautions(store, ids, run=tournament.name),
+        cautions=judge_warnings(store, ids, run=tournament.name),
     )
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from simworld.core.episode import MOST_REPEATS
+from simworld.core.episode import MAX_REPEATS
 
 Count = Annotated[int, Field(ge=1)]
-Repeats = Annotated[int, Field(ge=1, le=MOST_REPEATS)]
+Repeats = Annotated[int, Field(ge=1, le=MAX_REPEATS)]
 Seats = Literal["both", "first", "second"]

@@ -11,7 +11,15 @@ from agents.people_names import PeopleNames
 from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Event, Observation
 from simworld.core.errors import Failure, Stopped
-from simworld.core.requests import Ask, Finished, Generate, Generated, Sampling, Scored, TextPrompt
+from simworld.core.requests import (
+    AskPerson,
+    Finished,
+    Generate,
+    Generated,
+    Sampling,
+    Scored,
+    TextPrompt,
+)
 from simworld.core.scenario import Persona, Scenario, Seat
 from simworld.core.visibility import observe
 from simworld.testing import check_agent, example_observations, generated
@@ -35,14 +43,14 @@ class Terminal:
         return self._typed.pop(0)
 
     def ask(self, observation: Observation) -> Sequence[Finished]:
-        self.backend.submit(Ask(observation=observation))
+        self.backend.submit(AskPerson(observation=observation))
         return self.backend.poll()
 
 
 def test_the_agent_asks_for_its_observation_until_something_usable_was_typed() -> None:
     thinking = HumanAgent(agent_id="h").act(GUEST_FIRST)
-    assert next(thinking) == Ask(observation=GUEST_FIRST)
-    assert thinking.send(generated("   ")) == Ask(observation=GUEST_FIRST)
+    assert next(thinking) == AskPerson(observation=GUEST_FIRST)
+    assert thinking.send(generated("   ")) == AskPerson(observation=GUEST_FIRST)
     with pytest.raises(StopIteration) as over:
         thinking.send(generated("(to Ann) Half of it?"))
     assert over.value.value == Act(
@@ -54,7 +62,7 @@ def test_a_person_is_told_whom_they_may_address_and_asked_again() -> None:
     thinking = HumanAgent(agent_id="h").act(GUEST_FIRST)
     next(thinking)
     again = thinking.send(generated("(to Anna) Half of it?"))
-    assert isinstance(again, Ask)
+    assert isinstance(again, AskPerson)
     assert (
         again.note
         == "Nobody heard that: it is not clear who is meant by '(to Anna)'. (A reply that only one"
@@ -72,7 +80,7 @@ def test_the_terminal_shows_why_it_asks_again() -> None:
     terminal = Terminal("(to Anna) Hi.", "Hi.")
     terminal.ask(GUEST_FIRST)
     terminal.said.clear()
-    terminal.backend.submit(Ask(observation=GUEST_FIRST, note="Nobody heard\x07 that."))
+    terminal.backend.submit(AskPerson(observation=GUEST_FIRST, note="Nobody heard\x07 that."))
     terminal.backend.poll()
     assert terminal.said == ["Nobody heard� that."]
 
@@ -130,7 +138,9 @@ def test_two_people_at_one_terminal_each_see_their_own_seat() -> None:
 
 def test_questions_are_put_in_order_and_one_at_a_time() -> None:
     terminal = Terminal("One.", "Two.")
-    tickets = [terminal.backend.submit(Ask(observation=it)) for it in (HOST_FIRST, GUEST_FIRST)]
+    tickets = [
+        terminal.backend.submit(AskPerson(observation=it)) for it in (HOST_FIRST, GUEST_FIRST)
+    ]
     assert terminal.asked == []
     assert [finished.ticket for _ in tickets for finished in terminal.backend.poll(0.0)] == tickets
     assert terminal.asked == ["Ann: ", "Bo: "]

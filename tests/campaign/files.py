@@ -12,8 +12,9 @@ from pathlib import Path
 
 from scenarios.rubrics import load_rubric
 from simworld.core.errors import InputError
+from simworld.judging.contrast_pairs import check_pair_dimensions, load_pairs
+from simworld.judging.judge_check import check_judge
 from simworld.judging.judge_spec import load_judge
-from simworld.judging.pair_accuracy import check_dimensions, check_judge, load_pairs
 from simworld.testing import FakeBackend
 from tests.campaign.command import Ran, faults, name_of, run_command
 from tests.campaign.good_files import BESIDE, SCORES
@@ -187,7 +188,7 @@ def read_pairs(path: Path) -> list[Finding]:
     def judged() -> None:
         spec, rubric = load_judge("smol-statements")[0], load_rubric("sotopia")
         sets = (load_pairs(path),)
-        check_dimensions(sets, rubric)
+        check_pair_dimensions(sets, rubric)
         check_judge(spec, FakeBackend(), rubric, sets)
 
     return refused(judged, "pairs: judge check")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.judgement import Dimension, Rubric
+from simworld.core.protocols import JudgementGenerator
 from simworld.core.requests import (
     Completion,
     Finished,
@@ -17,7 +18,6 @@ from simworld.core.requests import (
     Scored,
 )
 from simworld.core.scenario import Persona, Scenario, Seat
-from simworld.judging.logprob_judging import Judging
 
 
 class AnsweringBackend:
@@ -82,7 +82,7 @@ def replied(text: str, *, finish: str = "stop") -> Generated:
     )
 
 
-def finish(judging: Judging, answer: Callable[[Request], Completion]) -> object:
+def finish(judging: JudgementGenerator, answer: Callable[[Request], Completion]) -> object:
     """What a judgement returns when each of its requests is answered by `answer`."""
     try:
         request = next(judging)

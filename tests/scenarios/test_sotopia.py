@@ -62,7 +62,12 @@ def test_every_field_finds_its_place(tmp_path: Path) -> None:
     assert second.knows == "Clarification hint: you have $2000.\nYou saw them."
     assert second.secret == ""
     ann = first.persona
-    assert (ann.name, ann.called, ann.age, ann.occupation) == ("Ann O'Hara", "Ann", 45, "Architect")
+    assert (ann.name, ann.display_name, ann.age, ann.occupation) == (
+        "Ann O'Hara",
+        "Ann",
+        45,
+        "Architect",
+    )
     assert (ann.gender, ann.pronouns, ann.public) == ("woman", "she/her", "Ann paints.")
     assert (
         ann.personality

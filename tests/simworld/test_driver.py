@@ -9,16 +9,15 @@ import pytest
 
 from simworld.core.errors import Failure
 from simworld.core.judgement import Verdict
-from simworld.core.protocols import Backend
+from simworld.core.protocols import Backend, JudgementGenerator
 from simworld.core.requests import Completion, Finished, Request, Score, Scored, TextPrompt
 from simworld.driver import Piece, RoutedRequest, drive, drive_on_backend
-from simworld.judging.logprob_judging import Judging
 from simworld.testing import FakeBackend
 from tests.factories.judging import AnsweringBackend, scored
 from tests.factories.losing import LosingBackend
 
 
-def judging(*prompts: str) -> Judging:
+def judging(*prompts: str) -> JudgementGenerator:
     """Asks each prompt and returns the sum of what it got."""
     total = 0.0
     for prompt in prompts:
@@ -55,7 +54,7 @@ def test_at_most_live_judgements_are_begun() -> None:
     backend = AnsweringBackend(length)
     begun = ended = most = 0
 
-    def many() -> Iterator[tuple[int, Judging]]:
+    def many() -> Iterator[tuple[int, JudgementGenerator]]:
         nonlocal begun, most
         for i in range(50):
             begun += 1
@@ -101,13 +100,13 @@ def asks(*models: str, rounds: int = 1) -> Piece[list[str]]:
     heard: list[str] = []
     for i in range(rounds):
         requests = [
-            RoutedRequest(model=model, request=score_of(f"{model} {i}"), name=f"{model}/{i}")
+            RoutedRequest(model=model, request=score_of(f"{model} {i}"), label=f"{model}/{i}")
             for model in models
         ]
         for _ in models:
             answer = yield requests
             completion, requests = answer.completion, []
-            text = str(completion) if isinstance(completion, Exception) else answer.to.name
+            text = str(completion) if isinstance(completion, Exception) else answer.routed.label
             heard.append(completion.message if isinstance(completion, Failure) else text)
     return heard
 
@@ -195,7 +194,7 @@ def test_backends_take_turns_and_the_time_of_each_is_counted(
     monkeypatch.setattr(time, "perf_counter", clock)
     pieces = [("slow", asks("slow", rounds=2)), ("quick", asks("quick", rounds=2))]
     backends = {"slow": Busy(clock), "quick": FakeBackend()}
-    ended = [e.key for e in drive(pieces, backends, waited=waited)]
+    ended = [e.key for e in drive(pieces, backends, backend_seconds=waited)]
     # Two short waits while the quick one has work; then one that ends with the first answer, and
     # one for the second.
     assert ended == ["quick", "slow"]
@@ -215,7 +214,7 @@ def test_a_piece_begins_only_where_it_fits() -> None:
         return i
 
     pieces = ((i, piece(i)) for i in range(6))
-    ended = drive(pieces, {"m": FakeBackend()}, fits=lambda key: len(under_way) < 2)
+    ended = drive(pieces, {"m": FakeBackend()}, can_begin=lambda key: len(under_way) < 2)
     assert sorted(e.outcome for e in ended) == [0, 1, 2, 3, 4, 5]
     assert most == 2
 
@@ -223,7 +222,9 @@ def test_a_piece_begins_only_where_it_fits() -> None:
 def test_scores_are_kept_only_where_that_is_asked_for() -> None:
     def asked(kept: int) -> int:
         backend = FakeBackend()
-        list(drive([(i, asks("m")) for i in range(5)], {"m": backend}, live=2, kept_scores=kept))
+        list(
+            drive([(i, asks("m")) for i in range(5)], {"m": backend}, live=2, score_cache_size=kept)
+        )
         return len(backend.requests)
 
     assert (asked(0), asked(4)) == (5, 1)
@@ -232,9 +233,9 @@ def test_scores_are_kept_only_where_that_is_asked_for() -> None:
 def test_a_piece_may_end_without_all_of_its_answers() -> None:
     def first() -> Piece[str]:
         answer = yield [
-            RoutedRequest(model="m", request=score_of(name), name=name) for name in "ab"
+            RoutedRequest(model="m", request=score_of(name), label=name) for name in "ab"
         ]
-        return answer.to.name
+        return answer.routed.label
 
     pieces = [("first", first()), ("later", asks("m", rounds=3))]
     ended = [(e.key, e.outcome) for e in drive(pieces, {"m": FakeBackend()})]

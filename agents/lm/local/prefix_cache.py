@@ -65,7 +65,7 @@ class PrefixCache:
         """Memory held."""
         return self._capacity_tokens * self._shape.token_bytes
 
-    def share(self, tokens: int) -> float:
+    def memory_share(self, tokens: int) -> float:
         """The part of the room here that a thread of so many tokens takes, at most: what it was
         given to grow into counts.
         """

@@ -144,16 +144,16 @@ class TransformersBackend:
         done, self._finished = self._finished, []
         return done
 
-    def share(self, tokens: int) -> float:
+    def memory_share(self, tokens: int) -> float:
         """The part of the memory for threads that one of so many tokens takes."""
-        return self._prefix_cache.share(tokens)
+        return self._prefix_cache.memory_share(tokens)
 
-    def forget(self, threads: Iterable[str]) -> None:
+    def forget_threads(self, threads: Iterable[str]) -> None:
         """Drops the caches of threads that are over."""
         for name in threads:
             self._prefix_cache.forget(name)
 
-    def spent(self) -> Mapping[str, ProfilePart]:
+    def parts_spent(self) -> Mapping[str, ProfilePart]:
         """Where the time went since the backend was made."""
         return self.meter.profile_parts()
 

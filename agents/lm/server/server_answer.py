@@ -15,7 +15,7 @@ from agents.lm.server.message import MessageParts, tool_call_arguments, why_empt
 from agents.lm.server.refusals import parse_refusal, refusal_failure
 from simworld.core.errors import Failure
 from simworld.core.requests import Generate, Generated
-from simworld.core.text import without_controls
+from simworld.core.text import replace_controls
 
 _MAX_REPLY_CHARS = 400_000  # of a reply
 _MAX_TOKEN_COUNT = 2**31 - 1
@@ -114,7 +114,7 @@ def _answer(
 ) -> ServerAnswer:
     reported_usage = data.get("usage")
     usage: dict[str, Any] = reported_usage if isinstance(reported_usage, dict) else {}
-    text = without_controls(reply.answer)
+    text = replace_controls(reply.answer)
     stop_index = min(
         (stop_index for stop in request.stop if (stop_index := text.find(stop)) >= 0), default=-1
     )
@@ -128,7 +128,7 @@ def _answer(
             finish="length" if truncated and stop_index < 0 else "stop",
             latency_s=latency_s,
             logprob=_logprob(choice.get("logprobs")),
-            reasoning=without_controls(reasoning),
+            reasoning=replace_controls(reasoning),
             reasoning_tokens=thought_tokens,
         ),
         thought_aloud=bool(reasoning) or reply.state != "none" or bool(thought_tokens),

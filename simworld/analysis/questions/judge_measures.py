@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from simworld.analysis.questions.judge_choice import JudgeChoice
 from simworld.analysis.questions.scope import require_known
-from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measure_names, sotopia_scale
+from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measure_names_by_judge, sotopia_scale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ def judge_measures(judge: JudgeChoice, names: Sequence[str] = ()) -> list[JudgeM
     judge does not give.
     """
     by_name: dict[str, JudgeMeasure] = {}
-    for id_, columns in measure_names(judge.rubrics).items():
+    for id_, columns in measure_names_by_judge(judge.rubrics).items():
         rubric = judge.rubrics[id_]
         scales = [(0.0, 1.0)] + [sotopia_scale(rubric)] * (SOTOPIA_MEAN in columns)
         scales += [(float(d["low"]), float(d["high"])) for d in rubric["dimensions"]]

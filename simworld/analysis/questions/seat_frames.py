@@ -20,7 +20,7 @@ from simworld.analysis.questions.judge_choice import JudgeChoice
 from simworld.analysis.questions.judge_measures import JudgeMeasure
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import Scope
-from simworld.core.measures import measure_names
+from simworld.core.measures import measure_names_by_judge
 from simworld.results.score_reading import seat_values
 from store import Cells
 
@@ -61,7 +61,7 @@ def seat_frames(
         InputError: a score is not finite.
     """
     seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
-    names = measure_names(judge.rubrics) if judge is not None else {}
+    names = measure_names_by_judge(judge.rubrics) if judge is not None else {}
     wanted = [measure.name for measure in measures]
     for run in _runs(source, scope):
         scenarios = _scenarios_in_run(source, scope, run)

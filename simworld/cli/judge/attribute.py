@@ -79,7 +79,7 @@ def attribute(
             " again.",
             err=True,
         )
-    asking.stopping.check_budget()
+    asking.stopping.raise_if_budget_spent()
     if not as_json and shared.failed:
         same_command()
     elif not as_json:

@@ -25,7 +25,7 @@ from simworld.core.counts import counted
 from simworld.judging.judge_spec import DEFAULT_JUDGE
 
 if TYPE_CHECKING:
-    from simworld.judging.pair_accuracy import PairAccuracy, Trust
+    from simworld.judging.judge_check import JudgeCheckResult, PairAccuracy
 
 
 @click.command(cls=OfAJudge)
@@ -69,14 +69,10 @@ def check(
       worse: |
         Ann: Keep your rubbish!
     """  # noqa: D301  # click reads the escape: it keeps the example's lines
+    from simworld.judging.contrast_pairs import check_pair_dimensions, load_pairs, shipped_pairs
     from simworld.judging.judge import make_judge
-    from simworld.judging.judge_warnings import measured
-    from simworld.judging.pair_accuracy import (
-        check_dimensions,
-        check_judge,
-        load_pairs,
-        shipped_pairs,
-    )
+    from simworld.judging.judge_check import check_judge
+    from simworld.judging.judge_warnings import check_summary
     from store import check_store, open_store
 
     spec, _ = load_judge_option(judge_name)
@@ -87,7 +83,7 @@ def check(
         with expecting_kind("pairs", pairs_file):
             sets = (load_pairs(pairs_file),)
     check_store(db)
-    check_dimensions(sets, rubric)  # before the model is loaded
+    check_pair_dimensions(sets, rubric)  # before the model is loaded
     with open_judge(spec, threads, asking.server) as backend, progress_bar("judging pairs") as show:
         trust = check_judge(
             spec,
@@ -100,10 +96,10 @@ def check(
         judge = make_judge(spec, backend.info, rubric)
     if trust.overall.n:
         with open_store(db, create=True) as store:
-            kept = measured(trust, "shipped" if pairs_file is None else str(pairs_file))
-            store.measure_judge(judge.id, judge.name, judge.record(), kept)
+            kept = check_summary(trust, "shipped" if pairs_file is None else str(pairs_file))
+            store.measure_judge(judge.id, judge.name, judge.to_json(), kept)
     if as_json:
-        click.echo(plain_json(trust.plain(), indent=2))
+        click.echo(plain_json(trust.to_json(), indent=2))
     else:
         _print_trust(trust)
     failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
@@ -119,10 +115,10 @@ def check(
         next_command("judge run", *(["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []))
 
 
-def _print_trust(trust: Trust) -> None:
+def _print_trust(trust: JudgeCheckResult) -> None:
     several = len(trust.by_set) > 1
     for name in trust.by_set if several else [""]:
-        part = trust.within(name) if name else trust
+        part = trust.for_set(name) if name else trust
         table = grid(
             name or "dimension",
             "right",

@@ -39,6 +39,7 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
     if as_json:
         click.echo(plain_json(asdict(done)))
         return
-    counts = f"{counted(done.added, 'episode')} scored by {rater}, {done.already} already there"
+    added = counted(done.added, "episode")
+    counts = f"{added} scored by {rater}, {done.already} already there"
     click.echo(harmless(f"{counts}; {counted(done.verdicts, 'score')} in the file"))
     next_command("judge agree", db=db)

@@ -94,9 +94,9 @@ def open_judge(
     """The judge's model, loaded by its first request; `server` goes before what its file says of
     the server. Raises ModelError.
     """
-    from simworld.runner.loaded_agents import open_late
+    from simworld.runner.loaded_agents import open_lazy_backend
 
-    return open_late(spec.model, spec.dtype, fields=spec, server=server, threads=threads)
+    return open_lazy_backend(spec.model, spec.dtype, fields=spec, server=server, threads=threads)
 
 
 def overruled_note(rubric: str, scenarios: Sequence[str]) -> list[str]:

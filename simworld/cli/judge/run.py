@@ -81,8 +81,8 @@ def run(
 
     Those that this judge has not judged yet; the same command again goes on where it stopped.
     """
-    from simworld.judging.judge_warnings import cautions
-    from simworld.judging.judging_pass import JudgingRun
+    from simworld.judging.judge_warnings import judge_warnings
+    from simworld.judging.judging_pass import JudgingPass
     from simworld.runner.profiler import Profiler
     from store import open_store
 
@@ -92,7 +92,7 @@ def run(
     with open_store(db) as store:
         store.check_names(run=run_name)
         with open_judge(spec, threads, asking.server) as backend:
-            judging = JudgingRun(
+            judging = JudgingPass(
                 store,
                 spec,
                 backend,
@@ -104,9 +104,11 @@ def run(
             profiler = Profiler({})
             try:
                 with progress_bar("judging") as show:
-                    tally = judging.go(
+                    tally = judging.judge_missing(
                         samples=samples,
-                        on_progress=lambda t: show(t.scored + t.failed, t.total - t.already, ""),
+                        on_progress=lambda t: show(
+                            t.scored + t.failed, t.total - t.already_judged, ""
+                        ),
                     )
             except KeyboardInterrupt:
                 click.echo(
@@ -116,20 +118,20 @@ def run(
                 raise click.exceptions.Exit(130) from None
             if backend.loaded is not None:
                 profiler.add_backend(spec.model, backend.loaded)
-            profiler.add("storing", judging.storing_s)
+            profiler.add_time("storing", judging.storing_s)
             noted = (
-                cautions(store, tally.judge_ids, run=run_name)
-                if tally.scored + tally.already
+                judge_warnings(store, tally.judge_ids, run=run_name)
+                if tally.scored + tally.already_judged
                 else ()
             )
-            profile = profiler.profile({spec.model: sum(judging.waited.values())})
+            profile = profiler.profile({spec.model: sum(judging.backend_seconds.values())})
     if as_json:
         parts: list[dict[str, object]] = [
             _plain(tally),
             {"cautions": list(noted)},
             plain_tokens(asking.stopping),
         ]
-        parts += [{"profile": profile.plain()}] if with_profile else []
+        parts += [{"profile": profile.to_json()}] if with_profile else []
         click.echo(plain_json({name: value for part in parts for name, value in part.items()}))
     else:
         click.echo(_counts(tally))
@@ -137,15 +139,15 @@ def run(
             click.echo(used)
         if with_profile:
             print_profile(profile)
-        show_notes([*overruled_note(spec.rubric, tally.overruled), *noted])
+        show_notes([*overruled_note(spec.rubric, tally.overruled_scenarios), *noted])
     if tally.failed and tally.last_failure:
         click.echo(
             f"The last failure: {harmless(str(tally.last_failure))}; --retry-failed tries again.",
             err=True,
         )
-    if tally.no_rubric:
-        raise InputError(tally.no_rubric)
-    asking.stopping.check_budget()
+    if tally.missing_rubrics:
+        raise InputError(tally.missing_rubrics)
+    asking.stopping.raise_if_budget_spent()
     if not as_json and tally.failed:
         same_command("--retry-failed")
     elif not as_json and not tally.total:
@@ -155,13 +157,13 @@ def run(
 
 
 def _counts(tally: JudgingTally) -> str:
-    return f"{tally.scored} scored, {tally.failed} failed, {tally.already} already there"
+    return f"{tally.scored} scored, {tally.failed} failed, {tally.already_judged} already there"
 
 
 def _plain(tally: JudgingTally) -> dict[str, object]:
     return {
         "scored": tally.scored,
         "failed": tally.failed,
-        "already": tally.already,
+        "already": tally.already_judged,
         "judges": list(tally.judge_ids),
     }

@@ -15,7 +15,7 @@ from simworld.core.errors import InputError
 from simworld.core.progress import ReportProgress
 from simworld.judging.attribution_pass import AttributionTally, attribute_episodes
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluate import evaluate
 from simworld.pipeline.evaluation_result import evaluation_json
@@ -23,7 +23,7 @@ from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import RANDOM_EXPLORATION
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
 from simworld.runner.loaded_agents import load_agents, shared_or_new_backend
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 
 
 def play_unsteered(context: PipelineContext, label: str) -> StageOutput:
@@ -72,9 +72,9 @@ def judge_run(
             loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads
         ) as backend,
     ):
-        judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
-        tally = judging.go(on_progress=_report_judging(context.on_progress))
-        stopping.check_budget()
+        judging = JudgingPass(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
+        tally = judging.judge_missing(on_progress=_report_judging(context.on_progress))
+        stopping.raise_if_budget_spent()
         judge_ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
         if not judge_ids:
             raise InputError(
@@ -92,7 +92,7 @@ def judge_run(
                 on_progress=_report_attributing(context.on_progress),
                 stopping=stopping,
             )
-            stopping.check_budget()
+            stopping.raise_if_budget_spent()
             if shared.failed >= tally.total - tally.failed:
                 raise InputError(
                     f"judge {spec.name!r} could tell of none of the"
@@ -149,7 +149,7 @@ def evaluate_arms(context: PipelineContext, label: str, *checkpoints: StageState
 def _play(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
     """Plays a run."""
     with context.open_agents(plan) as loaded_agents:
-        run_plan(
+        play_missing(
             plan,
             loaded_agents,
             context.store,
@@ -158,18 +158,18 @@ def _play(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
             on_progress=_report_playing(context.on_progress),
             stopping=context.stopping,
         )
-    context.stopping.check_budget()
+    context.stopping.raise_if_budget_spent()
     states = context.store.finished(plan.run).values()
     return StageOutput(failed=sum(state.ending is Ending.failed for state in states))
 
 
 def _report_playing(on_progress: ReportProgress) -> Callable[[RunProgress], None]:
-    return lambda p: on_progress(p.before + p.played, p.planned, f"episodes; {p.failed} failed")
+    return lambda p: on_progress(p.finished_before + p.played, p.planned, f"episodes; {p.failed} failed")
 
 
 def _report_judging(on_progress: ReportProgress) -> Callable[[JudgingTally], None]:
     return lambda t: on_progress(
-        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+        t.already_judged + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
     )
 
 

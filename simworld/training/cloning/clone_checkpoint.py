@@ -18,7 +18,7 @@ from agents.lm.local.local_model import LocalModel
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import project_action
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
@@ -172,7 +172,7 @@ def latent_checkpoint(
     clone: Checkpoint,
     settings: LatentSettings,
     *,
-    embed: Embed,
+    embed: EmbedTexts,
     sink: MetricsSink,
     on_progress: ReportProgress,
     state_folder: Path | None = None,

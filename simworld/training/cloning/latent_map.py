@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 from agents.steering.planner import project_action
 from agents.steering.upmap import UpMap
-from simworld.core.arrays import Embed
+from simworld.core.arrays import EmbedTexts
 from simworld.core.errors import InputError
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence
@@ -119,7 +119,7 @@ def train_latent_map(
     clone_action: Tensor,
     settings: LatentSettings,
     *,
-    embed: Embed,
+    embed: EmbedTexts,
     recorder: TrainingRecorder = SILENT,
 ) -> LatentMap:
     """Trains a latent up-mapping around a prefix that changes nothing, and gives it as it was best
@@ -168,7 +168,7 @@ def train_latent_map(
     latent = _LatentParameters(neutral, rows, upmap)
 
     def loss(reply: EncodedReply, seed: int) -> tuple[Tensor, Mapping[str, float]]:
-        rng = generator(seed)
+        rng = make_rng(seed)
         pair = torch.stack([codes[id(reply)], train_codes[rng.integers(len(train_codes))]])
         prefixes = latent.prefixes(pair, _draw_neutral_share(rng))
         hidden = frozen_lm.forward_reply(reply, prefixes)
@@ -223,7 +223,7 @@ def _measure_log_ratio(
     settings: LatentSettings,
 ) -> Estimate:
     pairing = (
-        generator(derive_seed(settings.training.seed, "pairs")).permutation(len(replies)).tolist()
+        make_rng(derive_seed(settings.training.seed, "pairs")).permutation(len(replies)).tolist()
     )
     log_ratios = []
     for i, j in zip(pairing, pairing[1:] + pairing[:1], strict=True):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from agents.steering.planner import project_action
 from agents.steering.upmap import UpMap
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 
@@ -61,7 +61,7 @@ def kl_divergence(first: Tensor, second: Tensor) -> Tensor:
 
 def random_actions(count: int, d_action: int, seed: int) -> Tensor:
     """Draws actions evenly on the sphere of radius √d', (count, d') float32."""
-    directions = generator(seed).standard_normal((count, d_action))
+    directions = make_rng(seed).standard_normal((count, d_action))
     return project_action(torch.from_numpy(directions).float(), "sphere")
 
 

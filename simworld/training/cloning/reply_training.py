@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.cloning.frozen_lm import EncodedReply
 from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
 from simworld.training.training_state import collect_tensors, load_tensors
@@ -155,7 +155,7 @@ class _ReplyTrainingTask:
 
 
 def _shuffled_order(count: int, length: int, seed: int) -> list[int]:
-    rng = generator(derive_seed(seed, "order"))
+    rng = make_rng(derive_seed(seed, "order"))
     order: list[int] = []
     while len(order) < length:
         order += rng.permutation(count).tolist()

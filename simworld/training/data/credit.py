@@ -10,15 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.core.rewards import (
+from simworld.core.credit_assignment import (
     CreditAssignment,
     credit_at_end,
     credit_by_changes,
     credit_by_utterance,
-    credit_by_weights,
+    credit_by_score_change,
     credit_uniformly,
     weighted_mean,
 )
+from simworld.core.measures import weighted_mean
 from simworld.training.data.dataset_query import RewardPlacement
 from store import JudgementScores, SeatTrace
 
@@ -66,7 +67,7 @@ def credit_measured(values: NDArray[np.float64], placement: RewardPlacement) -> 
     """Gives the reward of numbers measured on utterances (n,); their mean is the score."""
     score = float(values.mean())
     if placement == "utterance":
-        return SeatReward(credit=credit_by_utterance(list(values)), scores=(score,))
+        return SeatReward(credit=credit_by_measurement(list(values)), scores=(score,))
     return SeatReward(
         credit=(credit_at_end if placement == "end" else credit_uniformly)(score, len(values)),
         scores=(score,),

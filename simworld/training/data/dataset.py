@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.counts import counted
+from simworld.core.credit_assignment import CreditAssignment
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError, StoreError
 from simworld.core.progress import ReportProgress
-from simworld.core.rewards import CreditAssignment
 from simworld.training.data.credit import SeatReward, credit_judged, credit_measured
 from simworld.training.data.dataset_folder import (
     META_FILE,

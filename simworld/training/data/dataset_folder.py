@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, ValidationError
 
+from simworld.core.credit_assignment import CreditAssignment, family_means
 from simworld.core.errors import InputError, StoreError
-from simworld.core.rewards import CreditAssignment, family_means
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.npy_stream import RowFile, load_column, map_rows, save_array
 from simworld.training.data.transitions import Transitions

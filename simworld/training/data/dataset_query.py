@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from simworld.core.patterns import PatternError, compile_pattern
+from simworld.core.safe_patterns import PatternError, compile_pattern
 from store import TraceQuery
 
 RewardPlacement = Literal["end", "uniform", "attributed", "prefixes", "utterance"]

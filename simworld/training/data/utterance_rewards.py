@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.core.checks import TIMEOUT_S
+from simworld.core.checks import PATTERN_TIMEOUT_S
 from simworld.core.errors import InputError
-from simworld.core.patterns import compile_pattern
+from simworld.core.safe_patterns import compile_pattern
 from simworld.training.data.dataset_query import RewardSettings
 
 
@@ -33,12 +33,15 @@ class LexicalReward:
         """Gives 1 or 0 per text, (n,). Raises InputError where the pattern takes too long."""
         try:
             return np.array(
-                [float(bool(self._pattern.search(text, timeout=TIMEOUT_S))) for text in texts]
+                [
+                    float(bool(self._pattern.search(text, timeout=PATTERN_TIMEOUT_S)))
+                    for text in texts
+                ]
             )
         except TimeoutError:
             raise InputError(
-                f"reward.pattern: {self._pattern.pattern!r} took longer than {TIMEOUT_S} s on one"
-                " utterance; make it simpler"
+                f"reward.pattern: {self._pattern.pattern!r} took longer than {PATTERN_TIMEOUT_S} s"
+                " on one utterance; make it simpler"
             ) from None
 
 

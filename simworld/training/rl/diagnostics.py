@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.steering.planner import Normalizer
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import TransitionBatch, Transitions
 from simworld.training.rl.learner import Learner
@@ -32,7 +32,7 @@ def draw_diagnostic_batch(
     transitions: Transitions, normalizer: Normalizer, *, gamma: float, seed: int
 ) -> DiagnosticBatch:
     """Draws at most 2,048 of the transitions (after `with_next_rows`) by the seed."""
-    order = generator(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
+    order = make_rng(derive_seed(seed, "diagnostic_batch")).permutation(len(transitions))
     rows = np.sort(order[:MAX_DIAGNOSTIC_ROWS])
     returns = monte_carlo_returns(transitions, gamma)[rows]
     return DiagnosticBatch(batch=transitions.batch(rows).standardised(normalizer), returns=returns)

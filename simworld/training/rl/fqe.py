@@ -19,7 +19,7 @@ import torch
 from pydantic import Field
 
 from agents.steering.planner import Actor, Normalizer
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.data.returns import episode_starts
 from simworld.training.data.transitions import STATE_ROWS, Transitions
 from simworld.training.rl.learner import TrainingSettings
@@ -72,7 +72,7 @@ def fitted_q(
     optimiser = torch.optim.AdamW(
         parameters, lr=settings.lr, weight_decay=settings.weight_decay, fused=True
     )
-    batch_rng = generator(derive_seed(seed, "fitted-q", "batches"))
+    batch_rng = make_rng(derive_seed(seed, "fitted-q", "batches"))
     for _ in range(settings.steps):
         batch = transitions.sample(batch_rng, settings.batch_size).standardised(normalizer)
         with torch.no_grad():

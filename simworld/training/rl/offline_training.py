@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from agents.steering.planner import Normalizer
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.data.dataset_checks import check_batch_size, check_trainable
 from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
@@ -109,7 +109,7 @@ class _OfflineTask:
                 self.heldout_metrics = {"held_return": float(finite_returns.mean())}
 
     def step(self, number: int) -> Mapping[str, float]:
-        rng = generator(derive_seed(self.settings.seed, "batch", number - 1))
+        rng = make_rng(derive_seed(self.settings.seed, "batch", number - 1))
         batch = self.training.sample(rng, self.settings.batch_size).standardised(self.normalizer)
         return {name: value.item() for name, value in self.learner.update(batch).items()}
 

@@ -9,7 +9,7 @@ from simworld.core.counts import counted
 from simworld.core.episode import Act, Ending
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
-from simworld.core.visibility import labels_for, perceives
+from simworld.core.visibility import labels_seen_by, perceives
 from simworld.language.act_text import act_in_words
 from simworld.web.app_state import AppState
 from simworld.web.judgement_table import judgement_tables
@@ -76,7 +76,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
     stored = find_episode(store, request.part("id"))
     scenario = find_scenario(store, stored.summary.scenario_id)
     seat = _seat(request, scenario)
-    labels = seat_names(stored.summary) if seat is None else labels_for(scenario, seat)
+    labels = seat_names(stored.summary) if seat is None else labels_seen_by(scenario, seat)
     steered = steering_strips(store, stored)
     return Page(
         template="episode_show.html",

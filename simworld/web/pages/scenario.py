@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agents.prompting import prompt_facts
 from simworld.core.errors import InputError
 from simworld.core.scenario import Check, Scenario
-from simworld.core.visibility import labels_for, observe
+from simworld.core.visibility import labels_seen_by, observe
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
@@ -82,7 +82,7 @@ def seat_briefing(scenario: Scenario, seat: str) -> SeatBriefing:
     known = prompt_facts(observe(scenario, seat, (), 0, 0))
     return SeatBriefing(
         seat=seat,
-        name=labels_for(scenario, seat)[seat],
+        name=labels_seen_by(scenario, seat)[seat],
         facts={title: known[name] for name, title in PRIVATE.items() if known[name]},
     )
 

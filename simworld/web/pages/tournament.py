@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.core.errors import InputError
-from simworld.judging.judge_warnings import cautions
+from simworld.judging.judge_warnings import judge_warnings
 from simworld.results.differences import Difference
 from simworld.results.episode_pairs import EpisodePair, pair_episodes
 from simworld.results.episode_scores import EpisodeScores, read_episode_scores
@@ -171,7 +171,7 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     values["compared"] = differences_by_measure(state, store, chosen, first, second)
     values["cautions"] = state.remember(
         ("cautions", chosen.run, chosen.judge or ""),
-        lambda: cautions(store, chosen.ids, run=chosen.run),
+        lambda: judge_warnings(store, chosen.ids, run=chosen.run),
         stamp=store.cells_size(chosen.run),
     )
     values |= in_scenario(store, request, chosen, (first, second), scenario)

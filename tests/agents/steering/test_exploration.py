@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from agents.steering.exploration import Exploration
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 from simworld.testing import example_observations
 
 OBSERVATIONS = example_observations()
@@ -19,13 +19,13 @@ PLANNED = torch.tensor([1.0, -1.0, 1.0, 1.0])
 
 def test_a_random_direction_lies_on_the_sphere_and_comes_from_the_turns_stream() -> None:
     action = Exploration(sigma=None).explore_action(FIRST, None, 4, "sphere")
-    drawn = generator(derive_seed(FIRST.seed, "explore")).standard_normal(4)
+    drawn = make_rng(derive_seed(FIRST.seed, "explore")).standard_normal(4)
     assert action.dtype == torch.float32
     assert np.allclose(action.numpy(), 2 * drawn / np.linalg.norm(drawn), atol=1e-6)
 
 
 def test_noise_is_added_to_the_planned_action_and_projected() -> None:
-    drawn = generator(derive_seed(FIRST.seed, "explore")).standard_normal(4)
+    drawn = make_rng(derive_seed(FIRST.seed, "explore")).standard_normal(4)
     noisy = PLANNED.numpy() + 0.25 * drawn
     action = Exploration(sigma=0.25).explore_action(FIRST, PLANNED, 4, "sphere")
     assert np.allclose(action.numpy(), 2 * noisy / np.linalg.norm(noisy), atol=1e-6)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simworld.core.episode import Ending
-from simworld.core.rewards import weighted_mean
+from simworld.core.measures import weighted_mean
 from simworld.results.last_attempts import last_attempts
 from simworld.results.score_reading import SeatCount
 from simworld.results.seat_scores import SeatScore

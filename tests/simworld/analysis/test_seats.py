@@ -17,7 +17,7 @@ from simworld.analysis.questions.query_source import QuerySource
 from simworld.analysis.questions.scope import resolve_scope
 from simworld.analysis.questions.seat_frames import CELL_COLUMNS, SEAT_COLUMNS, seat_frames
 from simworld.core.errors import InputError
-from simworld.core.measures import average_samples, measure_names, measures_of
+from simworld.core.measures import average_samples, measure_names_by_judge, measures_of_rubric
 from simworld.results.differences import compare_agents
 from simworld.results.seat_scores import SeatScore, to_score_tables
 from store import Store, open_store
@@ -95,8 +95,8 @@ def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[s
             samples[row.episode_id, row.seat][row.sample][row.dimension] = (row.score, row.rescaled)
         names = dict(
             zip(
-                measures_of(record.spec["rubric"]),
-                measure_names(judge.rubrics)[record.id],
+                measures_of_rubric(record.spec["rubric"]),
+                measure_names_by_judge(judge.rubrics)[record.id],
                 strict=True,
             )
         )

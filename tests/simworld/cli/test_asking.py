@@ -115,6 +115,6 @@ def test_tokens_are_told_where_a_server_was_asked() -> None:
     assert (tokens_used(stopping), plain_tokens(stopping)) == ("", {})
     request = Generate(prompt=TextPrompt(text=""), sampling=Sampling(), seed=0)
     reply = Generated(text="x", prompt_tokens=1200, new_tokens=34, finish="stop", latency_s=0)
-    stopping.answered("openai:m@http://x", request, reply)
+    stopping.count_answer("openai:m@http://x", request, reply)
     assert tokens_used(stopping) == "Servers: 1,234 tokens (1,200 read, 34 written) in 1 reply."
     assert plain_tokens(stopping) == {"tokens": {"prompt": 1200, "new": 34, "replies": 1}}

@@ -23,7 +23,7 @@ from agents.reply_parsing import parse_reply
 from simworld.cli import cli
 from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
-from simworld.core.visibility import full_labels, observe
+from simworld.core.visibility import observe, omniscient_labels
 from simworld.language import Language, load_language
 from simworld.web.app import make_app
 from simworld.web.report_file import make_report
@@ -137,7 +137,7 @@ def labels_of(code: str) -> list[str]:
     scenario = Scenario(
         name="x", setting="", seats=tuple(Seat(name=s["name"], persona=Persona(name=s["persona"]["name"]), goal="") for s in seats)
     )  # fmt: skip
-    return list(full_labels(scenario).values())
+    return list(omniscient_labels(scenario).values())
 
 
 def whispered(words: Language, names: list[str], text: str) -> str:

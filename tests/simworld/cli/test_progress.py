@@ -19,7 +19,7 @@ def test_nothing_is_drawn_where_there_is_no_terminal(capsys: pytest.CaptureFixtu
     with progress_bar("playing") as show, playing_bar() as tell:
         show(1, 3, "a note", share=0.5)
         show(0, 0)
-        tell(RunProgress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
+        tell(RunProgress(planned=3, finished_before=0, played=1, new_tokens=100, done_share=0.5))
     assert capsys.readouterr() == ("", "")
 
 
@@ -47,7 +47,7 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
 
 def test_a_run_that_is_not_shown_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with playing_bar(shown=False) as tell:
-        tell(RunProgress(planned=3, before=0, played=1, new_tokens=100, share=0.5))
+        tell(RunProgress(planned=3, finished_before=0, played=1, new_tokens=100, done_share=0.5))
     assert capsys.readouterr() == ("", "")
 
 
@@ -58,8 +58,12 @@ def test_a_terminal_shows_episodes_tokens_and_failures(monkeypatch: pytest.Monke
     clock = iter([100.0, 102.0])
     monkeypatch.setattr("simworld.cli.progress.time.monotonic", lambda: next(clock, 102.0))
     with playing_bar() as tell:
-        tell(RunProgress(planned=9, before=2, played=0, new_tokens=10, share=0.1))
-        tell(RunProgress(planned=9, before=2, played=1, failed=1, new_tokens=250, share=0.2))
+        tell(RunProgress(planned=9, finished_before=2, played=0, new_tokens=10, done_share=0.1))
+        tell(
+            RunProgress(
+                planned=9, finished_before=2, played=1, failed=1, new_tokens=250, done_share=0.2
+            )
+        )
     assert "3/9" in drawn.getvalue()
     assert "120 tokens/s · 1 failed" in drawn.getvalue()
 

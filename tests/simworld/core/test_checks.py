@@ -167,7 +167,7 @@ ENDLESS = r"(?:a|a)*(a+)+\1x?$"
 @pytest.fixture
 def half_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """All patterns together have half a second, so that a test needs no more."""
-    monkeypatch.setattr("simworld.core.checks.TOGETHER_S", 0.5)
+    monkeypatch.setattr("simworld.core.checks.ALL_CHECKS_TIMEOUT_S", 0.5)
 
 
 @pytest.mark.usefixtures("half_a_second")

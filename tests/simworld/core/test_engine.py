@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from simworld.core.engine import EpisodeGenerator, episode_seed, play, who_failed
+from simworld.core.engine import EpisodeGenerator, episode_seed, failed_seat, play
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActResult
@@ -218,7 +218,7 @@ def test_who_failed_is_told_by_the_acts_alone(order: TurnOrder, turn: int, fails
             turns += 1
         failure = Failure(boundary="model", kind="timeout", message="no answer")
         episode = finish(game, {name: failure if name == fails else say(name) for name in due})
-        assert who_failed(scenario, episode.turns, seed) == fails
+        assert failed_seat(scenario, episode.turns, seed) == fails
 
 
 def test_of_several_who_failed_at_once_it_is_the_first_whose_failure_is_kept() -> None:
@@ -228,7 +228,7 @@ def test_of_several_who_failed_at_once_it_is_the_first_whose_failure_is_kept() -
         name: Failure(boundary="model", kind=name, message="no answer") for name in ("bob", "cat")
     }
     episode = finish(game, {"ann": say("ann"), **failures})
-    assert episode.reason == who_failed(scenario, episode.turns, 1) == "bob"
+    assert episode.reason == failed_seat(scenario, episode.turns, 1) == "bob"
 
 
 def test_a_missing_cast_or_reply_is_the_callers_mistake() -> None:

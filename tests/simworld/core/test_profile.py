@@ -1,6 +1,6 @@
 """Shares, rates and sums, worked out by hand."""
 
-from simworld.core.profile import Profile, ProfilePart, add_spent, profile_delta
+from simworld.core.profile import Profile, ProfilePart, parts_since, sum_parts
 
 
 def test_a_profile_as_data_names_what_is_left_over() -> None:
@@ -9,7 +9,7 @@ def test_a_profile_as_data_names_what_is_left_over() -> None:
         "storing": ProfilePart(seconds=1.0),
         "judging": ProfilePart(seconds=0.0, tokens=0),
     }
-    assert Profile(wall_s=8.0, parts=parts).plain() == {
+    assert Profile(wall_s=8.0, parts=parts).to_json() == {
         "wall_s": 8.0,
         "parts": {
             "decode": {"seconds": 6.0, "share": 0.75, "tokens": 300, "tokens_per_s": 50.0},
@@ -21,7 +21,7 @@ def test_a_profile_as_data_names_what_is_left_over() -> None:
 
 
 def test_no_time_at_all() -> None:
-    assert Profile(wall_s=0.0, parts={}).plain() == {
+    assert Profile(wall_s=0.0, parts={}).to_json() == {
         "wall_s": 0.0,
         "parts": {"other": {"seconds": 0.0, "share": 0.0}},
     }
@@ -37,7 +37,7 @@ def test_what_was_spent_between_two_readings() -> None:
         "judging": ProfilePart(seconds=1.0, tokens=5),
         "sampling": ProfilePart(seconds=0.5, tokens=40),
     }
-    assert profile_delta(now, before) == {
+    assert parts_since(now, before) == {
         "decode": ProfilePart(seconds=3.0, tokens=30),
         "sampling": ProfilePart(seconds=0.5, tokens=40),
     }
@@ -50,7 +50,7 @@ def test_sums_of_two_models() -> None:
         "storing": ProfilePart(seconds=0.5),
         "prefill": ProfilePart(seconds=3.0, tokens=9),
     }
-    assert add_spent(one, two) == {
+    assert sum_parts(one, two) == {
         "decode": ProfilePart(seconds=3.0, tokens=30),
         "storing": ProfilePart(seconds=1.5),
         "prefill": ProfilePart(seconds=3.0, tokens=9),

@@ -235,5 +235,5 @@ def test_seats_are_found_by_name() -> None:
 
 
 def test_people_are_called_by_their_first_word_or_short_name() -> None:
-    assert Persona(name="Ann Lee").called == "Ann"
-    assert FULL.seats[0].persona.called == "Nadja"
+    assert Persona(name="Ann Lee").display_name == "Ann"
+    assert FULL.seats[0].persona.display_name == "Nadja"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simworld.core.engine import episode_seed
-from simworld.core.seeding import derive_seed, generator, uniforms
+from simworld.core.seeding import derive_seed, make_rng, uniforms
 
 names = st.one_of(st.text(max_size=8), st.integers(-(2**70), 2**70))
 
@@ -67,7 +67,7 @@ def test_longer_streams_begin_with_shorter_ones(seed: int, one: int, two: int) -
 
 def test_a_generator_touches_no_global_state() -> None:
     before = uniforms(5, 4)
-    generator(5).random(100)
+    make_rng(5).random(100)
     assert (uniforms(5, 4) == before).all()
 
 

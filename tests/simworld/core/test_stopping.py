@@ -15,7 +15,7 @@ from simworld.core.requests import (
     Scored,
     TextPrompt,
 )
-from simworld.core.stopping import MaxFailures, StopRules, is_final
+from simworld.core.stopping import MaxFailures, StopRules, is_final_failure
 
 A, B = "openai:a@http://127.0.0.1:1/v1#auto", "openai:b@http://127.0.0.1:1/v1"
 ASK = Generate(
@@ -34,7 +34,7 @@ def said(prompt: int = 70, new: int = 30, text: str = "Hello.") -> Generated:
 
 @pytest.mark.parametrize("kind", ["http-401", "http-402", "http-403", "http-404", "quota"])
 def test_the_key_the_rights_the_name_and_the_money_are_mended_by_no_retry(kind: str) -> None:
-    assert is_final(Failure(boundary="model", kind=kind, message=""))
+    assert is_final_failure(Failure(boundary="model", kind=kind, message=""))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_key_the_rights_the_name_and_the_money_are_mended_by_no_retry(kind: 
     ],
 )
 def test_a_bad_request_may_be_about_the_key_or_the_name(message: str, final: bool) -> None:
-    assert is_final(Failure(boundary="model", kind="http-400", message=message)) is final
+    assert is_final_failure(Failure(boundary="model", kind="http-400", message=message)) is final
 
 
 @pytest.mark.parametrize(
@@ -55,20 +55,20 @@ def test_a_bad_request_may_be_about_the_key_or_the_name(message: str, final: boo
     [("model", "timeout"), ("model", "http-429"), ("model", "invalid"), ("judge", "http-401")],
 )
 def test_other_failures_may_pass(boundary: str, kind: str) -> None:
-    assert not is_final(Failure(boundary=boundary, kind=kind, message=""))
+    assert not is_final_failure(Failure(boundary=boundary, kind=kind, message=""))
 
 
 def test_the_fifth_in_a_row_stops() -> None:
     stopping = StopRules()
     for _ in range(4):
-        stopping.answered(A, ASK, REFUSED)
-        stopping.check()
-    assert stopping.doubtful
-    stopping.answered(A, ASK, SLOW)  # neither mends nor adds
-    stopping.check()
-    stopping.answered(A, ASK, REFUSED)
+        stopping.count_answer(A, ASK, REFUSED)
+        stopping.raise_if_stopped()
+    assert stopping.in_failure_series
+    stopping.count_answer(A, ASK, SLOW)  # neither mends nor adds
+    stopping.raise_if_stopped()
+    stopping.count_answer(A, ASK, REFUSED)
     with pytest.raises(Stopped) as error:
-        stopping.check()
+        stopping.raise_if_stopped()
     assert str(error.value).startswith(
         "openai:a@http://127.0.0.1:1/v1: 5 requests in a row failed for good; the last: "
     )
@@ -79,27 +79,27 @@ def test_the_fifth_in_a_row_stops() -> None:
 def test_a_success_ends_a_row_and_rows_are_of_one_server_and_model() -> None:
     stopping = StopRules()
     for _ in range(4):
-        stopping.answered(A, ASK, REFUSED)
-        stopping.answered(B, ASK, REFUSED)
-    stopping.answered(A, ASK, said())
+        stopping.count_answer(A, ASK, REFUSED)
+        stopping.count_answer(B, ASK, REFUSED)
+    stopping.count_answer(A, ASK, said())
     for _ in range(4):
-        stopping.answered(A, ASK, REFUSED)
-    stopping.check()
-    stopping.answered(B, ASK, said())
-    stopping.answered(A, ASK, said())
-    assert not stopping.doubtful
+        stopping.count_answer(A, ASK, REFUSED)
+    stopping.raise_if_stopped()
+    stopping.count_answer(B, ASK, said())
+    stopping.count_answer(A, ASK, said())
+    assert not stopping.in_failure_series
 
 
 def test_local_models_neither_count_nor_stop() -> None:
     stopping = StopRules(budget_tokens=10)
     for _ in range(9):
-        stopping.answered("hf:x#auto", ASK, REFUSED)
-        stopping.answered("builtin:x", ASK, said())
-        stopping.ended()
-    stopping.check()
-    assert (stopping.used, stopping.asked) == (0, 0)
-    assert stopping.may_begin(0)
-    assert stopping.may_begin(31)
+        stopping.count_answer("hf:x#auto", ASK, REFUSED)
+        stopping.count_answer("builtin:x", ASK, said())
+        stopping.count_ended_piece()
+    stopping.raise_if_stopped()
+    assert (stopping.used_tokens, stopping.answered_requests) == (0, 0)
+    assert stopping.has_budget_for_piece(0)
+    assert stopping.has_budget_for_piece(31)
 
 
 @pytest.mark.parametrize(
@@ -115,70 +115,75 @@ def test_local_models_neither_count_nor_stop() -> None:
 def test_more_failures_than_allowed_stop(most: MaxFailures, planned: int, stops_at: int) -> None:
     stopping = StopRules(max_failures=most)
     for failed in range(stops_at):
-        stopping.failed(failed, planned, "episodes")
-        stopping.check()
-    stopping.failed(stops_at, planned, "episodes")
+        stopping.note_failures(failed, planned, "episodes")
+        stopping.raise_if_stopped()
+    stopping.note_failures(stops_at, planned, "episodes")
     with pytest.raises(
         Stopped, match=f"{stops_at} of {planned} episodes failed, more than --max-failures allows"
     ):
-        stopping.check()
+        stopping.raise_if_stopped()
 
 
 def test_failures_stop_nothing_where_no_number_was_given() -> None:
     stopping = StopRules()
-    stopping.failed(1000, 1000, "episodes")
-    stopping.check()
+    stopping.note_failures(1000, 1000, "episodes")
+    stopping.raise_if_stopped()
 
 
 def test_tokens_are_those_that_servers_count_and_estimated_where_they_count_none() -> None:
     stopping = StopRules()
-    stopping.answered(A, ASK, said(70, 30))
-    stopping.answered(
+    stopping.count_answer(A, ASK, said(70, 30))
+    stopping.count_answer(
         B, Score(prompt=TextPrompt(text=""), continuations=("a",)), Scored(
             logprobs=(-1.0,), lengths=(1,), prompt_tokens=5, latency_s=0.0
         ),
     )  # fmt: skip
-    assert (stopping.prompt_tokens, stopping.new_tokens, stopping.used, stopping.asked) == (
+    assert (
+        stopping.prompt_tokens,
+        stopping.new_tokens,
+        stopping.used_tokens,
+        stopping.answered_requests,
+    ) == (
         75,
         30,
         105,
         2,
     )
-    stopping.answered(A, ASK, said(0, 0, text="eightch."))  # 40 and 8 characters
+    stopping.count_answer(A, ASK, said(0, 0, text="eightch."))  # 40 and 8 characters
     assert (stopping.prompt_tokens, stopping.new_tokens) == (85, 32)
 
 
 def test_the_first_piece_is_alone_and_shows_what_fits() -> None:
     stopping = StopRules(budget_tokens=1000)
-    assert stopping.may_begin(0)
-    assert not stopping.may_begin(1)
-    stopping.answered(A, ASK, said())  # 100 tokens
-    assert not stopping.may_begin(1)
-    stopping.ended()
+    assert stopping.has_budget_for_piece(0)
+    assert not stopping.has_budget_for_piece(1)
+    stopping.count_answer(A, ASK, said())  # 100 tokens
+    assert not stopping.has_budget_for_piece(1)
+    stopping.count_ended_piece()
     # 900 are left, and four of 100 need 800 with as much again to spare
-    assert stopping.may_begin(3)
-    assert not stopping.may_begin(4)
-    assert not stopping.short
+    assert stopping.has_budget_for_piece(3)
+    assert not stopping.has_budget_for_piece(4)
+    assert not stopping.budget_exhausted
     for _ in range(8):
-        stopping.answered(A, ASK, said())
-        stopping.ended()
-    assert stopping.may_begin(0)  # exactly the last
-    stopping.answered(A, ASK, said())
-    stopping.ended()
-    stopping.check_budget()
-    assert not stopping.may_begin(0)
+        stopping.count_answer(A, ASK, said())
+        stopping.count_ended_piece()
+    assert stopping.has_budget_for_piece(0)  # exactly the last
+    stopping.count_answer(A, ASK, said())
+    stopping.count_ended_piece()
+    stopping.raise_if_budget_spent()
+    assert not stopping.has_budget_for_piece(0)
     with pytest.raises(
         BudgetSpent, match="the budget of 1,000 tokens has no room for more \\(1,000 used\\)"
     ):
-        stopping.check_budget()
+        stopping.raise_if_budget_spent()
 
 
 def test_another_pass_learns_anew_what_a_piece_takes() -> None:
     stopping = StopRules(budget_tokens=1000)
-    stopping.answered(A, ASK, said())
-    stopping.ended()
-    stopping.begin()
-    assert not stopping.may_begin(1)
-    stopping.answered(A, ASK, said(700, 50))
-    stopping.ended()
-    assert not stopping.may_begin(0)  # 150 are left, and it takes 750
+    stopping.count_answer(A, ASK, said())
+    stopping.count_ended_piece()
+    stopping.begin_pass()
+    assert not stopping.has_budget_for_piece(1)
+    stopping.count_answer(A, ASK, said(700, 50))
+    stopping.count_ended_piece()
+    assert not stopping.has_budget_for_piece(0)  # 150 are left, and it takes 750

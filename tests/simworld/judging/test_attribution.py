@@ -15,11 +15,15 @@ from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.errors import Failure, InputError
 from simworld.core.judgement import Dimension, Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.requests import Completion, Request
-from simworld.judging.attribution import attribute_by_line_weight, check_method, score_prefixes
+from simworld.judging.attribution import (
+    check_method,
+    score_partial_dialogues,
+    weigh_utterances,
+)
 from simworld.judging.attribution_pass import attribute_episodes
 from simworld.judging.judge import make_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun
+from simworld.judging.judging_pass import JudgingPass
 from store import AgentRecord, PlannedItem, RunRecord, open_store
 from tests.factories.judging import AnsweringBackend, lamp, scored
 from tests.factories.losing import LosingBackend
@@ -89,7 +93,7 @@ def test_a_line_that_mattered_weighs_more() -> None:
         return odds[line] if "mattered" in text else 0.0
 
     found = finish(
-        attribute_by_line_weight(SPEC, lamp(), spoken(*TEXTS), ("seller", "buyer")),
+        weigh_utterances(SPEC, lamp(), spoken(*TEXTS), ("seller", "buyer")),
         lambda r: scored(r, value),
     )
     weights = {(part.seat, part.turn): part.value for part in found}
@@ -121,7 +125,8 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
         verdicts=(verdict,),
     )
     found = finish(
-        score_prefixes(judge, lamp(), episode, judgement, ("seller",)), lambda r: scored(r, value)
+        score_partial_dialogues(judge, lamp(), episode, judgement, ("seller",)),
+        lambda r: scored(r, value),
     )
     assert {(part.turn, part.dimension): part.value for part in found} == {
         (0, "goal"): 0.5,
@@ -134,9 +139,7 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
 def test_a_failure_is_handed_on() -> None:
     failure = Failure(boundary="model", kind="timeout", message="no answer")
     assert (
-        finish(
-            attribute_by_line_weight(SPEC, lamp(), spoken(*TEXTS), ("seller",)), lambda r: failure
-        )
+        finish(weigh_utterances(SPEC, lamp(), spoken(*TEXTS), ("seller",)), lambda r: failure)
         == failure
     )
 
@@ -176,7 +179,7 @@ def test_a_pass_over_the_store_asks_nothing_twice(tmp_path: Path, method: str) -
             )
         with pytest.raises(InputError, match="has judged nothing"):
             attribute_episodes(store, spec, backend, method)
-        JudgingRun(store, spec, backend).go()
+        JudgingPass(store, spec, backend).judge_missing()
         loses = LosingBackend("answering", "answering")
         lost = attribute_episodes(store, spec, loses, method)
         assert (lost.done, lost.failed) == (0, 2)

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from simworld.core.episode import ActionKind
 from simworld.core.errors import InputError
-from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, lines
-from simworld.judging.pair_accuracy import load_pairs
+from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, load_pairs, parse_transcript
 
 
 @pytest.mark.parametrize(
@@ -43,7 +42,7 @@ from simworld.judging.pair_accuracy import load_pairs
     ids=lambda value: str(value)[:20],
 )
 def test_lines(text: str, acts: list[tuple[str, str, str]]) -> None:
-    assert lines(text) == acts
+    assert parse_transcript(text) == acts
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_lines(text: str, acts: list[tuple[str, str, str]]) -> None:
 )
 def test_long_texts_are_read_to_their_end(text: str, said: str | None) -> None:
     # milliseconds; with the square of the length it would take hours
-    assert lines(text) == ([] if said is None else [("Ann", "", said)])
+    assert parse_transcript(text) == ([] if said is None else [("Ann", "", said)])
 
 
 def pair(better: str, worse: str = "Ann: No.", seat: str = "Ann") -> ContrastPair:

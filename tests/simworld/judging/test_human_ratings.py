@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scenarios.rubrics import load_rubric
 from simworld.core.errors import Failure, InputError
-from simworld.judging.human_ratings import ImportedRatings, human_id, import_ratings
+from simworld.judging.human_ratings import ImportedRatings, human_judge_id, import_ratings
 from store import Store, open_store
 from tests.factories.stored import RENT, add, begin, item, played
 
@@ -55,7 +55,7 @@ def test_scores_are_stored_as_a_judges(store: Store, tmp_path: Path) -> None:
     done = load(store, tmp_path, text)
     rubric = load_rubric("sotopia")
     assert done == ImportedRatings(
-        judge_ids=(human_id("Ann Bell", rubric),), added=2, already=0, verdicts=3
+        judge_ids=(human_judge_id("Ann Bell", rubric),), added=2, already=0, verdicts=3
     )
     rows = {
         (row.episode_id, row.seat, row.dimension): (row.judge_name, row.score, row.rescaled)

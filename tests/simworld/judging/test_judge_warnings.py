@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from simworld.cli import cli
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
-from simworld.judging.judge_warnings import cautions
+from simworld.judging.judge_warnings import judge_warnings
 from simworld.testing import FakeBackend
 from simworld.tournament.results import tournament_results
 from simworld.web.report_file import make_report
@@ -79,24 +79,24 @@ def judged(
 def test_scores_at_an_end_of_their_range(store: Store, shares: list[float], told: str) -> None:
     id_ = judged(store, shares)
     lines = (UNMEASURED, f"judge strict: {ENDS}: {told}") if told else (UNMEASURED,)
-    assert cautions(store, [id_], run="first") == lines
-    assert cautions(store, [id_]) == lines
-    assert cautions(store, [id_], run="another") == (UNMEASURED,)
+    assert judge_warnings(store, [id_], run="first") == lines
+    assert judge_warnings(store, [id_]) == lines
+    assert judge_warnings(store, [id_], run="another") == (UNMEASURED,)
 
 
 def test_what_was_not_asked_has_no_end(store: Store) -> None:
-    assert cautions(store, [judged(store, [1.0] * 12, raw={"asked": 0.0})]) == (UNMEASURED,)
+    assert judge_warnings(store, [judged(store, [1.0] * 12, raw={"asked": 0.0})]) == (UNMEASURED,)
 
 
 def test_people_are_not_measured(store: Store) -> None:
-    assert cautions(store, [judged(store, [0.5] * 12, kind="kind")]) == ()
+    assert judge_warnings(store, [judged(store, [0.5] * 12, kind="kind")]) == ()
 
 
 def test_a_judge_that_was_measured(store: Store) -> None:
     id_ = judged(store, [0.5] * 12)
     (record,) = store.judges()
     store.measure_judge(id_, "strict", record.spec, MEASURED)
-    assert cautions(store, [id_]) == ()
+    assert judge_warnings(store, [id_]) == ()
     store.measure_judge(
         id_, "strict", {}, MEASURED | {"accuracy": 0.52, "low": 0.42, "high": 0.62}
     )  # the last one counts
@@ -104,14 +104,14 @@ def test_a_judge_that_was_measured(store: Store) -> None:
         "judge strict ordered 52% of 100 pairs rightly (95 %: 42% to 62%), which is no better than"
         " guessing"
     )
-    assert cautions(store, [id_]) == (f"{told}; see `simworld judge check`",)
+    assert judge_warnings(store, [id_]) == (f"{told}; see `simworld judge check`",)
     (after,) = store.judges()
     assert {name: after.spec[name] for name in record.spec} == dict(record.spec)
 
 
 def test_a_shipped_judge_is_named(store: Store) -> None:
     store.add_judge("smol-digits@1", "smol-digits", {"spec": {"method": "answers"}})
-    (line,) = cautions(store, ["smol-digits@1"])
+    (line,) = judge_warnings(store, ["smol-digits@1"])
     assert "`simworld judge check --judge smol-digits`" in line
 
 

@@ -15,7 +15,7 @@ from simworld.core.judgement import JudgementStatus
 from simworld.core.requests import Completion, Request, Score, TextPrompt
 from simworld.core.scenario import Scenario
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from store import AgentRecord, PlannedItem, RunRecord, Store
 from tests.factories.judging import AnsweringBackend, lamp, scored, talk
 from tests.factories.losing import LosingBackend
@@ -93,7 +93,7 @@ class Model:
 
 def test_a_judgement_whose_request_is_lost_fails(store: Store) -> None:
     (episode,) = fill(store, "Forty.")
-    tally = JudgingRun(store, SPEC, LosingBackend("builtin:m")).go()
+    tally = JudgingPass(store, SPEC, LosingBackend("builtin:m")).judge_missing()
     assert (tally.scored, tally.failed) == (0, 1)
     (judgement,) = store.judgements(episode)
     assert judgement.judgement.failure == Failure(
@@ -105,8 +105,8 @@ def test_every_episode_is_judged_once_and_failures_are_data(store: Store) -> Non
     good, bad, _ = fill(store, "Forty.", "broken", "failed")
     backend = AnsweringBackend(model := Model())
     steps: list[JudgingTally] = []
-    tally = JudgingRun(store, SPEC, backend).go(on_progress=steps.append)
-    assert (tally.scored, tally.failed, tally.already, tally.left) == (1, 1, 0, 0)
+    tally = JudgingPass(store, SPEC, backend).judge_missing(on_progress=steps.append)
+    assert (tally.scored, tally.failed, tally.already_judged, tally.remaining) == (1, 1, 0, 0)
     assert [step.scored + step.failed for step in steps] == [0, 1, 2]
     (judgement,) = store.judgements(good)
     scores = {(v.seat, v.dimension): v.score for v in judgement.judgement.verdicts}
@@ -125,13 +125,13 @@ def test_every_episode_is_judged_once_and_failures_are_data(store: Store) -> Non
     )
 
     asked = len(backend.asked)
-    tally = JudgingRun(store, SPEC, backend).go()
-    assert (tally.scored, tally.failed, tally.already) == (0, 0, 2)
+    tally = JudgingPass(store, SPEC, backend).judge_missing()
+    assert (tally.scored, tally.failed, tally.already_judged) == (0, 0, 2)
     assert len(backend.asked) == asked  # nothing is asked twice
 
     model.broken = False
-    tally = JudgingRun(store, SPEC, backend, retry_failed=True).go()
-    assert (tally.scored, tally.failed, tally.already) == (1, 0, 1)
+    tally = JudgingPass(store, SPEC, backend, retry_failed=True).judge_missing()
+    assert (tally.scored, tally.failed, tally.already_judged) == (1, 0, 1)
     (again,) = store.judgements(bad)
     assert (again.attempt, again.judgement.status) == (2, JudgementStatus.ok)
     assert [f.kind for f in again.earlier_failures] == ["too-long"]
@@ -141,11 +141,11 @@ def test_samples_and_runs(store: Store) -> None:
     fill(store, "One.", run="a")
     (other,) = fill(store, "Two.", run="b")
     backend = AnsweringBackend(Model())
-    tally = JudgingRun(store, SPEC, backend, run="a").go(samples=2)
-    assert (tally.scored, tally.already) == (2, 0)
+    tally = JudgingPass(store, SPEC, backend, run="a").judge_missing(samples=2)
+    assert (tally.scored, tally.already_judged) == (2, 0)
     assert store.judgements(other) == []
-    tally = JudgingRun(store, SPEC, backend).go(samples=3)
-    assert (tally.scored, tally.already) == (4, 2)
+    tally = JudgingPass(store, SPEC, backend).judge_missing(samples=3)
+    assert (tally.scored, tally.already_judged) == (4, 2)
     assert [j.judgement.sample for j in store.judgements(other)] == [0, 1, 2]
 
 
@@ -158,21 +158,21 @@ def test_a_scenario_may_bring_a_rubric_of_its_own(
     (usual,) = fill(store, "One.", run="a")
     (special,) = fill(store, "Two.", run="b", scenario=own)
     backend = AnsweringBackend(Model())
-    tally = JudgingRun(store, SPEC, backend).go()
-    assert (tally.scored, tally.already, len(set(tally.judge_ids))) == (2, 0, 2)
+    tally = JudgingPass(store, SPEC, backend).judge_missing()
+    assert (tally.scored, tally.already_judged, len(set(tally.judge_ids))) == (2, 0, 2)
     (judgement,) = store.judgements(special)
     assert {v.dimension: v.score for v in judgement.judgement.verdicts} == {"wit": 2}
     assert judgement.judgement.rubric_id.startswith("wit@")
     assert len(store.judgements(usual)[0].judgement.verdicts) == 14
-    tally = JudgingRun(store, SPEC, backend).go()
-    assert (tally.scored, tally.already) == (0, 2)
+    tally = JudgingPass(store, SPEC, backend).judge_missing()
+    assert (tally.scored, tally.already_judged) == (0, 2)
 
 
 def test_one_rubric_for_all_wins_over_the_scenarios(store: Store, tmp_path: Path) -> None:
     (tmp_path / "wit.yaml").write_text(WIT)
     fill(store, "One.")
     spec = SPEC.model_copy(update={"rubric": str(tmp_path / "wit.yaml")})
-    tally = JudgingRun(store, spec, AnsweringBackend(Model())).go()
+    tally = JudgingPass(store, spec, AnsweringBackend(Model())).judge_missing()
     assert tally.scored == 1
     assert [record.spec["rubric"]["name"] for record in store.judges()] == ["wit"]
 
@@ -185,8 +185,8 @@ def test_what_was_read_with_the_scenario_needs_no_file(store: Store, tmp_path: P
     )
     (special,) = fill(store, "Two.", run="b", scenario=own)
     assert store.scenario(own.id) == own
-    tally = JudgingRun(store, SPEC, AnsweringBackend(Model())).go()
-    assert (tally.scored, tally.no_rubric) == (1, ())
+    tally = JudgingPass(store, SPEC, AnsweringBackend(Model())).judge_missing()
+    assert (tally.scored, tally.missing_rubrics) == (1, ())
     (judgement,) = store.judgements(special)
     assert judgement.judgement.rubric_id == read.id
     plain = replace(own, rubric="sotopia", own_rubric=None)
@@ -199,24 +199,29 @@ def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(stor
     fill(store, "One.", "Two.", scenario=lost)
     (usual,) = fill(store, "Three.", run="b")
     backend = AnsweringBackend(Model())
-    tally = JudgingRun(store, SPEC, backend).go()
-    assert (tally.scored, tally.failed, tally.already, tally.left) == (1, 0, 0, 2)
-    (line,) = map(str, tally.no_rubric)
+    tally = JudgingPass(store, SPEC, backend).judge_missing()
+    assert (tally.scored, tally.failed, tally.already_judged, tally.remaining) == (1, 0, 0, 2)
+    (line,) = map(str, tally.missing_rubrics)
     assert line.startswith(
         "scenario 'lost': no rubric file gone.yaml; looked in .; with simworld comes sotopia, and "
     )
     assert "`simworld rubric new NAME` writes one of your own; its episodes stay unjudged" in line
     assert len(store.judgements(usual)) == 1
     asked = len(backend.asked)
-    tally = JudgingRun(store, SPEC, backend).go()
-    assert (tally.scored, tally.already, tally.left, len(tally.no_rubric)) == (0, 1, 2, 1)
+    tally = JudgingPass(store, SPEC, backend).judge_missing()
+    assert (tally.scored, tally.already_judged, tally.remaining, len(tally.missing_rubrics)) == (
+        0,
+        1,
+        2,
+        1,
+    )
     assert len(backend.asked) == asked
 
 
 def test_a_name_that_is_no_rubric_is_told_with_what_was_meant(store: Store) -> None:
     fill(store, "One.", scenario=lamp("sotopa"))
     backend = AnsweringBackend(Model())
-    (line,) = map(str, JudgingRun(store, SPEC, backend).go().no_rubric)
+    (line,) = map(str, JudgingPass(store, SPEC, backend).judge_missing().missing_rubrics)
     assert "did you mean 'sotopia'" in line
     assert backend.asked == []
 
@@ -230,15 +235,15 @@ def test_an_interrupt_keeps_what_is_done_and_the_next_pass_goes_on(store: Store)
             raise KeyboardInterrupt
         return model(request)
 
-    judging = JudgingRun(store, SPEC, AnsweringBackend(until_three))
+    judging = JudgingPass(store, SPEC, AnsweringBackend(until_three))
     with pytest.raises(KeyboardInterrupt):
-        judging.go(live=2)
-    assert (judging.tally.scored, judging.tally.left) == (3, 3)
-    tally = JudgingRun(store, SPEC, AnsweringBackend(model)).go()
-    assert (tally.scored, tally.already) == (3, 3)
+        judging.judge_missing(live=2)
+    assert (judging.tally.scored, judging.tally.remaining) == (3, 3)
+    tally = JudgingPass(store, SPEC, AnsweringBackend(model)).judge_missing()
+    assert (tally.scored, tally.already_judged) == (3, 3)
     assert all(len(store.judgements(s.id)) == 1 for s in store.summaries())
 
 
 def test_an_empty_store(store: Store) -> None:
-    tally = JudgingRun(store, SPEC, AnsweringBackend(Model())).go()
-    assert (tally.scored, tally.failed, tally.already) == (0, 0, 0)
+    tally = JudgingPass(store, SPEC, AnsweringBackend(Model())).judge_missing()
+    assert (tally.scored, tally.failed, tally.already_judged) == (0, 0, 0)

@@ -13,7 +13,7 @@ from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import ChatPrompt, Completion, Generate, ModelInfo, Request
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.verdict_parsing import UnusableReply, read_reply, schema_for
+from simworld.judging.verdict_parsing import UnusableReply, parse_verdicts, verdict_schema
 from tests.factories.judging import finish, lamp, replied, small_rubric, talk
 
 SCENARIO = lamp()
@@ -71,7 +71,7 @@ SECRETS = reply(Ann={"secret": -4})
 
 def test_one_call_per_dimension_and_verdicts_by_key() -> None:
     server = Server(goal=[replied(GOALS)], secret=[replied(SECRETS)])
-    result = finish(judge().judging(SCENARIO, EPISODE, thread="e1"), server)
+    result = finish(judge().judge_episode(SCENARIO, EPISODE, thread="e1"), server)
     assert result == (
         Verdict(seat="seller", dimension="goal", score=2, reasoning="goal of Ann", raw={"asks": 1}),
         Verdict(
@@ -100,7 +100,7 @@ def test_all_dimensions_in_one_call() -> None:
     whole = reply(Ann={"secret": -1, "goal": 5}, Bob={"goal": 6})
     replies: dict[str, list[Completion]] = {"goal+secret": [replied(whole)]}
     server = Server(**replies)
-    result = finish(judge(one_call=True).judging(SCENARIO, EPISODE), server)
+    result = finish(judge(one_call=True).judge_episode(SCENARIO, EPISODE), server)
     assert isinstance(result, tuple)
     assert [v.score for v in result] == [5, -1, 6, 0]
     assert len(server.asked) == 1
@@ -109,7 +109,7 @@ def test_all_dimensions_in_one_call() -> None:
 def test_a_bad_reply_is_shown_with_its_error_and_asked_again() -> None:
     bad = reply(Ann={"goal": 11}, Bob={"goal": 9})
     server = Server(goal=[replied(bad), replied(GOALS)], secret=[replied(SECRETS)])
-    result = finish(judge().judging(SCENARIO, EPISODE), server)
+    result = finish(judge().judge_episode(SCENARIO, EPISODE), server)
     assert isinstance(result, tuple)
     assert result[0].raw == {"asks": 2}
     first, again, _ = server.asked
@@ -120,7 +120,7 @@ def test_a_bad_reply_is_shown_with_its_error_and_asked_again() -> None:
 
 def test_after_the_last_reask_the_judgement_fails_and_says_why() -> None:
     server = Server(goal=[replied("I would say seven.")])
-    failure = failed(finish(judge(reasks=2).judging(SCENARIO, EPISODE), server))
+    failure = failed(finish(judge(reasks=2).judge_episode(SCENARIO, EPISODE), server))
     assert (failure.boundary, failure.kind) == ("judge", "not-json")
     assert (
         failure.message == "3 replies could not be used; the last: there is no JSON object in it."
@@ -130,20 +130,20 @@ def test_after_the_last_reask_the_judgement_fails_and_says_why() -> None:
 
 def test_no_reasks_means_one_reply() -> None:
     server = Server(goal=[replied("")])
-    failure = failed(finish(judge(reasks=0).judging(SCENARIO, EPISODE), server))
+    failure = failed(finish(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server))
     assert failure.message == "the reply could not be used; the last: it is empty."
 
 
 def test_a_network_failure_keeps_its_boundary() -> None:
     lost = Failure(boundary="model", kind="timeout", message="60 s")
-    assert finish(judge().judging(SCENARIO, EPISODE), Server(goal=[lost])) is lost
+    assert finish(judge().judge_episode(SCENARIO, EPISODE), Server(goal=[lost])) is lost
 
 
 def test_samples_have_seeds_of_their_own() -> None:
     seeds = []
     for sample in (0, 1, 0):
         server = Server(goal=[replied(GOALS)], secret=[replied(SECRETS)])
-        finish(judge().judging(SCENARIO, EPISODE, sample=sample, thread="e1"), server)
+        finish(judge().judge_episode(SCENARIO, EPISODE, sample=sample, thread="e1"), server)
         seeds.append([request.seed for request in server.asked])
     assert seeds[0] == seeds[2]
     assert not set(seeds[0]) & set(seeds[1])
@@ -151,7 +151,7 @@ def test_samples_have_seeds_of_their_own() -> None:
 
 
 def test_the_schema_asks_the_reason_first_and_lists_whole_scores() -> None:
-    schema = schema_for({"Ann": [SECRET]})
+    schema = verdict_schema({"Ann": [SECRET]})
     verdict = schema["properties"]["Ann"]["properties"]["secret"]
     assert list(verdict["properties"]) == ["reason", "score"]
     assert verdict["properties"]["score"] == {"type": "integer", "enum": list(range(-10, 1))}
@@ -163,14 +163,14 @@ def test_the_schema_asks_the_reason_first_and_lists_whole_scores() -> None:
 
 def test_a_range_without_whole_steps_takes_any_number() -> None:
     share = Dimension(name="share", low=0, high=1, question="?")
-    assert schema_for({"Ann": [share]})["properties"]["Ann"]["properties"]["share"]["properties"][
-        "score"
-    ] == {
+    assert verdict_schema({"Ann": [share]})["properties"]["Ann"]["properties"]["share"][
+        "properties"
+    ]["score"] == {
         "type": "number",
         "minimum": 0,
         "maximum": 1,
     }
-    assert read_reply(reply(Ann={"share": 0.25}), {"Ann": [share]}) == {
+    assert parse_verdicts(reply(Ann={"share": 0.25}), {"Ann": [share]}) == {
         ("Ann", "share"): (0.25, "share of Ann")
     }
 
@@ -188,7 +188,7 @@ def test_a_range_without_whole_steps_takes_any_number() -> None:
     ],
 )
 def test_tolerated(wrap: Callable[[str], str]) -> None:
-    scores = read_reply(wrap(GOALS), {"Ann": [GOAL], "Bob": [GOAL]})
+    scores = parse_verdicts(wrap(GOALS), {"Ann": [GOAL], "Bob": [GOAL]})
     assert {key: score for key, (score, _) in scores.items()} == {
         ("Ann", "goal"): 2,
         ("Bob", "goal"): 9,
@@ -225,10 +225,12 @@ def test_tolerated(wrap: Callable[[str], str]) -> None:
 )
 def test_refused(text: str, kind: str) -> None:
     with pytest.raises(UnusableReply) as error:
-        read_reply(text, {"Ann": [GOAL]})
+        parse_verdicts(text, {"Ann": [GOAL]})
     assert error.value.kind == kind
 
 
 def test_a_reply_cut_at_the_token_limit_is_called_truncated() -> None:
     server = Server(goal=[replied('{"Ann": {"goal": {"reason": "she', finish="length")])
-    assert failed(finish(judge(reasks=0).judging(SCENARIO, EPISODE), server)).kind == "truncated"
+    assert (
+        failed(finish(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server)).kind == "truncated"
+    )

@@ -13,9 +13,10 @@ from simworld.core.judgement import Dimension, Rubric
 from simworld.core.requests import Completion, Generated, ModelInfo, Request
 from simworld.core.stopping import MaxFailures, StopRules
 from simworld.judging.attribution_pass import attribute_episodes
+from simworld.judging.contrast_pairs import shipped_pairs
+from simworld.judging.judge_check import check_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.judging_pass import JudgingRun, JudgingTally
-from simworld.judging.pair_accuracy import check_judge, shipped_pairs
+from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from store import Store, open_store
 from tests.factories.judging import AnsweringBackend
 from tests.simworld.judging.test_judging_pass import fill
@@ -50,7 +51,7 @@ def pass_over(
     *,
     live: int = 4,
 ) -> JudgingTally:
-    return JudgingRun(store, SPEC, Asked(answer), stopping=stopping).go(live=live)
+    return JudgingPass(store, SPEC, Asked(answer), stopping=stopping).judge_missing(live=live)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_spent_money_stops_and_the_same_command_judges_all(store: Store, live: i
     with pytest.raises(Stopped, match="5 requests in a row failed for good; the last: HTTP 429"):
         pass_over(store, lambda request: NO_MONEY, live=live)
     tally = pass_over(store, lambda request: verdict())
-    assert (tally.scored, tally.failed, tally.already) == (10, 0, 0)
+    assert (tally.scored, tally.failed, tally.already_judged) == (10, 0, 0)
 
 
 def test_what_was_judged_before_stays(store: Store) -> None:
@@ -77,7 +78,7 @@ def test_what_was_judged_before_stays(store: Store) -> None:
             store, lambda request: verdict() if next(left, None) is not None else NO_MONEY, live=1
         )
     tally = pass_over(store, lambda request: verdict())
-    assert (tally.scored, tally.failed, tally.already) == (7, 0, 3)
+    assert (tally.scored, tally.failed, tally.already_judged) == (7, 0, 3)
 
 
 def test_failures_that_pass_are_counted_and_the_pass_goes_on(store: Store) -> None:
@@ -85,7 +86,7 @@ def test_failures_that_pass_are_counted_and_the_pass_goes_on(store: Store) -> No
         [NO_MONEY, verdict(), Failure(boundary="model", kind="timeout", message="slow")]
     )
     tally = pass_over(store, lambda request: next(pattern, verdict()), live=1)
-    assert (tally.scored, tally.failed, tally.left) == (8, 2, 0)
+    assert (tally.scored, tally.failed, tally.remaining) == (8, 2, 0)
 
 
 def test_more_failures_than_allowed_stop_a_pass(store: Store) -> None:
@@ -97,16 +98,26 @@ def test_more_failures_than_allowed_stop_a_pass(store: Store) -> None:
             live=1,
         )
     tally = pass_over(store, lambda request: verdict())
-    assert (tally.scored, tally.failed, tally.already) == (8, 0, 2)
+    assert (tally.scored, tally.failed, tally.already_judged) == (8, 0, 2)
 
 
 def test_a_budget_ends_a_pass_and_the_next_one_goes_on(store: Store) -> None:
     stopping = StopRules(budget_tokens=450)
     tally = pass_over(store, lambda request: verdict(), stopping, live=32)
-    assert (tally.scored, tally.left, stopping.used, stopping.short) == (4, 6, 400, True)
+    assert (tally.scored, tally.remaining, stopping.used_tokens, stopping.budget_exhausted) == (
+        4,
+        6,
+        400,
+        True,
+    )
     stopping = StopRules(budget_tokens=600)
     tally = pass_over(store, lambda request: verdict(), stopping, live=32)
-    assert (tally.scored, tally.already, tally.left, stopping.short) == (6, 4, 0, False)
+    assert (tally.scored, tally.already_judged, tally.remaining, stopping.budget_exhausted) == (
+        6,
+        4,
+        0,
+        False,
+    )
 
 
 def test_attribution_keeps_to_the_same_rules(store: Store) -> None:

@@ -10,9 +10,9 @@ import pytest
 from simworld.core.requests import Score
 from simworld.core.scenario import Persona, Scenario, Seat
 from simworld.judging.judge_spec import load_judge
-from simworld.judging.judging_pass import JudgingRun
-from simworld.judging.swapped_dialogue import SWAPS, Swap, swapped
-from simworld.judging.transcript import judge_transcript
+from simworld.judging.judging_pass import JudgingPass
+from simworld.judging.swapped_dialogue import SWAPS, Swap, swap_dialogue
+from simworld.judging.transcript import make_judge_transcript
 from simworld.testing import FakeBackend
 from store import open_store
 from tests.factories.judging import lamp, talk
@@ -27,21 +27,24 @@ SAID = talk(
 
 
 def test_seats_are_listed_in_reverse_order_and_nothing_else_changes() -> None:
-    scenario, episode = swapped("seats", LAMP, SAID)
+    scenario, episode = swap_dialogue("seats", LAMP, SAID)
     assert [seat.name for seat in scenario.seats] == ["buyer", "seller"]
     assert episode == SAID
-    assert judge_transcript(scenario, episode).lines == judge_transcript(LAMP, SAID).lines
-    assert judge_transcript(scenario, episode).head() != judge_transcript(LAMP, SAID).head()
+    assert make_judge_transcript(scenario, episode).lines == make_judge_transcript(LAMP, SAID).lines
+    assert (
+        make_judge_transcript(scenario, episode).context()
+        != make_judge_transcript(LAMP, SAID).context()
+    )
 
 
 def test_people_take_each_others_names_wherever_they_stand() -> None:
-    scenario, episode = swapped("names", LAMP, SAID)
+    scenario, episode = swap_dialogue("names", LAMP, SAID)
     assert [(seat.name, seat.persona.name, seat.goal) for seat in scenario.seats] == [
         ("seller", "Bob Ray", "Sell the lamp for 40 euros."),
         ("buyer", "Ann Lee", "Pay at most 20."),
     ]
     assert scenario.seat("buyer").persona.age == 40
-    assert judge_transcript(scenario, episode).lines == (
+    assert make_judge_transcript(scenario, episode).lines == (
         "Bob: Mr Lee, may I call you Ann? I am Bob.",
         "Ann: Annual Ray sale, Bob Ray? *Ann",
     )
@@ -49,7 +52,7 @@ def test_people_take_each_others_names_wherever_they_stand() -> None:
 
 @pytest.mark.parametrize("swap", SWAPS)
 def test_swapping_twice_is_no_change(swap: Swap) -> None:
-    assert swapped(swap, *swapped(swap, LAMP, SAID)) == (LAMP, SAID)
+    assert swap_dialogue(swap, *swap_dialogue(swap, LAMP, SAID)) == (LAMP, SAID)
 
 
 def trio(*names: tuple[str, str]) -> Scenario:
@@ -63,7 +66,7 @@ def trio(*names: tuple[str, str]) -> Scenario:
 def test_three_people_and_names_that_are_shared() -> None:
     scenario = trio(("Ann Bell", "Annie"), ("Bo Bell", ""), ("Cy", ""))
     episode = talk(scenario, ("s0", "Annie, Ann, Bo, Cy and Mrs Bell."))
-    told, renamed = swapped("names", scenario, episode)
+    told, renamed = swap_dialogue("names", scenario, episode)
     assert [seat.goal for seat in told.seats] == ["Help Bo Bell.", "Help Cy.", "Help Annie."]
     # which of the Bells is not said
     assert renamed.acts[0].action.text == "Bo, Bo, Cy, Annie and Mrs Bell."
@@ -75,7 +78,7 @@ def test_names_are_found_where_no_space_stands_beside_them() -> None:
         language="zh",
         setting="小红和田中 花子都在，花子先到。",
     )
-    told, episode = swapped("names", scenario, talk(scenario, ("s0", "花子，我是小红啊。")))
+    told, episode = swap_dialogue("names", scenario, talk(scenario, ("s0", "花子，我是小红啊。")))
     assert told.setting == "花子和小红都在，小红先到。"
     assert episode.acts[0].action.text == "小红，我是花子啊。"
 
@@ -88,7 +91,7 @@ def test_a_swapped_judge_is_another_judge_beside_the_plain_one(tmp_path: Path) -
         prompts = []
         for swap in (None, *SWAPS):
             backend = FakeBackend()
-            tally = JudgingRun(store, spec, backend, swap=swap).go()
+            tally = JudgingPass(store, spec, backend, swap=swap).judge_missing()
             assert (tally.scored, tally.failed) == (1, 0)
             prompts.append(
                 [request.prompt for request in backend.requests if isinstance(request, Score)]

@@ -8,7 +8,7 @@ import pytest
 
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
-from simworld.judging.transcript import judge_transcript
+from simworld.judging.transcript import make_judge_transcript
 from tests.factories.judging import lamp, talk
 
 
@@ -35,7 +35,7 @@ def test_all_kinds_of_acts_are_told_apart_and_inaction_is_left_out() -> None:
         ending=Ending.turn_limit,
         reason="turn_limit",
     )
-    reading = judge_transcript(scenario, episode)
+    reading = make_judge_transcript(scenario, episode)
     assert reading.lines == (
         "Ann: Forty. Not less.",
         "Bob: *shakes his head*",
@@ -44,23 +44,23 @@ def test_all_kinds_of_acts_are_told_apart_and_inaction_is_left_out() -> None:
         "Bob: *leaves*",
         "Ann: Bye. *leaves*",
     )
-    assert reading.end == "The conversation was cut off at the turn limit."
+    assert reading.ending_note == "The conversation was cut off at the turn limit."
 
 
 def test_the_head_holds_what_is_asked_for_and_no_more() -> None:
-    reading = judge_transcript(lamp(), talk(lamp()))
+    reading = make_judge_transcript(lamp(), talk(lamp()))
     assert (
-        reading.head() == "A flea market.\n\nLamps like it go for 30.\n\n"
+        reading.context() == "A flea market.\n\nLamps like it go for 30.\n\n"
         "Ann: Ann Lee.\nAnn's goal: Sell the lamp for 40 euros.\nAnn's secret: It flickers.\n"
         "Bob: Bob Ray. 40, baker.\nBob's goal: Pay at most 20."
     )
     assert (
-        reading.head(("goal",))
+        reading.context(("goal",))
         == "Ann's goal: Sell the lamp for 40 euros.\nBob's goal: Pay at most 20."
     )
-    assert reading.head(()) == ""
+    assert reading.context(()) == ""
     assert reading.dialogue == ""
-    assert reading.end == ""
+    assert reading.ending_note == ""
 
 
 def test_two_people_of_one_name_keep_distinct_names() -> None:
@@ -73,10 +73,10 @@ def test_two_people_of_one_name_keep_distinct_names() -> None:
         seats=seats,
         relationships={("chair", "clerk"): Relationship.family_member},
     )
-    reading = judge_transcript(scenario, talk(scenario, ("clerk", "Hello.")))
+    reading = make_judge_transcript(scenario, talk(scenario, ("clerk", "Hello.")))
     assert len(set(reading.names.values())) == 2
     assert reading.lines == (f"{reading.names['clerk']}: Hello.",)
-    assert "family member" in reading.head()
+    assert "family member" in reading.context()
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,9 @@ def test_the_words_between_are_those_of_the_scenarios_language(
         ending=Ending.turn_limit,
         reason="turn_limit",
     )
-    reading = judge_transcript(scenario, episode)
-    assert reading.head(("persona", "relationship", "goal", "secret")) == head
-    assert (reading.lines, reading.end) == (lines, end)
-    assert judge_transcript(scenario, replace(episode, turns=())).shown == silence
+    reading = make_judge_transcript(scenario, episode)
+    assert reading.context(("persona", "relationship", "goal", "secret")) == head
+    assert (reading.lines, reading.ending_note) == (lines, end)
+    assert (
+        make_judge_transcript(scenario, replace(episode, turns=())).dialogue_or_silence == silence
+    )

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simworld.core.judgement import Dimension
-from simworld.judging.json_in_text import json_in
-from simworld.judging.verdict_parsing import UnusableReply, read_reply, read_score
+from simworld.judging.json_in_text import find_json
+from simworld.judging.verdict_parsing import UnusableReply, parse_score, parse_verdicts
 
 GOAL = Dimension(name="goal", low=0, high=10, question="?")
 SECRET = Dimension(name="secret", low=-10, high=0, question="?")
@@ -30,7 +30,7 @@ RIGHT = {("Ann", "goal"): (2.0, "because"), ("Bob", "goal"): (9.0, "so")}
 
 def refusal(text: str, *, cut: bool = False) -> UnusableReply:
     with pytest.raises(UnusableReply) as error:
-        read_reply(text, KEYS, cut=cut)
+        parse_verdicts(text, KEYS, was_cut=cut)
     return error.value
 
 
@@ -68,7 +68,7 @@ def refusal(text: str, *, cut: bool = False) -> UnusableReply:
     ],
 )
 def test_one_verdict_is_found_wherever_it_stands(text: str) -> None:
-    assert read_reply(text, KEYS) == RIGHT
+    assert parse_verdicts(text, KEYS) == RIGHT
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_what_stands_in_a_reason_is_a_reason(reason: str) -> None:
         "Bob": {"goal": {"reason": "so", "score": 9}},
     }
     expected = RIGHT | {("Ann", "goal"): (2.0, reason)}
-    assert read_reply(json.dumps(verdict), KEYS) == expected
-    assert read_reply(json.dumps(verdict)[:-1] + ",}", KEYS) == expected
+    assert parse_verdicts(json.dumps(verdict), KEYS) == expected
+    assert parse_verdicts(json.dumps(verdict)[:-1] + ",}", KEYS) == expected
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_is_not_one_verdict_is_asked_again(text: str, kind: str) -> None:
 
 def test_a_reply_that_was_cut_says_so_unless_its_verdict_is_whole() -> None:
     assert refusal(TEXT[:-5], cut=True).kind == "truncated"
-    assert read_reply(f"{TEXT} And I would like to", KEYS, cut=True) == RIGHT
+    assert parse_verdicts(f"{TEXT} And I would like to", KEYS, was_cut=True) == RIGHT
 
 
 def test_the_refusal_names_what_came_nearest() -> None:
@@ -163,7 +163,7 @@ def test_the_refusal_names_what_came_nearest() -> None:
     ],
 )
 def test_a_score_in_words_is_a_number(written: object, dimension: Dimension, score: float) -> None:
-    assert read_score(written, "Ann", dimension) == score
+    assert parse_score(written, "Ann", dimension) == score
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_score_that_is_no_number_of_the_range_is_refused(
     written: object, dimension: Dimension, kind: str
 ) -> None:
     with pytest.raises(UnusableReply) as error:
-        read_score(written, "Ann", dimension)
+        parse_score(written, "Ann", dimension)
     assert error.value.kind == kind
 
 
@@ -237,7 +237,7 @@ def test_what_a_judge_wrote_comes_back(
             else f"{before}{text}{after}"
         )
     keys = {name: [GOAL] for name in names}
-    assert read_reply(text, keys) == {
+    assert parse_verdicts(text, keys) == {
         (name, "goal"): (float(score), reason.strip()) for name in names
     }
 
@@ -245,7 +245,7 @@ def test_what_a_judge_wrote_comes_back(
 @given(st.text(alphabet='{}[]":,\\ \n0a<think>/', max_size=200))
 def test_no_text_does_anything_but_give_scores_or_a_refusal(text: str) -> None:
     with contextlib.suppress(UnusableReply):
-        read_reply(text, KEYS)
+        parse_verdicts(text, KEYS)
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_every_long_text_without_a_verdict_is_refused(unit: str, opened: str) ->
     # milliseconds, or a second at worst; what is not linear takes minutes
     text = opened + unit * (450_000 // len(unit))
     with pytest.raises(UnusableReply):
-        read_reply(text, KEYS)
+        parse_verdicts(text, KEYS)
 
 
 def test_a_reply_beyond_all_measure_is_not_read() -> None:
-    assert "characters" in json_in("{" * 1_000_000).broken
+    assert "characters" in find_json("{" * 1_000_000).broken

@@ -14,7 +14,7 @@ import yaml
 
 from simworld.core.errors import InputError
 from simworld.core.scenario import Relationship
-from simworld.judging.prompts import SILENCE
+from simworld.judging.prompts import SILENCE_LINE
 from simworld.language import Language, known_languages, load_language
 from simworld.yamlfile import load_text, parse
 
@@ -64,7 +64,7 @@ def flat(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
 
 
 def test_the_silence_in_the_ids_of_judges_is_the_tables() -> None:
-    assert load_language("en").judge.silence == SILENCE
+    assert load_language("en").judge.silence == SILENCE_LINE
 
 
 def problems(changed: str) -> list[str]:

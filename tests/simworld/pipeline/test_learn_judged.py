@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from simworld.cli import cli
 from simworld.core.errors import Failure, InputError
 from simworld.core.scenario import Scenario
-from simworld.judging.attribution import Attributing, attribute
+from simworld.judging.attribution import AttributionGenerator, attribute_utterances
 from simworld.judging.judge import Judge
 from tests.factories.pipelines import FILE, call, failed, skipped
 
@@ -87,11 +87,11 @@ def test_utterances_that_a_judge_could_not_weigh_are_asked_about_again_when_told
 ) -> None:
     asked: list[str] = []
 
-    def broken(judge: Judge, method: str, scenario: Scenario, *rest: Any) -> Attributing:
+    def broken(judge: Judge, method: str, scenario: Scenario, *rest: Any) -> AttributionGenerator:
         asked.append(scenario.name)
         if scenario.name in wrong:
             return Failure(boundary="judge", kind="answer", message="no word")
-        return (yield from attribute(judge, method, scenario, *rest))
+        return (yield from attribute_utterances(judge, method, scenario, *rest))
 
     monkeypatch.setattr("simworld.judging.attribution_pass.attribute", broken)
     judged_loop(folder, model, "attributed")

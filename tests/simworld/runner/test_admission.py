@@ -25,10 +25,10 @@ class Small(FakeBackend):
         self.room = room
         self.forgotten: list[str] = []
 
-    def share(self, tokens: int) -> float:
+    def memory_share(self, tokens: int) -> float:
         return tokens / self.room
 
-    def forget(self, threads: Iterable[str]) -> None:
+    def forget_threads(self, threads: Iterable[str]) -> None:
         self.forgotten += sorted(threads)
 
 
@@ -77,8 +77,8 @@ class Door:
         self, conversation: LiveConversation, seat: str, turn: int, prompt: int, new: int
     ) -> None:
         request = asks(f"{id(conversation)}/{seat}", new=10)
-        self.admission.asked(conversation, seat, request)
-        self.admission.answered(conversation, seat, turn, request, says(prompt, new))
+        self.admission.note_request(conversation, seat, request)
+        self.admission.note_answer(conversation, seat, turn, request, says(prompt, new))
 
 
 @pytest.mark.parametrize(("room", "fits"), [(279, False), (280, True)])
@@ -89,7 +89,7 @@ def test_before_any_answer_prompts_are_guessed_and_replies_are_as_long_as_they_m
     first = door.conversation(turns=5)
     assert door.admission.fits(first)
     door.admission.enter(first)
-    door.admission.asked(first, "ann", asks("a", characters=60, new=10))
+    door.admission.note_request(first, "ann", asks("a", characters=60, new=10))
     # 60 characters are 20 tokens; with a reply of 10 and four more turns of 10: 70 for each of four
     # seats.
     assert door.admission.fits(door.conversation(turns=5)) is fits
@@ -129,7 +129,7 @@ def test_threads_are_forgotten_at_the_end_unless_another_conversation_has_one_of
     for conversation, threads in ((one, {"ann": "shared", "bo": "own"}), (two, {"ann": "shared"})):
         door.admission.enter(conversation)
         for seat, thread in threads.items():
-            door.admission.asked(conversation, seat, asks(thread))
+            door.admission.note_request(conversation, seat, asks(thread))
     door.admission.leave(one)
     assert door.backend.forgotten == ["own"]
     door.admission.leave(two)

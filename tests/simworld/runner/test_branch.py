@@ -11,7 +11,7 @@ import pytest
 from simworld.core.episode import Episode, WorkItem
 from simworld.core.errors import Failure, InputError
 from simworld.core.scenario import Check, CheckKind, Scenario, TurnOrder
-from simworld.runner.branch import BranchAgent, branch_name, longest_prefix, make_branch
+from simworld.runner.branch import BranchAgent, branch_name, make_branch, max_kept_turns
 from simworld.runner.conversations import Job, play_jobs
 from simworld.testing import FakeBackend, example_scenario
 from store import open_store
@@ -28,8 +28,10 @@ def play(
     turns = parent.turns[:at] if parent else ()
     agents = {
         seat: BranchAgent(
-            then=talker(agent),
-            acts={turn.index: act for turn in turns for act in turn.acts if act.seat == seat},
+            successor=talker(agent),
+            stored_acts={
+                turn.index: act for turn in turns for act in turn.acts if act.seat == seat
+            },
         )
         for seat in cast
     }
@@ -79,7 +81,7 @@ def test_how_much_can_be_kept(
     with open_store(str(tmp_path / "x.db"), create=True) as store:
         work = begin(store, scenario=scenario)[0]
         add(store, work, played(work, "Hello.", "Sixty?", failure=failure))
-        assert longest_prefix(store.episode(work.episode_id(1)), scenario) == most
+        assert max_kept_turns(store.episode(work.episode_id(1)), scenario) == most
 
 
 def test_a_stored_pattern_that_would_fill_the_memory_is_refused_with_its_place(
@@ -94,4 +96,4 @@ def test_a_stored_pattern_that_would_fill_the_memory_is_refused_with_its_place(
         with pytest.raises(
             InputError, match=rf"scenario {RENT.name}: checks.c: the pattern is too large"
         ):
-            make_branch(store.episode(work.episode_id(1)), bomb, 0, at=1, cast={})
+            make_branch(store.episode(work.episode_id(1)), bomb, 0, kept_turns=1, cast={})

@@ -14,7 +14,7 @@ from simworld.core.engine import episode_seed
 from simworld.core.episode import Act, Action, ActionKind, Ending, Observation, WorkItem
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator, Agent
-from simworld.core.requests import Ask, Generate, ModelInfo, Request, Sampling
+from simworld.core.requests import AskPerson, Generate, ModelInfo, Request, Sampling
 from simworld.core.scenario import Limits, Persona, Scenario, Seat, TurnOrder
 from simworld.runner import Job, Played, play_jobs
 from simworld.testing import FakeBackend
@@ -92,7 +92,7 @@ class Says:
 
 def broken(observation: Observation) -> ActGenerator:
     raise KeyError("seat")
-    yield Ask(observation=observation)
+    yield AskPerson(observation=observation)
 
 
 def breaks_at_once(observation: Observation) -> ActGenerator:
@@ -100,18 +100,18 @@ def breaks_at_once(observation: Observation) -> ActGenerator:
 
 
 def breaks_after_an_answer(observation: Observation) -> ActGenerator:
-    yield Ask(observation=observation)
+    yield AskPerson(observation=observation)
     raise ValueError("cannot read this")
 
 
 def asks(observation: Observation) -> ActGenerator:
-    yield Ask(observation=observation)
+    yield AskPerson(observation=observation)
     return Act(seat=observation.seat, action=Action(kind=ActionKind.speak, text="Hello."))
 
 
 def returns_nothing(observation: Observation) -> ActGenerator:
     return None  # type: ignore[return-value]
-    yield Ask(observation=observation)
+    yield AskPerson(observation=observation)
 
 
 def asks_for_a_text(observation: Observation) -> ActGenerator:
@@ -298,7 +298,7 @@ def test_a_models_failure_is_one_failed_episode() -> None:
 def test_an_act_against_the_rules_is_the_engines_failure() -> None:
     def intrudes(observation: Observation) -> ActGenerator:
         return Act(seat="mayor", action=Action(kind=ActionKind.none))
-        yield Ask(observation=observation)
+        yield AskPerson(observation=observation)
 
     (played,) = play_jobs([make_job(Says(intrudes), HELLO)], {})
     assert played.episode.failure is not None

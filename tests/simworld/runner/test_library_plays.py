@@ -28,7 +28,9 @@ def test_every_library_scenario_plays_through() -> None:
     )
     with load_agents([loaded]) as loaded_agents:
         played = list(
-            play_jobs(plan.jobs(loaded_agents.agents), loaded_agents.backends, live=len(scenarios))
+            play_jobs(
+                plan.make_jobs(loaded_agents.agents), loaded_agents.backends, live=len(scenarios)
+            )
         )
     assert {p.job.scenario.name for p in played} == {scenario.name for scenario in scenarios}
     failed = {

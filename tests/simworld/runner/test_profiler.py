@@ -18,7 +18,7 @@ from simworld.runner.conversations import PlayCounters
 from simworld.runner.loaded_agents import LoadedAgents, load_agents
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import Cast, RunPlan
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from simworld.runner.turn_progress import TurnProgress
 from simworld.testing import FakeBackend, example_scenario
 from store import Store, open_store
@@ -36,7 +36,7 @@ class Metered(FakeBackend):
         super().__init__()
         self.now = {"decode": ProfilePart(seconds=5.0, tokens=50)}
 
-    def spent(self) -> Mapping[str, ProfilePart]:
+    def parts_spent(self) -> Mapping[str, ProfilePart]:
         return dict(self.now)
 
 
@@ -66,15 +66,15 @@ def test_what_a_backend_spent_while_it_ran_counts_and_others_are_waited_for(
 
 
 def test_the_share_done_counts_unfinished_conversations() -> None:
-    pace = TurnProgress(limits=100)  # ten of ten turns
-    assert pace.share(PlayCounters()) == 0
-    assert pace.share(PlayCounters(turns=10, limits_live=40)) == pytest.approx(0.1)
-    pace.turns_ended, pace.limits_ended = 20, 40  # four that ended half-way
-    assert pace.share(PlayCounters(turns=30, limits_live=40)) == pytest.approx(
+    pace = TurnProgress(turn_limits=100)  # ten of ten turns
+    assert pace.done_share(PlayCounters()) == 0
+    assert pace.done_share(PlayCounters(turns=10, live_turn_limits=40)) == pytest.approx(0.1)
+    pace.ended_turns, pace.ended_limits = 20, 40  # four that ended half-way
+    assert pace.done_share(PlayCounters(turns=30, live_turn_limits=40)) == pytest.approx(
         30 / (100 * (20 + 40) / 80)
     )
-    pace.turns_ended, pace.limits_ended = 60, 100
-    assert pace.share(PlayCounters(turns=60)) == 1
+    pace.ended_turns, pace.ended_limits = 60, 100
+    assert pace.done_share(PlayCounters(turns=60)) == 1
 
 
 @pytest.fixture
@@ -108,11 +108,11 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         load_agents(plan.specs.values()) as loaded_agents,
     ):
         seen: list[RunProgress] = []
-        done = run_plan(plan, loaded_agents, store, on_progress=seen.append)
+        done = play_missing(plan, loaded_agents, store, on_progress=seen.append)
         assert done.played == 4
         assert [p.played for p in seen] == [0, 1, 2, 3, 4]
-        assert seen[-1].share == 1
-        assert [p.share for p in seen] == sorted(p.share for p in seen)
+        assert seen[-1].done_share == 1
+        assert [p.done_share for p in seen] == sorted(p.done_share for p in seen)
         assert done.profile is not None
         (first,) = profile_of(store)
         assert first["episodes"] == 4
@@ -121,7 +121,7 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         assert first["parts"]["storing"]["seconds"] + first["parts"]["other"][
             "seconds"
         ] == pytest.approx(first["wall_s"], abs=0.002)
-        again = run_plan(plan, loaded_agents, store)
+        again = play_missing(plan, loaded_agents, store)
         assert again.played == 0
         assert profile_of(store) == [first]
 
@@ -136,10 +136,10 @@ def test_ctrl_c_keeps_the_profile(plan: RunPlan, tmp_path: Path) -> None:
         load_agents(plan.specs.values()) as loaded_agents,
     ):
         with pytest.raises(KeyboardInterrupt):
-            run_plan(plan, loaded_agents, store, on_progress=stop)
+            play_missing(plan, loaded_agents, store, on_progress=stop)
         (stopped,) = profile_of(store)
         assert stopped["episodes"] == 2
-        run_plan(plan, loaded_agents, store)
+        play_missing(plan, loaded_agents, store)
         assert [each["episodes"] for each in profile_of(store)] == [2, 2]
 
 
@@ -157,11 +157,11 @@ def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -
     )
     seen: list[RunProgress] = []
     with open_store(str(tmp_path / "y.db"), create=True) as store:
-        done = run_plan(alone, loaded_agents, store, on_progress=seen.append)
+        done = play_missing(alone, loaded_agents, store, on_progress=seen.append)
     before = [p for p in seen if p.played == 0]
     assert (
         0 == before[0].new_tokens < before[1].new_tokens < before[-1].new_tokens <= done.new_tokens
     )
-    assert [p.share for p in before] == pytest.approx([turn / 6 for turn in range(7)])
+    assert [p.done_share for p in before] == pytest.approx([turn / 6 for turn in range(7)])
     assert done.profile is not None
     assert "waiting" in done.profile.parts  # it does not say where its time goes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from simworld.core.scenario import Scenario
-from simworld.runner.run_names import default_run_name, earlier_run_name
+from simworld.runner.run_names import default_run_name, legacy_run_name
 from simworld.runner.run_plan import Cast
 from tests.simworld.runner.test_run_plan import plan, scenario
 
@@ -42,6 +42,6 @@ def test_the_earlier_name_is_as_it_was() -> None:
     x = scenario("x", "ann", "bob")
     text = "x\n((), [('*', 'one')])\n0"
     assert (
-        earlier_run_name([x], (Cast(by_seat={"*": "one"}),), 0)
+        legacy_run_name([x], (Cast(by_seat={"*": "one"}),), 0)
         == f"run-{sha256(text.encode()).hexdigest()[:8]}"
     )

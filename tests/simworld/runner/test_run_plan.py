@@ -38,8 +38,12 @@ def plan(*scenarios: Scenario, casts: tuple[Cast, ...], repeats: int = 1, seed: 
 
 def test_a_cast_in_seat_order_and_by_seat() -> None:
     table = scenario("x", "ann", "bob", "cat")
-    assert Cast(by_order=("a", "b", "c")).seats(table) == {"ann": "a", "bob": "b", "cat": "c"}
-    assert Cast(by_seat={"*": "a", "bob": "b"}).seats(table) == {"ann": "a", "bob": "b", "cat": "a"}
+    assert Cast(by_order=("a", "b", "c")).seating(table) == {"ann": "a", "bob": "b", "cat": "c"}
+    assert Cast(by_seat={"*": "a", "bob": "b"}).seating(table) == {
+        "ann": "a",
+        "bob": "b",
+        "cat": "a",
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_a_cast_in_seat_order_and_by_seat() -> None:
 )
 def test_a_cast_that_does_not_fit(cast: Cast, message: str) -> None:
     with pytest.raises(InputError) as error:
-        cast.seats(scenario("x", "ann", "bob"))
+        cast.seating(scenario("x", "ann", "bob"))
     assert str(error.value) == message
 
 
@@ -82,8 +86,8 @@ def test_everything_that_does_not_fit_is_said_at_once() -> None:
 def test_jobs_do_not_depend_on_the_order_of_scenarios_or_casts(agents: dict[str, Agent]) -> None:
     x, y = scenario("x", "ann", "bob"), scenario("y", "ann", "bob")
     there, back = Cast(by_order=("one", "two")), Cast(by_order=("two", "one"))
-    jobs = plan(x, y, casts=(there, back), repeats=2).jobs(agents)
-    turned = plan(y, x, casts=(back, there), repeats=2).jobs(agents)
+    jobs = plan(x, y, casts=(there, back), repeats=2).make_jobs(agents)
+    turned = plan(y, x, casts=(back, there), repeats=2).make_jobs(agents)
     assert len(jobs) == 8
     assert {(job.item.key, job.seed) for job in jobs} == {
         (job.item.key, job.seed) for job in turned
@@ -92,7 +96,7 @@ def test_jobs_do_not_depend_on_the_order_of_scenarios_or_casts(agents: dict[str,
 
 def test_both_casts_share_their_random_numbers_and_repeats_do_not(agents: dict[str, Agent]) -> None:
     there, back = Cast(by_order=("one", "two")), Cast(by_order=("two", "one"))
-    jobs = plan(scenario("x", "ann", "bob"), casts=(there, back), repeats=3).jobs(agents)
+    jobs = plan(scenario("x", "ann", "bob"), casts=(there, back), repeats=3).make_jobs(agents)
     by_repeat = {
         repeat: {job.seed for job in jobs if job.item.repeat == repeat} for repeat in range(3)
     }
@@ -102,14 +106,14 @@ def test_both_casts_share_their_random_numbers_and_repeats_do_not(agents: dict[s
 
 def test_more_repeats_add_items_and_change_none(agents: dict[str, Agent]) -> None:
     cast = Cast(by_seat={"*": "one"})
-    few = plan(scenario("x", "ann", "bob"), casts=(cast,), repeats=2).jobs(agents)
-    many = plan(scenario("x", "ann", "bob"), casts=(cast,), repeats=5).jobs(agents)
+    few = plan(scenario("x", "ann", "bob"), casts=(cast,), repeats=2).make_jobs(agents)
+    many = plan(scenario("x", "ann", "bob"), casts=(cast,), repeats=5).make_jobs(agents)
     assert {job.item.key for job in few} < {job.item.key for job in many}
 
 
 def test_equal_items_are_played_once(agents: dict[str, Agent]) -> None:
     casts = (Cast(by_order=("one", "one")), Cast(by_seat={"*": "one"}))
-    assert len(plan(scenario("x", "ann", "bob"), casts=casts).jobs(agents)) == 1
+    assert len(plan(scenario("x", "ann", "bob"), casts=casts).make_jobs(agents)) == 1
 
 
 def test_a_scripted_line_for_nobody_at_the_table_is_refused_with_all_others(tmp_path: Path) -> None:
@@ -122,9 +126,9 @@ def test_a_scripted_line_for_nobody_at_the_table_is_refused_with_all_others(tmp_
     fits, lacks = scenario("x", "ann", "cat", "dan"), scenario("y", "ann", "cat", "eve")
     cast = Cast(by_seat={"*": "quiet", "ann": "sly"})
     quiet = ScriptedAgent(agent_id="q", lines=("Hello.",))
-    assert len(plan(fits, casts=(cast,)).jobs({"sly": sly, "quiet": quiet})) == 1
+    assert len(plan(fits, casts=(cast,)).make_jobs({"sly": sly, "quiet": quiet})) == 1
     with pytest.raises(InputError) as error:
-        plan(fits, lacks, casts=(cast,)).jobs({"sly": sly, "quiet": quiet})
+        plan(fits, lacks, casts=(cast,)).make_jobs({"sly": sly, "quiet": quiet})
     assert (
         str(error.value)
         == "agent 'sly' as 'ann' in scenario 'y': line 3: it is not clear who is meant by '(to"

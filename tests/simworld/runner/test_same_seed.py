@@ -18,7 +18,7 @@ NAMES = ["last-concert-ticket", "whose-dog-is-it", "dinner-gone-cold", "cake-by-
 def play(
     loaded_agents: LoadedAgents, plan: RunPlan, *, live: int, backwards: bool = False
 ) -> dict[str, list[str]]:
-    jobs = plan.jobs(loaded_agents.agents)
+    jobs = plan.make_jobs(loaded_agents.agents)
     played = play_jobs(jobs[::-1] if backwards else jobs, loaded_agents.backends, live=live)
     return {p.job.item.key: transcript(p.episode) for p in played}
 

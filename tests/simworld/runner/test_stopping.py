@@ -16,7 +16,7 @@ from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.core.stopping import MaxFailures, StopRules
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
-from simworld.runner.stored_run import RunProgress, run_plan
+from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store, open_store
 from tests.factories.judging import AnsweringBackend
 
@@ -73,7 +73,7 @@ def play(
         casts=(Cast(by_order=("hello", "lm")),),
         specs={"hello": ann, "lm": bo},
     )
-    return run_plan(plan, loaded_agents, store, stopping=stopping, live=live), backend
+    return play_missing(plan, loaded_agents, store, stopping=stopping, live=live), backend
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_row_of_final_failures_stops_and_the_same_command_plays_all_of_them(
         play(store, lambda request: UNKNOWN, live=live)
     assert endings(store) == []
     done, _ = play(store, lambda request: said(), live=live)
-    assert (done.before, done.played, done.failed) == (0, 10, 0)
+    assert (done.finished_before, done.played, done.failed) == (0, 10, 0)
     assert endings(store) == [Ending.turn_limit] * 10
 
 
@@ -105,7 +105,7 @@ def test_what_was_played_before_the_key_expired_stays(store: Store) -> None:
         play(store, lambda request: said() if next(left, None) is not None else UNKNOWN, live=1)
     assert endings(store) == [Ending.turn_limit] * 3
     done, _ = play(store, lambda request: said())
-    assert (done.before, done.played, done.failed) == (3, 7, 0)
+    assert (done.finished_before, done.played, done.failed) == (3, 7, 0)
 
 
 def test_fewer_than_five_in_a_row_are_stored_as_failed(store: Store) -> None:
@@ -125,28 +125,28 @@ def test_more_failures_than_allowed_stop_a_run(store: Store) -> None:
         play(store, lambda request: BROKEN, StopRules(max_failures=MaxFailures(share=0.2)), live=1)
     assert endings(store) == [Ending.failed] * 3
     done, _ = play(store, lambda request: said())
-    assert (done.before, done.played, done.failed) == (3, 7, 0)
+    assert (done.finished_before, done.played, done.failed) == (3, 7, 0)
 
 
 def test_a_budget_ends_a_run_and_the_next_one_goes_on(store: Store) -> None:
     stopping = StopRules(budget_tokens=420)
     done, backend = play(store, lambda request: said(), stopping, live=32)
     assert (done.played, done.failed, done.planned) == (4, 0, 10)
-    assert stopping.used == 400  # four of 100
+    assert stopping.used_tokens == 400  # four of 100
     assert len(backend.asked) == 8
     with pytest.raises(BudgetSpent):
-        stopping.check_budget()
+        stopping.raise_if_budget_spent()
     done, _ = play(store, lambda request: said(), StopRules(budget_tokens=100_000))
-    assert (done.before, done.played) == (4, 6)
+    assert (done.finished_before, done.played) == (4, 6)
 
 
 def test_a_budget_smaller_than_one_episode_still_gets_on(store: Store) -> None:
     for played in range(3):
         done, _ = play(store, lambda request: said(), StopRules(budget_tokens=1), repeats=3)
-        assert (done.before, done.played) == (played, 1)
+        assert (done.finished_before, done.played) == (played, 1)
 
 
 def test_a_budget_that_ends_with_the_work_is_not_spent(store: Store) -> None:
     stopping = StopRules(budget_tokens=1000)
     done, _ = play(store, lambda request: said(), stopping)
-    assert (done.played, stopping.used, stopping.short) == (10, 1000, False)
+    assert (done.played, stopping.used_tokens, stopping.budget_exhausted) == (10, 1000, False)

@@ -11,7 +11,7 @@ from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator
 from simworld.core.requests import (
-    Ask,
+    AskPerson,
     ChatPrompt,
     Encode,
     Encoded,
@@ -52,7 +52,7 @@ class Odd:
 
 
 def fine(observation: Observation) -> ActGenerator:
-    answer = yield Ask(observation=observation)
+    answer = yield AskPerson(observation=observation)
     return answer if isinstance(answer, Failure) else line(observation.seat)
 
 
@@ -61,7 +61,7 @@ def stateful() -> Callable[[Observation], ActGenerator]:
 
     def act(observation: Observation) -> ActGenerator:
         count[0] += 1
-        yield Ask(observation=observation)
+        yield AskPerson(observation=observation)
         return line(observation.seat, f"Hello number {count[0]}.")
 
     return act
@@ -72,7 +72,7 @@ def between_requests() -> Callable[[Observation], ActGenerator]:
 
     def act(observation: Observation) -> ActGenerator:
         current[:] = [observation.seat]
-        yield Ask(observation=observation)
+        yield AskPerson(observation=observation)
         return line(observation.seat, f"I am {current[0]}.")
 
     return act
@@ -80,7 +80,7 @@ def between_requests() -> Callable[[Observation], ActGenerator]:
 
 def returns(make: Callable[[Observation], Any]) -> Callable[[Observation], ActGenerator]:
     def act(observation: Observation) -> ActGenerator:
-        yield Ask(observation=observation)
+        yield AskPerson(observation=observation)
         reply: Act = make(observation)
         return reply
 

@@ -18,7 +18,7 @@ class Clock:
 
 
 def told(tokens: int) -> RunProgress:
-    return RunProgress(planned=9, before=0, new_tokens=tokens)
+    return RunProgress(planned=9, finished_before=0, new_tokens=tokens)
 
 
 def test_without_a_budget_nothing_is_spent() -> None:

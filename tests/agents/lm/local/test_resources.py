@@ -103,7 +103,7 @@ def test_every_kind_of_work_is_accounted_for(
     replies = gather(
         backend, [*requests, Score(prompt=prompt, continuations=(" seat", " sixty euros"))]
     )
-    spent = backend.spent()
+    spent = backend.parts_spent()
     length = replies[0].prompt_tokens
     assert spent["decode"].tokens == sum(reply.new_tokens for reply in replies[:2])
     # the last one of each prompt goes with the first step
@@ -118,10 +118,12 @@ def test_the_share_of_a_thread_covers_what_it_may_be_given_to_grow_into() -> Non
         layers=2, kv_heads=2, head_size=8, dtype=torch.float32, device=torch.device("cpu")
     )
     threads = PrefixCache(shape, budget_bytes=100 * 64 * shape.token_bytes, max_threads=50)
-    assert threads.share(32) == 1 / 50  # 64 tokens are a hundredth, but there may be 50 threads
-    assert threads.share(100) == 4 / 100  # 200 tokens, in blocks of 64
-    assert threads.share(1000) == 20 / 100  # 1256 tokens
-    assert PrefixCache(shape, budget_bytes=0, max_threads=50).share(1) == float("inf")
+    assert (
+        threads.memory_share(32) == 1 / 50
+    )  # 64 tokens are a hundredth, but there may be 50 threads
+    assert threads.memory_share(100) == 4 / 100  # 200 tokens, in blocks of 64
+    assert threads.memory_share(1000) == 20 / 100  # 1256 tokens
+    assert PrefixCache(shape, budget_bytes=0, max_threads=50).memory_share(1) == float("inf")
     for tokens in (60, 70, 300, 301, 1000):  # as a conversation grows
         threads.open_thread("a", [], tokens)
-        assert threads.bytes <= threads.share(tokens) * threads.budget_bytes
+        assert threads.bytes <= threads.memory_share(tokens) * threads.budget_bytes

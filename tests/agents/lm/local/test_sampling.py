@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agents.lm.local.sampling import log_likelihood, sample_tokens
 from simworld.core.requests import Sampling
-from simworld.core.seeding import generator
+from simworld.core.seeding import make_rng
 
 # Probabilities .4, .1, .3, .2 in token-id order; their cumulated sums are .4, .5, .8, 1.
 FOUR = torch.tensor([[0.4, 0.1, 0.3, 0.2]], dtype=torch.float64).log().float()
@@ -115,7 +115,7 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
         for p in (0.5, 1.0)
         for m in (0.0, 0.1)
     ]
-    us = torch.tensor(generator(5).random(40))
+    us = torch.tensor(make_rng(5).random(40))
     together, logprobs = sample_tokens(rows, mixed, us)
     for i in range(40):
         alone, logprob = sample_tokens(rows[i : i + 1], mixed[i : i + 1], us[i : i + 1])
@@ -135,7 +135,7 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
 def test_it_agrees_with_a_plain_definition(
     seed: int, temperature: float, top_k: int, top_p: float, min_p: float, coarse: bool
 ) -> None:
-    rng = generator(seed)
+    rng = make_rng(seed)
     logits = rng.normal(size=120) * 2
     if coarse:
         logits = logits.round()  # many ties
@@ -175,7 +175,7 @@ def test_frequencies_match_the_exact_probabilities() -> None:
     # 20,000 draws; chi-square with 3 degrees of freedom stays under 16.27 in 999 of 1,000 runs, and
     # the seed is fixed.
     n = 20_000
-    us = torch.tensor(generator(11).random(n))
+    us = torch.tensor(make_rng(11).random(n))
     tokens, _ = sample_tokens(FOUR.expand(n, 4), [Sampling(temperature=1.0)] * n, us)
     counts = torch.bincount(tokens, minlength=4).double()
     expected = n * torch.tensor([0.4, 0.1, 0.3, 0.2]).double()

@@ -21,7 +21,7 @@ from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.runner import play_jobs
 from simworld.runner.loaded_agents import LoadedAgents, load_agents
 from simworld.runner.run_plan import Cast, RunPlan
-from simworld.runner.stored_run import run_plan
+from simworld.runner.stored_run import play_missing
 from store import open_store
 
 SCENARIO = Scenario(
@@ -98,7 +98,7 @@ def test_both_seats_are_steered_and_their_vectors_come_back(
     loaded_agents: LoadedAgents, llama: Path, gather: Callable[..., list[Any]]
 ) -> None:
     with open_store("sqlite:///world.db", create=True) as store:
-        done = run_plan(make_plan(("explorer", "fixed")), loaded_agents, store)
+        done = play_missing(make_plan(("explorer", "fixed")), loaded_agents, store)
         assert (done.played, done.failed) == (1, 0)
         (stored,) = store.episodes(run="r", vectors=True)
     episode = stored.episode
@@ -137,7 +137,7 @@ def test_a_prefix_changes_what_is_said_and_other_episodes_do_not(
 ) -> None:
     def played(cast: tuple[str, str], repeats: int) -> list[Episode]:
         done = play_jobs(
-            make_plan(cast, repeats).jobs(loaded_agents.agents), loaded_agents.backends
+            make_plan(cast, repeats).make_jobs(loaded_agents.agents), loaded_agents.backends
         )
         return [one.episode for one in sorted(done, key=lambda one: one.job.item.repeat)]
 

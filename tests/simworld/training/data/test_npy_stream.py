@@ -75,7 +75,7 @@ WORLD = """
 import sys
 from pathlib import Path
 import numpy as np
-from simworld.core.rewards import credit_uniformly
+from simworld.core.credit_assignment import credit_uniformly
 from simworld.training.data import npy_stream as spill
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.data.dataset_folder import META_FILE, DatasetMeta, SeatEpisode, load_transitions, write_dataset

@@ -31,7 +31,7 @@ _AFTER = {
     "letter": rf"(?!\p{{M}}|{_LETTER})",
     "other": "",
 }
-_CLASSES = {
+_CHARACTER_CLASSES = {
     "unspaced": regex.compile(rf"[{_UNSPACED}]"),
     "katakana": regex.compile(rf"[{_KATAKANA}]"),
     "letter": regex.compile(r"[\w\p{M}]"),
@@ -50,34 +50,36 @@ def searchable_text(text: str) -> str:
     """
     if text.isascii():
         return text
-    kept: str = _OPTIONAL.sub("", unicodedata.normalize("NFKC", text).translate(_APOSTROPHES))
-    return kept
+    normalized_text: str = _OPTIONAL.sub(
+        "", unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
+    )
+    return normalized_text
 
 
 def word_pattern(words: Iterable[str]) -> str:
-    """A regular expression for any of the words as a whole word in a `searchable_text`, case
-    ignored.
-    """
-    return f"(?if){whole_words(searchable_text(word).strip() or word for word in words)}"
+    """A pattern for any of the words as a whole word in a `searchable_text`, case ignored."""
+    return f"(?if){whole_words_pattern(searchable_text(word).strip() or word for word in words)}"
 
 
-def whole_words(words: Iterable[str]) -> str:
-    """A regular expression for any of the words as a whole word, as they are written; of two that
-    fit, the earlier one.
-    """
-    parts = []
-    for (first, last), group in groupby(sorted(dict.fromkeys(words), key=_ends), key=_ends):
-        either = "|".join(
+def whole_words_pattern(words: Iterable[str]) -> str:
+    """A pattern for any of the words as a whole word, as written; of two that fit, the earlier."""
+    alternatives = []
+    for (first, last), group in groupby(
+        sorted(dict.fromkeys(words), key=_end_classes), key=_end_classes
+    ):
+        words_pattern = "|".join(
             r"\s+".join(regex.escape(part) for part in word.split()) or regex.escape(word)
             for word in group
         )
-        parts.append(f"{_BEFORE[first]}(?:{either}){_AFTER[last]}")
-    return "|".join(parts)
+        alternatives.append(f"{_BEFORE[first]}(?:{words_pattern}){_AFTER[last]}")
+    return "|".join(alternatives)
 
 
-def _ends(word: str) -> tuple[str, str]:
-    return _class(word[:1]), _class(word[-1:])
+def _end_classes(word: str) -> tuple[str, str]:
+    return _character_class(word[:1]), _character_class(word[-1:])
 
 
-def _class(character: str) -> str:
-    return next((name for name, pattern in _CLASSES.items() if pattern.match(character)), "other")
+def _character_class(character: str) -> str:
+    return next(
+        (name for name, pattern in _CHARACTER_CLASSES.items() if pattern.match(character)), "other"
+    )

@@ -7,7 +7,7 @@ import re
 from simworld.core.errors import InputError
 from simworld.yamlfile import as_text
 
-JUDGE = """\
+JUDGE_TEMPLATE = """\
 # A simworld judge: who scores stored episodes. Check it with:    simworld check {file}
 # How far to trust it:                                            simworld judge check --judge {file}
 # For completion in an editor, run                                simworld judge schema > judge.schema.json
@@ -23,7 +23,7 @@ method: statements          # statements or answers for local models, server for
 {rubric}
 """
 
-RUBRIC = """\
+RUBRIC_TEMPLATE = """\
 # A simworld rubric: what a judge scores. Check it with:    simworld check {file}
 # A scenario or a judge names it:                           rubric: {file}
 
@@ -48,11 +48,9 @@ dimensions:
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
-def judge_template(name: str, file: str, *, rubric: str = "") -> str:
-    """The text of a judge; `rubric` is the file that it names. Raises InputError for a name that is
-    none.
-    """
-    _check(name, "judge", "strict")
+def new_judge_text(name: str, file: str, *, rubric: str = "") -> str:
+    """A judge file's text; `rubric`: the file it names. Raises InputError for a bad name."""
+    _check_name(name, "judge", "strict")
     line = (
         f"rubric: {as_text(rubric)}"
         if rubric
@@ -61,18 +59,18 @@ def judge_template(name: str, file: str, *, rubric: str = "") -> str:
             " that each scenario names"
         )
     )
-    return JUDGE.format(name=as_text(name), file=file, rubric=line)
+    return JUDGE_TEMPLATE.format(name=as_text(name), file=file, rubric=line)
 
 
-def rubric_template(name: str, file: str) -> str:
-    """The text of a rubric. Raises InputError for a name that is none."""
-    _check(name, "rubric", "calm")
-    return RUBRIC.format(name=as_text(name), file=file)
+def new_rubric_text(name: str, file: str) -> str:
+    """A rubric file's text. Raises InputError for a bad name."""
+    _check_name(name, "rubric", "calm")
+    return RUBRIC_TEMPLATE.format(name=as_text(name), file=file)
 
 
-def _check(name: str, what: str, like: str) -> None:
+def _check_name(name: str, noun: str, example: str) -> None:
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"'{name}' cannot be a {what}'s name; use small letters, digits, dots, dashes and _,"
-            f" like '{like}'"
+            f"'{name}' cannot be a {noun}'s name; use small letters, digits, dots, dashes and _,"
+            f" like '{example}'"
         )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simworld.core.patterns import MAX_DEPTH, PatternError, compile_pattern, pattern_size
+from simworld.core.safe_patterns import MAX_DEPTH, PatternError, compile_pattern, pattern_size
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ MAX_PARTS = 100_000  # characters once repeats are written out: some 25 MB and a
 
 # Flags that change how what follows is read; only where they stand at the very beginning is their
 # reach plain.
-_HEAD = re.compile(r"(?:\(\?(?:[aiLmsuxbefprw]|V[01])+\))*")
-_REREAD = re.compile(r"\(\?[a-zA-Z0-9]*(?:[xV\s-]|(?<=[a-zA-Z0-9])#)")
-_PLAIN = r"""
+_LEADING_FLAGS = re.compile(r"(?:\(\?(?:[aiLmsuxbefprw]|V[01])+\))*")
+_LATER_FLAGS = re.compile(r"\(\?[a-zA-Z0-9]*(?:[xV\s-]|(?<=[a-zA-Z0-9])#)")
+_ATOM = r"""
     \\(?s:.)  # an escape
   # a set; ] may stand first
   | \[\^?\]?(?>(?:\\(?s:.)|\[:\^?[\w\ &.-]*+(?:[:=][\w\ &/.-]*+)?:\]|[^\]\\])*)\]?
@@ -28,10 +28,10 @@ _PLAIN = r"""
   | (?P<nothing>\(\?\#(?:\\(?s:.)|[^)\\])*\)? | \(\?[a-zA-Z0-9]*\))
 """
 _COUNT = r"\{(?P<low>[0-9]*)(?P<comma>,)?(?P<high>[0-9]*)\}"
-_TOKEN = re.compile(rf"{_PLAIN} | {_COUNT} | (?s:.)", re.VERBOSE)
+_TOKEN = re.compile(rf"{_ATOM} | {_COUNT} | (?s:.)", re.VERBOSE)
 _SPACE = r"(?:\s|\#[^\n]*(?:\n|$))"
 _VERBOSE_COUNT = rf"\{{(?P<low>(?:[0-9]|{_SPACE})*+)(?P<comma>,)?(?P<high>(?:[0-9]|{_SPACE})*+)\}}"
-_VERBOSE_TOKEN = re.compile(rf"{_PLAIN} | {_VERBOSE_COUNT} | {_SPACE}+ | (?s:.)", re.VERBOSE)
+_VERBOSE_TOKEN = re.compile(rf"{_ATOM} | {_VERBOSE_COUNT} | {_SPACE}+ | (?s:.)", re.VERBOSE)
 _ANY_COUNT = re.compile(_VERBOSE_COUNT, re.VERBOSE)
 
 
@@ -94,42 +94,42 @@ def pattern_size(pattern: str) -> tuple[int, int]:
     Never fewer than there are; more where flags in the middle of the pattern leave open how it is
     read.
     """
-    head = _HEAD.match(pattern)
-    begin = head.end() if head else 0
-    flags = pattern[:begin]
-    if "V" in flags or _REREAD.search(pattern, begin):
-        return _largest(pattern)
+    flags_match = _LEADING_FLAGS.match(pattern)
+    start = flags_match.end() if flags_match else 0
+    flags = pattern[:start]
+    if "V" in flags or _LATER_FLAGS.search(pattern, start):
+        return _largest_size(pattern)
     open_groups = [0]  # parts so far of each group that is still open
-    last, depth = 0, 0
-    for token in (_VERBOSE_TOKEN if "x" in flags else _TOKEN).finditer(pattern, begin):
+    last_size, depth = 0, 0
+    for token in (_VERBOSE_TOKEN if "x" in flags else _TOKEN).finditer(pattern, start):
         text = token[0]
         if text == "(":
             open_groups.append(1)
-            last, depth = 0, max(depth, len(open_groups) - 1)
+            last_size, depth = 0, max(depth, len(open_groups) - 1)
         elif text == ")":
-            last = open_groups.pop() if len(open_groups) > 1 else 0
-            open_groups[-1] = _capped(open_groups[-1] + last)
-        elif copies := _copies(token):
-            open_groups[-1] = _capped(open_groups[-1] + last * (copies - 1))
-            last = _capped(last * copies)
+            last_size = open_groups.pop() if len(open_groups) > 1 else 0
+            open_groups[-1] = _capped_size(open_groups[-1] + last_size)
+        elif copies := _copy_count(token):
+            open_groups[-1] = _capped_size(open_groups[-1] + last_size * (copies - 1))
+            last_size = _capped_size(last_size * copies)
         elif token["nothing"]:  # a quantifier after it is for what stands before it
-            last = max(last, 1)
-            open_groups[-1] = _capped(open_groups[-1] + 1)
+            last_size = max(last_size, 1)
+            open_groups[-1] = _capped_size(open_groups[-1] + 1)
         elif not ("x" in flags and (text[0].isspace() or text[0] == "#")):
-            last = len(text) if text[0] == "[" else 1
-            open_groups[-1] = _capped(open_groups[-1] + last)
+            last_size = len(text) if text[0] == "[" else 1
+            open_groups[-1] = _capped_size(open_groups[-1] + last_size)
     return sum(open_groups), depth
 
 
-def _largest(pattern: str) -> tuple[int, int]:
+def _largest_size(pattern: str) -> tuple[int, int]:
     """The size a pattern has at most: as if every repeat stood inside every other."""
     parts = len(pattern) * 2 ** min(pattern.count("+"), 20)
     for token in _ANY_COUNT.finditer(pattern):
-        parts = _capped(parts * max(1, _copies(token)))
+        parts = _capped_size(parts * max(1, _copy_count(token)))
     return parts, pattern.count("(") + pattern.count("[")
 
 
-def _copies(token: re.Match[str]) -> int:
+def _copy_count(token: re.Match[str]) -> int:
     """How often a quantifier has what it repeats written out; 0 for what is no quantifier."""
     if token[0] in ("*", "?"):
         return 1
@@ -147,5 +147,5 @@ def _digits(text: str) -> str:
     return "".join(re.findall("[0-9]", re.sub(r"#[^\n]*", "", text))).lstrip("0")
 
 
-def _capped(parts: int) -> int:
+def _capped_size(parts: int) -> int:
     return min(parts, MAX_PARTS + 1)

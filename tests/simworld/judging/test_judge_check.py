@@ -13,10 +13,17 @@ from simworld.core.errors import Failure, InputError
 from simworld.core.protocols import Backend
 from simworld.core.requests import ChatPrompt, Completion, Generate, Request, Score, TextPrompt
 from simworld.core.scenario import Relationship
-from simworld.judging.contrast_pairs import ContrastPair, PairEpisodes, lines
+from simworld.judging.contrast_pairs import (
+    ContrastPair,
+    PairEpisodes,
+    PairSet,
+    load_pairs,
+    parse_transcript,
+    shipped_pairs,
+)
+from simworld.judging.judge_check import check_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.pair_accuracy import PairSet, check_judge, load_pairs, shipped_pairs
-from simworld.judging.transcript import judge_transcript
+from simworld.judging.transcript import make_judge_transcript
 from simworld.stats.intervals import wilson_interval
 from tests.factories.judging import AnsweringBackend, replied, scored
 from tests.factories.losing import LosingBackend
@@ -66,15 +73,15 @@ def test_a_row_becomes_a_scenario_and_episodes() -> None:
     )
     scene = PairEpisodes(pair=row)
     assert scene.speakers == ("Ann", "Mr Ray", "Eve")
-    reading = judge_transcript(scene.scenario, scene.episode(row.better))
+    reading = make_judge_transcript(scene.scenario, scene.episode(row.better))
     assert reading.lines == ("Ann: I want it.", "Mr Ray: *nods*", "Ann: Good: then sign here.")
     assert scene.episode(row.better).acts[1].action.kind is ActionKind.non_verbal
     assert (
-        judge_transcript(scene.scenario, scene.episode(row.worse)).lines[1]
+        make_judge_transcript(scene.scenario, scene.episode(row.worse)).lines[1]
         == "Eve (to Ann alone): No."
     )
     assert scene.scenario.relationship("Mr Ray", "Ann") is Relationship.friend
-    assert reading.head(("setting", "goal", "knows", "secret")) == (
+    assert reading.context(("setting", "goal", "knows", "secret")) == (
         "A room\n\nAnn's goal: Win\nWhat Ann knows: It is old.\nAnn's secret: She lies."
     )
 
@@ -95,7 +102,7 @@ def test_a_silent_seat_stays() -> None:
 
 
 def test_text_before_any_name_is_ignored() -> None:
-    assert lines("(later)\nAnn: a\n\n  b") == [("Ann", "", "a b")]
+    assert parse_transcript("(later)\nAnn: a\n\n  b") == [("Ann", "", "a b")]
 
 
 def test_the_record_counts_ties_half_and_leaves_failures_out() -> None:
@@ -125,7 +132,7 @@ def test_the_record_counts_ties_half_and_leaves_failures_out() -> None:
         1.5 / 4,
     )
     assert (goal.low, goal.high) == wilson_interval(2.5, 4)
-    data = json.loads(json.dumps(trust.plain()))
+    data = json.loads(json.dumps(trust.to_json()))
     assert data["n"] == 5
     assert data["accuracy"] == pytest.approx(3.5 / 5)
     assert data["by_dimension"]["knowledge"]["accuracy"] == 1.0
@@ -138,7 +145,7 @@ def test_sets_are_reported_apart_too() -> None:
         PairSet(name="dev", pairs=(pair(),)),
         PairSet(name="test", pairs=(pair("Ann: bad", "Ann: good"),)),
     ]
-    data = check_judge(STATEMENTS, AnsweringBackend(likes_good), RUBRIC, sets).plain()
+    data = check_judge(STATEMENTS, AnsweringBackend(likes_good), RUBRIC, sets).to_json()
     assert data["accuracy"] == 0.5
     assert {name: part["accuracy"] for name, part in data["by_set"].items()} == {
         "dev": 1.0,
@@ -154,7 +161,7 @@ def test_sets_are_reported_apart_too() -> None:
     ],
 )
 def test_a_judge_that_always_fails_has_no_accuracy(backend: Backend) -> None:
-    data = check_judge(STATEMENTS, backend, RUBRIC, [PairSet(name="x", pairs=(pair(),))]).plain()
+    data = check_judge(STATEMENTS, backend, RUBRIC, [PairSet(name="x", pairs=(pair(),))]).to_json()
     assert (data["n"], data["failed"], data["accuracy"], data["interval"]) == (0, 1, None, None)
 
 

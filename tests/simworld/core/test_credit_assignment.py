@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simworld.core.rewards import (
+from simworld.core.credit_assignment import (
     CreditAssignment,
     credit_at_end,
     credit_by_changes,
@@ -19,6 +19,7 @@ from simworld.core.rewards import (
     family_means,
     weighted_mean,
 )
+from simworld.core.measures import weighted_mean
 
 SCORE = st.floats(-1, 1)
 WEIGHTS = st.lists(st.floats(0, 1e300), min_size=1, max_size=30)
@@ -56,7 +57,7 @@ def less(placed: CreditAssignment, level: float) -> np.ndarray:
         (credit_by_weights(0.8, [1, 0, 3]), [0.075, 0, 0.225]),
         (credit_by_weights(0.8, [0, 0]), [0.15, 0.15]),
         (credit_by_changes([0.4, 0.9, 0.8]), [-0.1, 0.5, -0.1]),
-        (credit_by_utterance([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
+        (credit_by_measurement([1, 0, 1, 1.2]), [0.125, -0.125, 0.125, 0.175]),
     ],
 )
 def test_a_level_of_a_half_is_taken_off(placed: CreditAssignment, rewards: list[float]) -> None:
@@ -94,6 +95,6 @@ def test_differences_sum_to_the_last_score_less_the_level(
 def test_measured_utterances_sum_to_their_mean_less_the_level(
     level: float, values: list[float]
 ) -> None:
-    assert less(credit_by_utterance(values), level).sum() == pytest.approx(
+    assert less(credit_by_measurement(values), level).sum() == pytest.approx(
         float(np.mean(values)) - level
     )

@@ -1,11 +1,9 @@
-"""Rewards: an episode's score, compared with its family, shared out among a seat's utterances so
-that the parts sum to it.
-"""
+"""Credit assignment: a score shared out among a seat's utterances, as parts that sum to it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,21 +15,8 @@ class CreditAssignment:
     """A score over the n utterances of one seat in one episode."""
 
     parts: NDArray[np.float64]  # (n,), they sum to the score
-    # (n,), they sum to 1: parts − level × spread are the rewards that sum to score − level
+    # (n,), sum to 1: parts − level × baseline_shares are rewards that sum to score − level
     baseline_shares: NDArray[np.float64]
-
-
-def weighted_mean(shares: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """The weighted mean of rescaled dimensions; a dimension without a weight does not count.
-
-    Raises:
-        KeyError: a dimension with a weight was not judged.
-        ValueError: the weights of all dimensions sum to 0.
-    """
-    total = math.fsum(weights.values())
-    if not total > 0:
-        raise ValueError("the weights of the dimensions sum to 0")
-    return math.fsum(shares[name] * weight for name, weight in weights.items() if weight) / total
 
 
 def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
@@ -43,21 +28,22 @@ def family_means(scores: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 def credit_at_end(score: float, n: int) -> CreditAssignment:
-    """Everything with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
+    """The whole score with the last utterance, nothing before (DAT, arXiv 2406.11978)."""
     at_end = np.zeros(n)
     at_end[-1] = 1.0
     return CreditAssignment(parts=score * at_end, baseline_shares=at_end)
 
 
 def credit_uniformly(score: float, n: int) -> CreditAssignment:
-    """The same share for every utterance."""
+    """The score in equal shares for every utterance."""
     shares = np.full(n, 1.0 / n)
     return CreditAssignment(parts=score * shares, baseline_shares=shares)
 
 
 def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignment:
-    """Shares in proportion to weights; even shares where all weights are 0. Raises ValueError for
-    one that is negative or NaN.
+    """The score in shares proportional to weights, or equal ones where all are 0.
+
+    Raises ValueError for a weight that is negative or NaN.
     """
     shares = np.asarray(weights, dtype=np.float64)
     if not (np.isfinite(shares).all() and (shares >= 0).all()):
@@ -71,8 +57,7 @@ def credit_by_weights(score: float, weights: Sequence[float]) -> CreditAssignmen
 
 
 def credit_by_changes(scores: Sequence[float]) -> CreditAssignment:
-    """What each utterance changed: the score after it less the score before it. `scores[-1]` is the
-    episode's.
+    """The change by each utterance: the score after it less that before; `scores[-1]` is the last.
 
     The first utterance gets its full score. Where scores are centred, the whole family mean is
     subtracted from it.
@@ -84,7 +69,7 @@ def credit_by_changes(scores: Sequence[float]) -> CreditAssignment:
     )
 
 
-def credit_by_utterance(values: Sequence[float]) -> CreditAssignment:
+def credit_by_measurement(values: Sequence[float]) -> CreditAssignment:
     """A number measured on each utterance, by n: the parts sum to their mean."""
     return CreditAssignment(
         parts=np.asarray(values, dtype=np.float64) / len(values),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios.library import read_exam, read_heldout, read_library
-from simworld.core.names import first_word, short_name
+from simworld.core.person_names import first_word, short_name
 from simworld.core.scenario import Persona
 
 
@@ -70,8 +70,8 @@ from simworld.core.scenario import Persona
 )
 def test_what_somebody_is_called(name: str, what: str) -> None:
     assert short_name(name) == what
-    assert Persona(name=name).called == what
-    assert Persona(name=name, short="Kit").called == "Kit"
+    assert Persona(name=name).display_name == what
+    assert Persona(name=name, short="Kit").display_name == "Kit"
 
 
 @given(st.text(min_size=1).filter(str.strip))
@@ -87,4 +87,4 @@ def test_nobody_in_the_shipped_scenarios_got_another_name() -> None:
         for seat in found.scenario.seats
     ]
     assert len(people) > 260
-    assert {p.name for p in people if p.called != (p.short or first_word(p.name))} == set()
+    assert {p.name for p in people if p.display_name != (p.short or first_word(p.name))} == set()
