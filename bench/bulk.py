@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, true
 
+from store.cell_rebuild import remake_all
 from store.inserts import RowValues
-from store.remake_cells import remake_all
 from store.tables import (
     Base,
     CellCastRow,

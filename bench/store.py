@@ -34,7 +34,7 @@ from store import Store, open_store
 from store.codebook import describe
 from store.connection import connect
 from store.database_address import parse_address
-from store.episodes import episode_row, part_rows, seating
+from store.episode_writing import episode_row, part_rows, seating
 from store.judgements import judgement_row, verdict_rows
 from store.tables import EpisodeRow, JudgementRow, VerdictRow
 

@@ -21,7 +21,7 @@ from scenarios.sotopia_files import (
     SotopiaMeeting,
     read_sotopia,
 )
-from scenarios.sotopia_text import MarkupError, TextParts, read_markup, tidy
+from scenarios.sotopia_markup import MarkupError, TextParts, read_markup, tidy
 from scenarios.variants import slugify
 from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.errors import InputError, Problem

@@ -15,7 +15,7 @@ from scenarios.scenario_file import MAX_TEXT
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
-from simworld.yamlfile.source import FORBIDDEN, read_source
+from simworld.yamlfile.source_text import FORBIDDEN, read_source
 
 ENVIRONMENTS, AGENTS, COMBOS = "environments.json", "agents.json", "environment_agent_combos.json"
 MAX_BYTES = 64 * 1024 * 1024

@@ -17,9 +17,9 @@ from sqlalchemy.orm import aliased
 
 from simworld.core.errors import InputError
 from simworld.core.measures import measures_of, rubric_in
-from store.cells import cast_records, number_of_name, retest_records, score_records
+from store.cell_rebuild import made_casts, made_scores
+from store.cell_records import cast_records, number_of_name, retest_records, score_records
 from store.records import Cells
-from store.remake_cells import made_casts, made_scores
 from store.tables import (
     AgentRow,
     CellCastRow,

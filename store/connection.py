@@ -264,8 +264,8 @@ def _migrate(engine: Engine, address: DatabaseAddress) -> None:
     """Runs what migrations are missing, all in one transaction; two processes at once do it
     once.
     """
+    from store.cell_rebuild import remake_all
     from store.migrations.migrate import migrate  # Alembic is slow to import and seldom needed
-    from store.remake_cells import remake_all
 
     with engine.connect().execution_options(**{WRITE: True}) as connection:
         sqlite = connection.dialect.name == "sqlite"

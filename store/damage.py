@@ -27,12 +27,12 @@ from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import SimworldError, StoreDamaged
 from simworld.core.judgement import JudgementStatus
 from simworld.core.measures import measures_of, rubric_in
+from store.column_types import Json, SeedText, Utc
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import RESTORE
 from store.inserts import RowValues
 from store.scenario_json import scenario_of
 from store.tables import Base
-from store.types import Json, SeedText, Utc
 
 LOOK_S = 5.0  # seconds to look for the cell to blame
 ROWS = 1000  # between two looks at the clock

@@ -18,9 +18,9 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_in
+from store.cell_updates import keep_judgement
 from store.episode_reading import ids_after
 from store.inserts import failure_columns, failure_of, insert_all, insert_missing, insert_new
-from store.keep_cells import keep_judgement
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, select
 
 from simworld.core.judgement import JudgementStatus
 from simworld.core.measures import Measured, average_samples
-from store.blocks import block_columns
+from store.cell_blocks import block_columns
 from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, VerdictRow
 
 StoredRubric = Mapping[str, Any]

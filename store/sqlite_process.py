@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from store import parameters, sqlite_worker
+from store import sqlite_worker
+from store.query_parameters import BoundValue
 
 WATCH_S = 0.1  # between two looks whether the query is still wanted
 SqlRow = tuple[Any, ...]
@@ -45,7 +46,7 @@ class QueryProcess:
         self,
         uri: str,
         sql: str,
-        values: Mapping[str, parameters.BoundValue],
+        values: Mapping[str, BoundValue],
         *,
         timeout_s: float,
         row_bytes: int,

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from store.types import Json, SeedText, StorableText, Utc
+from store.column_types import Json, SeedText, StorableText, Utc
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -12,7 +12,7 @@ from importlib import resources
 import store
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
-from store.parameters import BoundValue
+from store.query_parameters import BoundValue
 
 _ENTRY = re.compile(r"^-- (:?)(\w+) {2,}(.+)$")
 _DEFAULT = "; default: "

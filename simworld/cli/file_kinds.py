@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agents import LMSpec, LoadedSpec, agent_content, load_spec
 from agents.prompt_template import PromptTemplate
-from scenarios.library import PERSONA_ONLY, SCENARIO_ONLY, name_clashes, read_files
 from scenarios.personas import Personas
 from scenarios.rubrics import load_rubric
+from scenarios.selection import PERSONA_ONLY, SCENARIO_ONLY, name_clashes, read_files
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.judging.judge_spec import JudgeSpec, load_judge

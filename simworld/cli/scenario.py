@@ -11,17 +11,17 @@ from typing import Any
 
 import click
 
-from scenarios.library import (
+from scenarios.loader import LoadedScenario
+from scenarios.new_scenario_template import scenario_template
+from scenarios.personas import LIBRARY_PERSONAS, Personas
+from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
+from scenarios.selection import (
     find_scenarios,
     name_clashes,
     read_files,
     relevant_files,
     scenario_files,
 )
-from scenarios.loader import LoadedScenario
-from scenarios.new_scenario_template import scenario_template
-from scenarios.personas import LIBRARY_PERSONAS, Personas
-from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
 from simworld.cli import completion
 from simworld.cli.duplicate_files import note_alike

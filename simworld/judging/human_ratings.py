@@ -17,7 +17,7 @@ from simworld.core.episode import Ending
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.yamlfile import did_you_mean
-from simworld.yamlfile.source import read_source
+from simworld.yamlfile.source_text import read_source
 from store import Store, StoredEpisode
 
 MAX_BYTES = 64 * 1024 * 1024

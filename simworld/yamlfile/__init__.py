@@ -7,14 +7,14 @@ problem, each with its place.
 """
 
 from simworld.yamlfile.document import Document, YamlLocation, in_order, load_text, load_yaml
-from simworld.yamlfile.finding import is_glob, matching_files, yaml_files
-from simworld.yamlfile.keys import top_keys
+from simworld.yamlfile.file_search import is_glob, matching_files, yaml_files
 from simworld.yamlfile.messages import and_list, closest, did_you_mean, or_list, shorten, value_text
-from simworld.yamlfile.nearby import did_you_mean_file
+from simworld.yamlfile.new_files import write_new
 from simworld.yamlfile.parsing import parse, problem_texts
 from simworld.yamlfile.regular_files import read_regular, regular_size
 from simworld.yamlfile.scalars import as_text
-from simworld.yamlfile.writing import write_new
+from simworld.yamlfile.similar_files import did_you_mean_file
+from simworld.yamlfile.top_keys import top_keys
 
 __all__ = [
     "Document",

@@ -18,7 +18,7 @@ import yaml
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile.messages import dotted, syntax_message
 from simworld.yamlfile.scalars import resolve
-from simworld.yamlfile.source import FORBIDDEN, check_characters, read_source
+from simworld.yamlfile.source_text import FORBIDDEN, check_characters, read_source
 
 YamlLocation = Sequence[str | int]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents.prompting import PROMPTS, PromptTemplate, build_prompt, stop_strings
-from scenarios.library import read_exam, read_heldout, read_library
+from scenarios.selection import read_exam, read_heldout, read_library
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import observe

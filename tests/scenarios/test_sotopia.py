@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from scenarios import import_sotopia, load_scenario
-from scenarios.library import read_files, scenario_files
 from scenarios.personas import Personas
-from scenarios.sotopia_text import MarkupError, read_markup
+from scenarios.selection import read_files, scenario_files
+from scenarios.sotopia_markup import MarkupError, read_markup
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship
 from tests.factories.sotopia import ANN, ENVIRONMENT, write

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios import load_scenario
-from scenarios.library import read_exam, read_heldout, read_library
 from scenarios.personas import load_persona
+from scenarios.selection import read_exam, read_heldout, read_library
 from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.scenario import (
     Check,

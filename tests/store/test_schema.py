@@ -20,7 +20,7 @@ from store.connection import connect
 from store.database_address import parse_address
 from store.migrations.migrate import config
 from store.tables import Base
-from store.texts import INDEX
+from store.text_search import INDEX
 from store.version import HEAD, VERSION_TABLE, VERSIONS
 from tests.factories.stored import add, begin, played
 

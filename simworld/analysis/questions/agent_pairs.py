@@ -20,7 +20,7 @@ from simworld.core.measures import OVERALL
 from simworld.results.differences import Difference, differences
 from simworld.stats.paired_comparison import PairedComparison
 from simworld.stats.paired_comparison import compare_pairs as of_pairs
-from store.cells import number_of
+from store.cell_records import number_of
 
 BY = ("family", "scenario", "kind", "seat", "position")
 CELL = ["family", "scenario_id", "position", "partners"]

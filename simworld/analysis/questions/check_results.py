@@ -16,7 +16,7 @@ from simworld.analysis.questions.seats import ALL, COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.stats.intervals import mean_by_family
-from store.cells import number_of
+from store.cell_records import number_of
 
 NATURAL = "goal"  # the dimension that a scenario's checks are about, where the judge has it
 UNIT, HOLDS = "unit", "holds"

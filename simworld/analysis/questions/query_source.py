@@ -15,8 +15,8 @@ import store
 from simworld.analysis.questions.answer_frame import AnswerFrame
 from simworld.core.errors import InputError
 from store import Store
-from store.parameters import BoundValue
-from store.readonly import MOST_BYTES
+from store.query_parameters import BoundValue
+from store.sql_query import MOST_BYTES
 from store.sqlite_process import SqlRow
 
 
@@ -27,7 +27,7 @@ class Note(UserWarning):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySource:
     """A database that is asked. Every question goes through the guard of the user's own SQL
-    (store.readonly).
+    (store.sql_query).
     """
 
     url: str

@@ -21,7 +21,7 @@ from simworld.web.page_request import PageRequest
 from store import Store, parameters
 from store import query as ask
 from store.codebook import VIEWS, ColumnInfo, codebook, describe
-from store.parameters import BoundValue
+from store.query_parameters import BoundValue
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0

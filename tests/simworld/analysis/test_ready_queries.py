@@ -13,7 +13,7 @@ from simworld import connect
 from simworld.analysis.connect import Analysis
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import InputError
-from store.parameters import parameter_names
+from store.query_parameters import parameter_names
 from tests.factories import world
 from tests.factories.stored import NOON, TICKET
 

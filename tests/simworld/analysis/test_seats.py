@@ -21,7 +21,7 @@ from simworld.core.measures import average_samples, measure_names, measures_of
 from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
 from store import Store, open_store
-from store.cells import number_of
+from store.cell_records import number_of
 from tests.factories import world
 from tests.factories.stored import judged
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.library import read_exam, read_heldout, read_library
+from scenarios.selection import read_exam, read_heldout, read_library
 from simworld.core.names import first_word, short_name
 from simworld.core.scenario import Persona
 

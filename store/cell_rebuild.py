@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, select, true, up
 
 from simworld.core.episode import Ending
 from simworld.core.measures import measures_of, rubric_in
-from store.blocks import Block, block_columns, in_block, same_block
-from store.cells import cast_record, put_attempt, retest_record, score_record
+from store.cell_blocks import Block, block_columns, in_block, same_block
+from store.cell_records import cast_record, put_attempt, retest_record, score_record
 from store.sample_measures import seat_measures, verdicts_of
 from store.tables import (
     CellCastRow,

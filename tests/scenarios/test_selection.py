@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from scenarios import find_scenarios
-from scenarios.library import (
+from scenarios.loader import LoadedScenario, load_document
+from scenarios.personas import EXAM, HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
+from scenarios.selection import (
     read_exam,
     read_files,
     read_heldout,
@@ -20,8 +22,6 @@ from scenarios.library import (
     read_library,
     scenario_files,
 )
-from scenarios.loader import LoadedScenario, load_document
-from scenarios.personas import EXAM, HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship, Scenario, TurnOrder
 from simworld.language import known_languages

@@ -8,15 +8,16 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+import store.attributions
 import store.cell_reading
 import store.embeddings
 import store.episode_reading
-import store.episodes
+import store.episode_writing
 import store.judgements
 import store.overview
 import store.runs
 import store.score_rows
-import store.texts
+import store.text_search
 import store.traces
 import store.trainings
 import store.unknown_names
@@ -153,9 +154,9 @@ class Store(Database):
         key = (item.run, item.scenario_id, frozenset(item.cast.items()))
         if key not in self._seats:
             with self._read() as connection:
-                self._seats[key] = store.episodes.seating(connection, item)
+                self._seats[key] = store.episode_writing.seating(connection, item)
         with self._write("nothing of this episode was stored") as connection:
-            return store.episodes.add_episode(
+            return store.episode_writing.add_episode(
                 connection,
                 item,
                 attempt,
@@ -174,8 +175,8 @@ class Store(Database):
     episode_size = reads(store.episode_reading.episode_size)
     summaries = reads(store.episode_reading.summaries)
     summaries_of = reads(store.episode_reading.summaries_of)
-    search_text = reads(store.texts.search)
-    texts_of = reads(store.texts.texts_of)
+    search_text = reads(store.text_search.search)
+    texts_of = reads(store.text_search.texts_of)
     add_embeddings = writes(
         store.embeddings.add_embeddings, lost="nothing of these embeddings was stored"
     )
@@ -235,9 +236,9 @@ class Store(Database):
     cells = streams(store.cell_reading.read_cells)
     retests = reads(store.cell_reading.read_retests)
     add_attributions = writes(
-        store.trainings.add_attributions, lost="nothing of this attribution was stored"
+        store.attributions.add_attributions, lost="nothing of this attribution was stored"
     )
-    unattributed = batches(store.trainings.unattributed)
+    unattributed = batches(store.attributions.unattributed)
 
     # What planners learn from, and their trainings
 

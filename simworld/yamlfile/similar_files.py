@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from simworld.yamlfile.finding import SUFFIXES
+from simworld.yamlfile.file_search import SUFFIXES
 from simworld.yamlfile.messages import did_you_mean
 
 FOLDERS = ("scenarios", "personas", "rubrics", "agents", "prompts", "judges", "tournaments")

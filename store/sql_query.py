@@ -15,11 +15,11 @@ from contextlib import closing, contextmanager
 from typing import Any, Literal
 
 from simworld.core.errors import InputError, StoreError
-from store import parameters
 from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import explain_sqlite
 from store.query_hints import with_name_hint
+from store.query_parameters import BoundValue, check_parameters, inline_values
 from store.sqlite_process import QueryError, QueryProcess, ShouldStop, SqlRow
 from store.sqlite_worker import MEMORY
 
@@ -92,7 +92,7 @@ class QueryResult:
 def query(
     url: str,
     sql: str,
-    values: Mapping[str, parameters.BoundValue] | None = None,
+    values: Mapping[str, BoundValue] | None = None,
     *,
     limit: int = 0,
     most_bytes: int = 0,
@@ -129,7 +129,7 @@ def query(
     except UnicodeEncodeError:
         raise InputError("the query is not UTF-8 text") from None
     bound = dict(values or {})
-    parameters.check_parameters(sql, bound)
+    check_parameters(sql, bound)
     address = parse_address(url)
     # The checks of version and kind, with their messages
     connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
@@ -147,7 +147,7 @@ def query(
 def _sqlite(
     address: DatabaseAddress,
     sql: str,
-    values: Mapping[str, parameters.BoundValue],
+    values: Mapping[str, BoundValue],
     timeout_s: float,
     row_bytes: int,
     stopped: ShouldStop,
@@ -214,7 +214,7 @@ def _sqlite_faults(
 def _postgresql(
     address: DatabaseAddress,
     sql: str,
-    values: Mapping[str, parameters.BoundValue],
+    values: Mapping[str, BoundValue],
     timeout_s: float,
     row_bytes: int,
 ) -> Iterator[OpenedQuery]:
@@ -265,7 +265,7 @@ def _postgresql(
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg
         # quotes
-        sql = parameters.inline_values(
+        sql = inline_values(
             sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection)
         )
         cursor = connection.cursor()

@@ -13,10 +13,10 @@ from sqlalchemy import delete, select, text, update
 
 from simworld.core.errors import InputError
 from store import Cells, Store
-from store.cells import cast_record, number_of, put_attempt, put_record, score_record
+from store.cell_rebuild import remake_all
+from store.cell_records import cast_record, number_of, put_attempt, put_record, score_record
 from store.connection import connect
 from store.database_address import parse_address
-from store.remake_cells import remake_all
 from store.tables import (
     CellCastRow,
     CellScoreRow,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.yamlfile.source import read_source
+from simworld.yamlfile.source_text import read_source
 
 
 def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_a_link_to_nothing_and_a_link_to_itself(tmp_path: Path) -> None:
 
 def test_what_a_shell_pipes_in_is_read() -> None:
     code = (
-        "from pathlib import Path\nfrom simworld.yamlfile.source import"
+        "from pathlib import Path\nfrom simworld.yamlfile.source_text import"
         " read_source\nprint(read_source(Path('/dev/stdin')))"
     )
     done = subprocess.run(

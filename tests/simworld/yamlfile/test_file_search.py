@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import finding, matching_files, yaml_files
+from simworld.yamlfile import file_search, matching_files, yaml_files
 
 
 @pytest.fixture
@@ -77,10 +77,10 @@ def test_the_files_of_a_folder(disk: Path) -> None:
 
 
 def test_more_than_anybody_means_is_refused(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "MAX_FILES", 3)
+    monkeypatch.setattr(file_search, "MAX_FILES", 3)
     with pytest.raises(InputError, match=r"^\*\*/\*: more than 3 YAML files; name fewer$"):
         matching_files("**/*", disk)
-    monkeypatch.setattr(finding, "MAX_ENTRIES", 10)
+    monkeypatch.setattr(file_search, "MAX_ENTRIES", 10)
     with pytest.raises(
         InputError,
         match="more than 10 files and folders to look through; name a folder further down",

@@ -2,7 +2,8 @@
 equal bytes.
 
 Numbers are little-endian. Ids and keys are hashes, and their first 64 bits stand for them here; 64
-bits of SHA-256 for names.
+bits of SHA-256 for names. The comments of the columns that hold them say `store/cells.py`: this
+file's name when that schema was made.
 """
 
 from __future__ import annotations

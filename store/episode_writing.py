@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
+from store.cell_updates import keep_episode
 from store.inserts import failure_columns, insert_all, insert_new
-from store.keep_cells import keep_episode
 from store.tables import (
     ActRow,
     AgentRow,
@@ -27,7 +27,7 @@ from store.tables import (
     RunRow,
     ScenarioRow,
 )
-from store.texts import text_of
+from store.text_search import text_of
 
 NO_GENERATION: Mapping[str, Any] = dict.fromkeys(Generation.__dataclass_fields__)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from simworld.core.errors import InputError
-from store.types import UNSTORABLE
+from store.column_types import UNSTORABLE
 
 BoundValue = str | int | float | None
 

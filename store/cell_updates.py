@@ -16,10 +16,10 @@ from sqlalchemy import Connection, RowMapping, Select, Update, and_, bindparam, 
 
 from simworld.core.episode import Ending
 from simworld.core.measures import measures_of
-from store.blocks import BLOCK
-from store.cells import cast_record, put_attempt, put_record, retest_record, score_record
+from store.cell_blocks import BLOCK
+from store.cell_rebuild import remake_casts, remake_scores
+from store.cell_records import cast_record, put_attempt, put_record, retest_record, score_record
 from store.inserts import RowValues, insert_new
-from store.remake_cells import remake_casts, remake_scores
 from store.sample_measures import StoredRubric, seat_measures, verdicts_of
 from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, JudgementRow, table
 
