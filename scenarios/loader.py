@@ -18,7 +18,7 @@ from scenarios.variants import Variant, expand, has_open_values
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
-from simworld.yamlfile import Document, in_order, load_yaml, parse
+from simworld.yamlfile import Document, load_yaml, parse, sort_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def load_document(document: Document, path: Path, personas: Personas) -> tuple[L
     if not problems:
         problems += _twins(document, found_all)
     if problems:
-        raise InputError(merge_broken_personas(in_order(problems)))
+        raise InputError(merge_broken_personas(sort_problems(problems)))
     return tuple(found_all)
 
 
@@ -90,7 +90,7 @@ def _load_variant(
     try:
         scenario = _build(file, variant, persona_of, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
-        return [], [Problem(message=str(error), where=document.place(()))]
+        return [], [Problem(message=str(error), where=document.file_position(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
     return [
         LoadedScenario(
@@ -98,7 +98,7 @@ def _load_variant(
             path=path,
             template=file.name,
             personas={names[i]: source for i, source in paths.items()},
-            where=document.place(("name",)),
+            where=document.file_position(("name",)),
         )
     ], []
 
@@ -137,7 +137,7 @@ def _find_rubric(
     try:
         return own_rubric(file.rubric, path.parent), ()
     except InputError as error:
-        at = document.place(("rubric",))
+        at = document.file_position(("rubric",))
         return None, tuple(
             p if p.where else Problem(message=f"rubric: {p.message}", where=at)
             for p in error.problems

@@ -7,7 +7,7 @@ from __future__ import annotations
 from scenarios.scenario_file import SLUG
 from simworld.core.errors import InputError
 from simworld.language import known_languages
-from simworld.yamlfile import as_text
+from simworld.yamlfile import quote_scalar
 
 TEMPLATE = """\
 # A simworld scenario. Check it with:      simworld scenario check {file}
@@ -111,7 +111,9 @@ def scenario_template(name: str, file: str) -> str:
     title = name.replace("-", " ").capitalize()
     # A title like 12 or Null would not be text to the loader.
     languages = ", ".join(known_languages())
-    return TEMPLATE.format(name=as_text(name), file=file, title=as_text(title), languages=languages)
+    return TEMPLATE.format(
+        name=quote_scalar(name), file=file, title=quote_scalar(title), languages=languages
+    )
 
 
 def persona_template(name: str, file: str) -> str:
@@ -123,4 +125,4 @@ def persona_template(name: str, file: str) -> str:
             f"'{name}' cannot be a persona's name; use small letters a-z, digits and dashes, like"
             " 'nadia-brandt'"
         )
-    return PERSONA.format(name=name, file=file, title=as_text(name.replace("-", " ").title()))
+    return PERSONA.format(name=name, file=file, title=quote_scalar(name.replace("-", " ").title()))

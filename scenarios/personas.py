@@ -10,7 +10,7 @@ from pathlib import Path
 from scenarios.scenario_file import SLUG, PersonaFields
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona
-from simworld.yamlfile import and_list, did_you_mean, load_yaml, parse, shorten
+from simworld.yamlfile import did_you_mean, join_with_and, load_yaml, parse, shorten
 
 LIBRARY = Path(__file__).parent / "library"
 HELDOUT = Path(__file__).parent / "heldout"
@@ -116,7 +116,7 @@ def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
         elif problem.persona in files:
             _, *others = files.pop(problem.persona)
             too = (
-                f"; {and_list(others)} {'use' if len(others) > 1 else 'uses'} it too"
+                f"; {join_with_and(others)} {'use' if len(others) > 1 else 'uses'} it too"
                 if others
                 else ""
             )

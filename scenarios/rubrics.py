@@ -16,10 +16,10 @@ from simworld.core.judgement import Dimension, Rubric
 from simworld.core.scenario import Scenario
 from simworld.yamlfile import (
     Document,
-    YamlLocation,
-    and_list,
+    KeyPath,
     did_you_mean,
     did_you_mean_file,
+    join_with_and,
     load_text,
     load_yaml,
     parse,
@@ -149,7 +149,7 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
 
 def _choices() -> str:
     return (
-        f"with simworld comes {and_list(builtin_rubrics())}, and `simworld rubric new NAME`"
+        f"with simworld comes {join_with_and(builtin_rubrics())}, and `simworld rubric new NAME`"
         " writes one of your own"
     )
 
@@ -172,7 +172,7 @@ def _rubric(document: Document) -> Rubric:
                 f"found [{low:g}, {high:g}], expected the lower end first and a higher one after it"
             )
             problems.append(document.problem(("dimensions", i, "range"), message))
-        texts: dict[YamlLocation, str] = {("dimensions", i, "question"): dimension.question}
+        texts: dict[KeyPath, str] = {("dimensions", i, "question"): dimension.question}
         for j, pair in enumerate(dimension.statements):
             texts |= {
                 ("dimensions", i, "statements", j, "high"): pair.high,

@@ -26,14 +26,14 @@ from simworld.yamlfile import (
     Document,
     did_you_mean,
     did_you_mean_file,
-    in_order,
+    glob_yaml_files,
     is_glob,
+    list_yaml_files,
     load_yaml,
-    matching_files,
     parse,
     shorten,
-    top_keys,
-    yaml_files,
+    sort_problems,
+    top_level_keys,
 )
 
 WHOLE_LIBRARY = ("all", "library")
@@ -97,7 +97,7 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
         )
     problems = merge_broken_personas([*problems, *name_clashes(chosen.values())])
     if problems:
-        raise InputError(in_order(problems))
+        raise InputError(sort_problems(problems))
     return tuple(chosen.values())
 
 
@@ -147,7 +147,7 @@ def scenario_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if
     there are none.
     """
-    files = yaml_files(folder)
+    files = list_yaml_files(folder)
     if not files:
         raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
     return files
@@ -162,7 +162,7 @@ def relevant_files(files: Sequence[Path]) -> list[Path]:
 
 
 def _is_scenario_or_persona(path: Path) -> bool:
-    keys, rows = top_keys(path)
+    keys, rows = top_level_keys(path)
     by_keys = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
     return by_keys or path.parent.name in ("scenarios", "personas")
 
@@ -227,7 +227,7 @@ class _ShippedScenarios:
 def _read_folder(folder: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
     selection = read_files(scenario_files(folder), personas)
     if selection.problems:
-        raise InputError(in_order(selection.problems))
+        raise InputError(sort_problems(selection.problems))
     return tuple(selection.scenarios)
 
 
@@ -245,7 +245,7 @@ def _paths(selector: str) -> list[Path] | None:
     if os.path.isfile(path):
         return [path]
     if is_glob(selector):
-        files = matching_files(selector)
+        files = glob_yaml_files(selector)
         if files or ("/" not in selector and path.suffix not in SUFFIXES):
             return files or None
         raise InputError([Problem(message="no YAML file matches", where=selector)])

@@ -15,7 +15,7 @@ from scenarios.scenario_file import MAX_TEXT
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
-from simworld.yamlfile.source_text import FORBIDDEN, read_source
+from simworld.yamlfile.source_text import CONTROL_CHARACTERS, read_source_text
 
 ENVIRONMENTS, AGENTS, COMBOS = "environments.json", "agents.json", "environment_agent_combos.json"
 MAX_BYTES = 64 * 1024 * 1024
@@ -101,7 +101,7 @@ def read_sotopia(folder: Path) -> SotopiaFiles:
 
 def _read(path: Path, problems: list[Problem]) -> Any:
     try:
-        return json.loads(read_source(path, MAX_BYTES), object_pairs_hook=_no_duplicates)
+        return json.loads(read_source_text(path, MAX_BYTES), object_pairs_hook=_no_duplicates)
     except InputError as error:
         problems += error.problems
     except json.JSONDecodeError as error:
@@ -190,7 +190,7 @@ def _wrong_texts(data: Any, at: str) -> Iterator[str]:
     elif isinstance(data, str):
         if any("\ud800" <= c <= "\udfff" for c in data):
             yield f"{at}: half of a surrogate pair"
-        elif control := FORBIDDEN.search(data):
+        elif control := CONTROL_CHARACTERS.search(data):
             yield f"{at}: control character U+{ord(control[0]):04X}"
         elif len(data) > MAX_TEXT:
             yield f"{at}: {len(data):,} characters; at most {MAX_TEXT:,} are read"

@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from simworld.core.errors import Problem
-from simworld.yamlfile import Document, YamlLocation, did_you_mean
+from simworld.yamlfile import Document, KeyPath, did_you_mean
 
 MAX_VARIANTS = 1_000
 MAX_SLUG = 40
@@ -56,11 +56,11 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
         *([(name, i) for i in range(len(values))] for name, values in axes.items())
     ):
         values = {
-            name: (value, document.written(("parameters", name)))
+            name: (value, document.raw_text(("parameters", name)))
             for name, value in defaults.items()
         }
         for name, i in combination:
-            values[name] = (axes[name][i], document.written(("matrix", name, i)))
+            values[name] = (axes[name][i], document.raw_text(("matrix", name, i)))
         suffix = "".join(f".{slugify(name)}-{slugify(values[name][0])}" for name, _ in combination)
         replaced = {
             key: value if key in UNTOUCHED else _replace(value, (key,), values)
@@ -77,7 +77,7 @@ def has_open_values(data: Any) -> bool:
     return any(takes_values(loc) for loc, _ in _placeholders(data))
 
 
-def takes_values(loc: YamlLocation) -> bool:
+def takes_values(loc: KeyPath) -> bool:
     """Whether the field at `loc` holds a number or a truth value, and no text."""
     match tuple(loc):
         case (
@@ -111,7 +111,7 @@ def _declared(
         matrix,
         lambda values: isinstance(values, list) and bool(values) and all(map(_is_value, values)),
     )
-    places: list[tuple[YamlLocation, VariantValue]] = [
+    places: list[tuple[KeyPath, VariantValue]] = [
         (("parameters", n), v) for n, v in defaults.items()
     ]
     places += [(("matrix", n, i), v) for n, values in axes.items() for i, v in enumerate(values)]
@@ -124,7 +124,7 @@ def _declared(
 
 
 def _usage_problems(
-    document: Document, used: list[tuple[YamlLocation, str]], names: set[str]
+    document: Document, used: list[tuple[KeyPath, str]], names: set[str]
 ) -> list[Problem]:
     problems = []
     for loc, name in used:
@@ -214,7 +214,7 @@ def _written(data: Any, lengths: Mapping[str, int]) -> int:
     return len(data) + sum(lengths.get(match[1], 0) for match in _PLACEHOLDER.finditer(data))
 
 
-def _placeholders(data: Any, loc: YamlLocation = ()) -> Iterator[tuple[YamlLocation, str]]:
+def _placeholders(data: Any, loc: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     """Every placeholder with its place; an empty name for `{{` that begins none."""
     if isinstance(data, dict):
         for key, value in data.items():
@@ -231,9 +231,7 @@ def _placeholders(data: Any, loc: YamlLocation = ()) -> Iterator[tuple[YamlLocat
             yield loc, ""
 
 
-def _replace(
-    data: Any, loc: YamlLocation, values: Mapping[str, tuple[VariantValue, str | None]]
-) -> Any:
+def _replace(data: Any, loc: KeyPath, values: Mapping[str, tuple[VariantValue, str | None]]) -> Any:
     if isinstance(data, dict):
         return {key: _replace(value, (*loc, key), values) for key, value in data.items()}
     if isinstance(data, list):

@@ -12,7 +12,7 @@ import yaml
 
 from scenarios.variants import UNTOUCHED
 from simworld.core.scenario import ENGLISH, Persona, Relationship, Scenario, TurnOrder, plain
-from simworld.yamlfile.scalars import resolve
+from simworld.yamlfile.scalars import resolve_scalar
 
 WIDTH = 110
 _BRACE = "brace"  # the parameter whose value is one brace
@@ -43,7 +43,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if "\n" in text:
         style = "|"
-    elif not isinstance(resolve(text), str) or text == "<<":
+    elif not isinstance(resolve_scalar(text), str) or text == "<<":
         style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -84,4 +84,4 @@ def no_episode(connection: Connection, prefix: str) -> InputError:
 def did_you_mean_id(prefix: str, ids: Iterable[str]) -> str:
     """`; did you mean '90ce1b2a3f'?` where one of the ids begins nearly so, else an empty text."""
     begins = {id_[: len(prefix)]: id_[: max(SHORT_ID, len(prefix))] for id_ in ids}
-    return did_you_mean(prefix, begins, cutoff=ALIKE, show=begins.__getitem__)
+    return did_you_mean(prefix, begins, cutoff=ALIKE, display=begins.__getitem__)

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from agents.steering.checkpoint_info import CheckpointInfo
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import problem_texts, read_regular, shorten
+from simworld.yamlfile import problem_texts, read_regular_file, shorten
 
 MOST_INFO = 1 << 22  # bytes
 MOST_TENSORS = 1 << 29
@@ -227,7 +227,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
 
 def _read_info(path: Path) -> CheckpointInfo:
     try:
-        return CheckpointInfo.model_validate_json(read_regular(path, MOST_INFO), strict=True)
+        return CheckpointInfo.model_validate_json(read_regular_file(path, MOST_INFO), strict=True)
     except ValidationError as error:
         raise InputError(
             [Problem(where=str(path), message=text) for text in problem_texts(error)]
@@ -238,7 +238,7 @@ def _read_tensors(path: Path) -> Arrays:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    raw = read_regular(path, MOST_TENSORS)
+    raw = read_regular_file(path, MOST_TENSORS)
     try:
         if MOST_HEADER < int.from_bytes(raw[:8], "little") < len(raw):
             raise ValueError(f"its header is longer than {MOST_HEADER >> 20} MiB")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validato
 from agents.steering.checkpoint_folder import INFO, PlannerFolder, read_folder
 from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
-from simworld.yamlfile import Document, closest, load_yaml, shorten
+from simworld.yamlfile import Document, closest_match, load_yaml, shorten
 
 SHOWN = 10  # names in a message
 
@@ -106,9 +106,9 @@ def _meant(name: str, places: Sequence[Path], library: Path) -> str:
         return f"; '{agent.stem}' is an agent without steering; there are {_listed(places)}"
     known = _checkpoints(places)
     by_end = {path.rpartition("/")[2]: path for path in reversed(known)}
-    close = closest(name, known) or by_end.get(closest(Path(name).name, by_end) or "")
+    close = closest_match(name, known) or by_end.get(closest_match(Path(name).name, by_end) or "")
     if close is None and (
-        alias := closest(Path(name).stem, [path.stem for path in library.glob("*.yaml")])
+        alias := closest_match(Path(name).stem, [path.stem for path in library.glob("*.yaml")])
     ):
         return _meant(alias, places, library)
     return f"; did you mean '{close}'?" if close else f"; there are {_listed(places)}"

@@ -80,7 +80,7 @@ def ready_query(name: str) -> ReadyQuery:
     known = ready_queries()
     name = name.removeprefix("@")
     if name not in known:
-        hint = did_you_mean(name, known, show="@{}".format) or f"; there are {', '.join(known)}"
+        hint = did_you_mean(name, known, display="@{}".format) or f"; there are {', '.join(known)}"
         raise InputError(f"no ready query @{name}{hint}")
     return known[name]
 

@@ -86,7 +86,7 @@ def query(
         click.echo(ready.text, nl=False)
         return
     if re.fullmatch(r"[\w-]+", sql) and (
-        hint := did_you_mean(sql, ready_queries(), show="@{}".format)
+        hint := did_you_mean(sql, ready_queries(), display="@{}".format)
     ):
         raise InputError(f"{sql!r} is not SQL{hint}")
     values = _values(given)

@@ -18,7 +18,7 @@ from simworld.judging.pair_accuracy import load_pairs
 from simworld.pipeline.learn.grid import combinations
 from simworld.pipeline.learn.shipped_files import open_file
 from simworld.tournament.loading import open_tournament
-from simworld.yamlfile import in_order, load_yaml, parse, top_keys
+from simworld.yamlfile import load_yaml, parse, sort_problems, top_level_keys
 
 KINDS = (
     "scenario",
@@ -64,7 +64,7 @@ _FORMS = ("builtin:", "hf:", "openai:")
 
 def kind_of(path: Path) -> str | None:
     """The kind of a YAML file, or None for one that is nothing of ours."""
-    keys, rows = top_keys(path)
+    keys, rows = top_level_keys(path)
     if rows:
         return "pairs" if {"better", "worse"} & keys else None
     folder = path.parent.name.removesuffix("s")
@@ -129,7 +129,7 @@ def check_files(files: Mapping[str, Sequence[Path]]) -> Checked:
                 checked.problems.append(Problem(where=str(path), message=message))
             elif content := _content(read):
                 checked.contents.setdefault(kind, []).append((content, path))
-    checked.problems = in_order(checked.problems)
+    checked.problems = sort_problems(checked.problems)
     return checked
 
 

@@ -35,7 +35,7 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import ENGLISH, Persona, Scenario, plain
 from simworld.core.visibility import observe
 from simworld.language import load_language
-from simworld.yamlfile import in_order
+from simworld.yamlfile import sort_problems
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -139,7 +139,7 @@ def check(paths: tuple[Path, ...]) -> None:
         else ""
     )
     note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios))
-    problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
+    problems = sort_problems([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)

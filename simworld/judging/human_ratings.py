@@ -17,7 +17,7 @@ from simworld.core.episode import Ending
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.yamlfile import did_you_mean
-from simworld.yamlfile.source_text import read_source
+from simworld.yamlfile.source_text import read_source_text
 from store import Store, StoredEpisode
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -173,7 +173,7 @@ class _RatingsReader:
 def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Line number and cells of each row, stripped; a file that is none gives no row."""
     try:
-        text = read_source(path, MAX_BYTES)
+        text = read_source_text(path, MAX_BYTES)
     except InputError as error:
         problems += error.problems
         return

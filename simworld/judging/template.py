@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import as_text
+from simworld.yamlfile import quote_scalar
 
 JUDGE = """\
 # A simworld judge: who scores stored episodes. Check it with:    simworld check {file}
@@ -54,20 +54,20 @@ def judge_template(name: str, file: str, *, rubric: str = "") -> str:
     """
     _check(name, "judge", "strict")
     line = (
-        f"rubric: {as_text(rubric)}"
+        f"rubric: {quote_scalar(rubric)}"
         if rubric
         else (
             "# rubric: calm.yaml       # goes before those that scenarios name; default: the one"
             " that each scenario names"
         )
     )
-    return JUDGE.format(name=as_text(name), file=file, rubric=line)
+    return JUDGE.format(name=quote_scalar(name), file=file, rubric=line)
 
 
 def rubric_template(name: str, file: str) -> str:
     """The text of a rubric. Raises InputError for a name that is none."""
     _check(name, "rubric", "calm")
-    return RUBRIC.format(name=as_text(name), file=file)
+    return RUBRIC.format(name=quote_scalar(name), file=file)
 
 
 def _check(name: str, what: str, like: str) -> None:

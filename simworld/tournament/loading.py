@@ -24,15 +24,16 @@ from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.tournament.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,
+    KeyPath,
     did_you_mean,
     did_you_mean_file,
-    in_order,
+    glob_yaml_files,
     is_glob,
     load_text,
     load_yaml,
-    matching_files,
     parse,
     shorten,
+    sort_problems,
 )
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ class _TournamentReader:
             self._check_scenarios(tuple(played.values()))
             self._check_judges(tuple(judges.values()), tuple(played.values()))
         if self._problems:
-            raise InputError(in_order(dict.fromkeys(self._problems)))
+            raise InputError(sort_problems(dict.fromkeys(self._problems)))
         asked_twice = all(judge.samples > 1 for judge in judges.values())
         return Tournament(
             file=file,
@@ -156,7 +157,7 @@ class _TournamentReader:
             judges=tuple(judges.values()),
         )
 
-    def _report(self, loc: Sequence[str | int], message: str) -> None:
+    def _report(self, loc: KeyPath, message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
     def _load_each(self, key: str, names: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
@@ -184,7 +185,7 @@ class _TournamentReader:
         """A file, folder or glob beside the tournament goes before one in the working folder."""
         beside = self._beside / name
         looks_like_a_path = name.endswith(SUFFIXES) or len(Path(name).parts) > 1
-        if is_glob(name) and matching_files(name, self._beside):
+        if is_glob(name) and glob_yaml_files(name, self._beside):
             return str(Path(glob.escape(str(self._beside))) / name)
         return str(beside) if looks_like_a_path and os.path.lexists(beside) else name
 

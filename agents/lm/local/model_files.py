@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from simworld.core.errors import InputError, ModelError
-from simworld.yamlfile import regular_size
+from simworld.yamlfile import regular_file_size
 
 MOST_ENTRIES = 10_000  # files in a model's folder
 MOST_TEXT = 1 << 28  # bytes of configuration or vocabulary in one file
@@ -99,7 +99,7 @@ def content_files(folder: Path, patterns: Sequence[str], *, inside: bool = False
 
 def _checked(path: Path) -> Path:
     try:
-        size = regular_size(path)
+        size = regular_file_size(path)
     except InputError as error:
         raise ModelError(str(error)) from None
     if path.suffix in TEXT and size > MOST_TEXT:

@@ -23,7 +23,7 @@ from simworld.core.rewards import CreditAssignment, family_means
 from simworld.training.data.dataset_query import FORMAT, DataQuery
 from simworld.training.data.npy_stream import RowFile, map_rows, read_column, save_array
 from simworld.training.data.transitions import Transitions
-from simworld.yamlfile import read_regular
+from simworld.yamlfile import read_regular_file
 
 META = "meta.json"
 MOST_META = 1 << 26  # bytes
@@ -166,7 +166,7 @@ def load_transitions(folder: Path) -> Transitions:
         rewards = read_column(folder / "rewards.npy", np.float32, meta.rows)
         turns = read_column(folder / "turns.npy", np.int64, meta.rows)
         names = NAMES.validate_json(
-            read_regular(folder / "episodes.json", MOST_NAMES * (meta.rows + 1))
+            read_regular_file(folder / "episodes.json", MOST_NAMES * (meta.rows + 1))
         )
         lengths = read_column(folder / "lengths.npy", np.int64, len(names))
         families = read_column(folder / "families.npy", np.int64, len(names))
@@ -209,7 +209,7 @@ def load_meta(folder: Path) -> DatasetMeta:
     try:
         if not os.path.lexists(folder / META):
             raise InputError(f"{folder}: no dataset ({META} is missing)")
-        meta = DatasetMeta.model_validate_json(read_regular(folder / META, MOST_META))
+        meta = DatasetMeta.model_validate_json(read_regular_file(folder / META, MOST_META))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

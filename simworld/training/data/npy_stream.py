@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.yamlfile import regular_size
+from simworld.yamlfile import regular_file_size
 
 EMPTY = 128  # bytes of a header without rows
 KEPT = 2**26  # bytes of a file that may count as memory
@@ -129,7 +129,7 @@ def read_column(path: Path, dtype: type[np.generic], rows: int) -> NDArray[Any]:
     none.
     """
     expected = rows * np.dtype(dtype).itemsize + EMPTY
-    if (size := regular_size(path)) != expected:
+    if (size := regular_file_size(path)) != expected:
         raise ValueError(f"{path.name} has {size} bytes; expected {expected}")
     found: NDArray[Any] = np.load(path)
     if found.shape != (rows,) or found.dtype != dtype:
@@ -147,7 +147,7 @@ def map_rows(path: Path, *, kept: int | None = None) -> NDArray[np.float32]:
     Where they are more than `kept` bytes (default: KEPT), few of them count as memory. Raises
     OSError, ValueError or InputError for another file.
     """
-    size = regular_size(path)
+    size = regular_file_size(path)
     rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if size > EMPTY else None)
     if isinstance(rows, np.memmap) and rows.offset + rows.nbytes != size:
         raise ValueError(f"{path.name} has {size} bytes; expected {rows.offset + rows.nbytes}")
