@@ -29,7 +29,7 @@ def test_a_link_to_nothing_and_a_link_to_itself(tmp_path: Path) -> None:
 def test_what_a_shell_pipes_in_is_read() -> None:
     code = (
         "from pathlib import Path\nfrom simworld.yamlfile.source_text import"
-        " read_source\nprint(read_source(Path('/dev/stdin')))"
+        " read_source_text\nprint(read_source_text(Path('/dev/stdin')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
