@@ -24,13 +24,13 @@ from pydantic_core import CoreSchema
 
 from simworld.core.errors import InputError
 from simworld.core.scenario import ENGLISH, CheckKind, Relationship, TurnOrder
-from simworld.language import known_languages, load_language
+from simworld.language import language_codes, load_language
 from simworld.yamlfile import shorten
 from simworld.yamlfile.json_schema import json_schema
 
-MAX_TEXT = 50_000  # characters of one field: more fits no model
+MAX_TEXT_LENGTH = 50_000  # characters of one field: more fits no model
 MAX_SEATS = 64
-MAX_LIST = 1_000
+MAX_LIST_LENGTH = 1_000
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _FAMILY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -49,7 +49,7 @@ class _OrPlaceholder:
         return {"anyOf": [handler(core), {"type": "string", "pattern": r"^\{\{.*\}\}$"}]}
 
 
-def _slug(text: str) -> str:
+def _check_slug(text: str) -> str:
     if not SLUG.fullmatch(text):
         raise ValueError(
             "expected small letters a-z, digits and dashes, like 'last-ticket', found"
@@ -58,7 +58,7 @@ def _slug(text: str) -> str:
     return text
 
 
-def _name_in_any_script(text: str) -> str:
+def _check_name_in_any_script(text: str) -> str:
     parts = text.split("-")
     if not all(part and part == part.lower() and _WORD.fullmatch(part) for part in parts):
         raise ValueError(
@@ -68,7 +68,7 @@ def _name_in_any_script(text: str) -> str:
     return text
 
 
-def _family(text: str) -> str:
+def _check_family(text: str) -> str:
     if not _FAMILY.fullmatch(text):
         raise ValueError(
             f"expected letters, digits, dots, dashes and underscores, found '{shorten(text)}'"
@@ -76,7 +76,7 @@ def _family(text: str) -> str:
     return text
 
 
-def _parameter(text: str) -> str:
+def _check_parameter_name(text: str) -> str:
     if not _PARAMETER.fullmatch(text):
         raise ValueError(
             "expected a parameter's name: a small letter, then small letters, digits, dashes and"
@@ -85,46 +85,50 @@ def _parameter(text: str) -> str:
     return text
 
 
-def _language(code: str) -> str:
+def _check_language(code: str) -> str:
     try:
         return load_language(code).code
     except InputError as error:
         raise ValueError(str(error)) from None
 
 
-def _languages(schema: JsonDict) -> None:
-    schema["enum"] = list(known_languages())
+def _add_language_codes(schema: JsonDict) -> None:
+    schema["enum"] = list(language_codes())
 
 
-def _printable(text: str) -> str:
+def _check_printable(text: str) -> str:
     if control := _CONTROL.search(text):
         raise ValueError(f"control character U+{ord(control[0]):04X} in the text")
     return text
 
 
 OptionalText = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT), AfterValidator(_printable)
+    str,
+    StringConstraints(strip_whitespace=True, max_length=MAX_TEXT_LENGTH),
+    AfterValidator(_check_printable),
 ]
 Text = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
-    AfterValidator(_printable),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT_LENGTH),
+    AfterValidator(_check_printable),
 ]
 Slug = Annotated[
-    str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})
+    str, AfterValidator(_check_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})
 ]
 # For editors, which know no classes of letters: no capitals A-Z, spaces or punctuation of ASCII.
 NameInAnyScript = Annotated[
     str,
-    AfterValidator(_name_in_any_script),
+    AfterValidator(_check_name_in_any_script),
     Field(json_schema_extra={"pattern": r"^[^\sA-Z!-,./:-@\[-`{-~]+$"}, max_length=200),
 ]
 Family = Annotated[
-    str, AfterValidator(_family), Field(json_schema_extra={"pattern": f"^{_FAMILY.pattern}$"})
+    str, AfterValidator(_check_family), Field(json_schema_extra={"pattern": f"^{_FAMILY.pattern}$"})
 ]
-ParameterName = Annotated[str, AfterValidator(_parameter)]
+ParameterName = Annotated[str, AfterValidator(_check_parameter_name)]
 ParameterValue = bool | int | float | Text
-LanguageCode = Annotated[str, AfterValidator(_language), Field(json_schema_extra=_languages)]
+LanguageCode = Annotated[
+    str, AfterValidator(_check_language), Field(json_schema_extra=_add_language_codes)
+]
 TurnCount = Annotated[int, Field(ge=1, le=100_000), _OrPlaceholder()]
 Number = Annotated[float, Field(allow_inf_nan=False), _OrPlaceholder()]
 Flag = Annotated[bool, _OrPlaceholder()]
@@ -200,7 +204,7 @@ class CheckFields(_ScenarioPart):
     )
     pattern: Annotated[str, Field(min_length=1, max_length=2_000)] = ""
     words: tuple[Text, ...] = Field(
-        (), max_length=MAX_LIST, description="For keyword: whole words, case ignored."
+        (), max_length=MAX_LIST_LENGTH, description="For keyword: whole words, case ignored."
     )
     by: OptionalText = Field("", description="Only what this seat says; default: anyone.")
     between: tuple[Number, Number] | None = Field(
@@ -226,19 +230,19 @@ class ScenarioFile(_ScenarioPart):
         None, description="The statistical unit: scenarios of one idea. Default: the name."
     )
     kind: OptionalText = Field("", description="A word like bargaining, persuasion or consoling.")
-    tags: tuple[Text, ...] = Field((), max_length=MAX_LIST)
+    tags: tuple[Text, ...] = Field((), max_length=MAX_LIST_LENGTH)
     setting: Text = Field(description="What everybody at the table sees and knows.")
     judge_note: OptionalText = Field("", description="Background that only a judge reads.")
     relationship: Relationship = Field(
         Relationship.stranger, description="For every pair that `relationships` does not name."
     )
     relationships: tuple[RelationshipFields, ...] = Field(
-        (), max_length=MAX_LIST, description="Pair by pair."
+        (), max_length=MAX_LIST_LENGTH, description="Pair by pair."
     )
     seats: tuple[SeatFields, ...] = Field(min_length=2, max_length=MAX_SEATS)
     order: TurnOrder = TurnOrder.round_robin
     limits: LimitsFields = LimitsFields()
-    checks: tuple[CheckFields, ...] = Field((), max_length=MAX_LIST)
+    checks: tuple[CheckFields, ...] = Field((), max_length=MAX_LIST_LENGTH)
     language: LanguageCode = Field(
         ENGLISH,
         description="Of the words that simworld itself writes into prompts and transcripts.",
@@ -263,12 +267,12 @@ class ScenarioFile(_ScenarioPart):
 
 def scenario_json_schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file, as committed beside the library."""
-    return _schema(ScenarioFile, "simworld scenario")
+    return _titled_schema(ScenarioFile, "simworld scenario")
 
 
 def persona_json_schema() -> dict[str, Any]:
     """The JSON Schema of a persona file."""
-    return _schema(PersonaFields, "simworld persona")
+    return _titled_schema(PersonaFields, "simworld persona")
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:
@@ -276,6 +280,6 @@ def schema_text(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+def _titled_schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     schema = json_schema(model)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

@@ -25,14 +25,14 @@ def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Scenarios of the library, by file, its sets, and files."""
-    from scenarios.personas import LIBRARY
+    from scenarios.shipped_folders import LIBRARY_FOLDER
 
     names = [
         "library",
         "heldout",
         "exam",
         "languages",
-        *(path.stem for path in sorted(LIBRARY.glob("*.yaml"))),
+        *(path.stem for path in sorted(LIBRARY_FOLDER.glob("*.yaml"))),
     ]
     return _fitting([*names, *_files(incomplete)], incomplete)
 

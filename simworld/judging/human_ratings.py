@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.rubrics import load_rubric, rubric_of
+from scenarios.rubrics import load_rubric, scenario_rubric
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
@@ -163,7 +163,8 @@ class _RatingsReader:
             return f"episode {stored.id} failed, so there is nothing to score"
         if not self._rubric_name:
             return _RatedEpisode(
-                stored=stored, rubric=rubric_of(self._store.scenario(stored.episode.scenario_id))
+                stored=stored,
+                rubric=scenario_rubric(self._store.scenario(stored.episode.scenario_id)),
             )
         if self._rubric is None:
             self._rubric = load_rubric(self._rubric_name)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scenarios.rubrics import load_rubric, rubric_of
+from scenarios.rubrics import load_rubric, scenario_rubric
 from simworld.core.episode import Episode
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
@@ -83,7 +83,7 @@ def dimension_names(spec: JudgeSpec, scenarios: Iterable[Scenario]) -> tuple[str
     found = (
         [load_rubric(spec.rubric)]
         if spec.rubric
-        else [rubric_of(scenario) for scenario in scenarios]
+        else [scenario_rubric(scenario) for scenario in scenarios]
     )
     rubrics = {rubric.id: rubric for rubric in found}.values()
     names = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Mapping, Sequence
 
-from scenarios.rubrics import fill_slots, slot_names
+from scenarios.rubrics import fill_slots, slots_in
 from simworld.core.errors import Failure
 from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import (
@@ -176,7 +176,7 @@ def slot_values(reading: JudgeTranscript, seat: str) -> dict[str, str]:
 def lacks_private_text(dimension: Dimension, values: Mapping[str, str]) -> bool:
     """Whether the dimension asks about a private text that the seat does not have."""
     texts = (dimension.question, *dimension.high_statements, *dimension.low_statements)
-    return any(not values.get(slot) for text in texts for slot in slot_names(text))
+    return any(not values.get(slot) for text in texts for slot in slots_in(text))
 
 
 def default_verdict(seat: str, dimension: Dimension) -> Verdict:

@@ -13,18 +13,19 @@ import pytest
 
 from scenarios import find_scenarios
 from scenarios.loader import LoadedScenario, load_document
-from scenarios.personas import EXAM, HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
+from scenarios.personas import PersonaFinder
 from scenarios.selection import (
     read_exam,
     read_files,
     read_heldout,
-    read_languages,
+    read_language_set,
     read_library,
     scenario_files,
 )
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LIBRARY_FOLDER, PERSONAS_FOLDER
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship, Scenario, TurnOrder
-from simworld.language import known_languages
+from simworld.language import language_codes
 from simworld.yamlfile import load_yaml
 
 TEXT = """\
@@ -172,10 +173,10 @@ def test_two_files_with_one_name_clash(folder: Path) -> None:
 
 def test_persona_files_are_known_by_folder_or_by_fields(folder: Path) -> None:
     (folder / "di.yaml").write_text("name: Di\nage: 3\n")
-    selection = read_files(scenario_files(folder), Personas())
-    assert (selection.files, selection.personas, selection.problems) == (2, 2, [])
+    selection = read_files(scenario_files(folder), PersonaFinder())
+    assert (selection.file_count, selection.persona_count, selection.problems) == (2, 2, [])
     (folder / "di.yaml").write_text("name: Di\nage: three\n")
-    (problem,) = read_files(scenario_files(folder), Personas()).problems
+    (problem,) = read_files(scenario_files(folder), PersonaFinder()).problems
     assert (
         str(problem)
         == f"{folder / 'di.yaml'}:2:6: age: expected a whole number, found the text 'three'"
@@ -190,8 +191,8 @@ def test_personas_alone_are_no_selection(folder: Path) -> None:
 
 def test_where_personas_came_from() -> None:
     (loaded,) = find_scenarios(["last-concert-ticket"])
-    assert loaded.path == LIBRARY / "last-concert-ticket.yaml"
-    assert loaded.personas["seller"] == LIBRARY_PERSONAS / "nadia-brandt.yaml"
+    assert loaded.path == LIBRARY_FOLDER / "last-concert-ticket.yaml"
+    assert loaded.persona_files["seller"] == PERSONAS_FOLDER / "nadia-brandt.yaml"
 
 
 def test_the_working_folder_cannot_change_a_library_scenario(folder: Path) -> None:
@@ -212,16 +213,18 @@ def test_the_library_is_as_large_and_varied_as_promised() -> None:
     assert len(Counter(scenario.kind for scenario in library)) >= 8
     assert "" not in {scenario.kind for scenario in library}
     assert any(len(scenario.seats) >= 3 for scenario in library)
-    assert len(list(LIBRARY_PERSONAS.glob("*.yaml"))) >= 24
-    assert read_files(scenario_files(LIBRARY_PERSONAS), Personas()).problems == []
+    assert len(list(PERSONAS_FOLDER.glob("*.yaml"))) >= 24
+    assert read_files(scenario_files(PERSONAS_FOLDER), PersonaFinder()).problems == []
     assert len({scenario.id for scenario in library}) == len(library)
 
 
 @pytest.mark.parametrize(
-    "path", [*scenario_files(HELDOUT), *scenario_files(EXAM)], ids=lambda path: path.stem
+    "path",
+    [*scenario_files(HELDOUT_FOLDER), *scenario_files(EXAM_FOLDER)],
+    ids=lambda path: path.stem,
 )
 def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(path: Path) -> None:
-    (loaded,) = load_document(load_yaml(path), path, Personas())
+    (loaded,) = load_document(load_yaml(path), path, PersonaFinder())
     scenario, library = loaded.scenario, library_once()
     assert scenario.name == scenario.family == path.stem
     assert scenario.family not in {other.scenario.family for other in library}
@@ -241,9 +244,9 @@ def library_once() -> tuple[LoadedScenario, ...]:
 
 
 def test_there_is_a_scenario_in_every_language_but_english() -> None:
-    found = [loaded.scenario for loaded in read_languages()]
+    found = [loaded.scenario for loaded in read_language_set()]
     assert sorted(scenario.language for scenario in found) == [
-        code for code in known_languages() if code != "en"
+        code for code in language_codes() if code != "en"
     ]
     assert names("languages") == [scenario.name for scenario in found]
     assert names("night-market-stall") == ["night-market-stall"]
@@ -287,7 +290,7 @@ def test_the_test_set_is_as_large_and_varied_as_promised() -> None:
 
 def test_no_text_of_the_test_set_stands_anywhere_else() -> None:
     exam = [loaded.scenario for loaded in read_exam()]
-    others = [*read_library(), *read_heldout(), *read_languages()]
+    others = [*read_library(), *read_heldout(), *read_language_set()]
     ours = [text for scenario in exam for text in own_texts(scenario)]
     assert max(Counter(ours).values()) == 1
     assert not set(ours) & {text for other in others for text in own_texts(other.scenario)}
@@ -349,7 +352,9 @@ def test_a_broken_persona_of_several_scenarios_is_told_once_with_the_files_that_
     assert lines("x.yaml", "y.yaml", "z.yaml") == [own, f"{seat}; y.yaml and z.yaml use it too"]
     assert lines("x.yaml", "y.yaml") == [own, f"{seat}; y.yaml uses it too"]
     assert lines("x.yaml") == [own, seat]
-    selection = read_files([Path("x.yaml"), Path("personas/bo.yaml"), Path("z.yaml")], Personas())
+    selection = read_files(
+        [Path("x.yaml"), Path("personas/bo.yaml"), Path("z.yaml")], PersonaFinder()
+    )
     assert [*map(str, selection.problems)] == [own, f"{seat}; z.yaml uses it too"]
 
 

@@ -23,7 +23,7 @@ from simworld.core.scenario import (
     Seat,
     TurnOrder,
 )
-from simworld.language import known_languages
+from simworld.language import language_codes
 from tests.scenarios.parsing import parse_scenario
 
 tricky = st.sampled_from(
@@ -98,7 +98,7 @@ def any_scenario(draw: st.DrawFn) -> Scenario:
         order=draw(st.sampled_from(list(TurnOrder))),
         limits=Limits(turns=draw(st.integers(1, 99)), silence=draw(st.integers(1, 9))),
         checks=tuple(draw(checks(name, names)) for name in check_names),
-        language=draw(st.sampled_from(known_languages())),
+        language=draw(st.sampled_from(language_codes())),
         title=draw(texts),
         family=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True) | st.just("")),
         kind=draw(texts),

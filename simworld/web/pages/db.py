@@ -18,10 +18,10 @@ from simworld.core.errors import InputError
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
-from store import Store, parameters
+from store import Store
 from store import query as ask
 from store.codebook import VIEWS, ColumnInfo, codebook, describe
-from store.query_parameters import BoundValue
+from store.query_parameters import BoundValue, parameter_names
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0
@@ -61,7 +61,7 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
     name = request.one_of("ready", list(known))
     ready = None if name is None else known[name]
     sql = request.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
-    wanted = {name: request.text(f"set.{name}") for name in parameters.parameter_names(sql)}
+    wanted = {name: request.text(f"set.{name}") for name in parameter_names(sql)}
     values: dict[str, Any] = {
         "sql": sql,
         "wanted": wanted,
