@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from store.connection import check_store as check_store
-    from store.connection import upgrade as upgrade
+    from store.connection import upgrade_store as upgrade_store
     from store.records import AgentRecord as AgentRecord
     from store.records import Attribution as Attribution
     from store.records import Cells as Cells
@@ -44,7 +44,7 @@ __simworld__ = True  # the name fence looks for this mark: simworld/name_clash_c
 
 _HOME = {
     "check_store": "store.connection",
-    "upgrade": "store.connection",
+    "upgrade_store": "store.connection",
     "Store": "store.store",
     "open_store": "store.store",
     "query": "store.sql_query",

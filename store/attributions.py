@@ -40,7 +40,7 @@ def add_attributions(
     )
 
 
-def unattributed(
+def unattributed_judgements(
     connection: Connection,
     after: str | None,
     judge_id: str,

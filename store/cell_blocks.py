@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, and_
 
 from store.tables import Base, EpisodeRow, table
 
-BLOCK = ("run", "family", "scenario_id", "repeat")
+BLOCK_COLUMNS = ("run", "family", "scenario_id", "repeat")
 Block = Sequence[Any]  # the values of these columns, or of the first of them
 
 
 def block_columns(of: type[Base]) -> tuple[Any, ...]:
     """The columns that name a block."""
-    return tuple(table(of).columns[name] for name in BLOCK)
+    return tuple(table(of).columns[name] for name in BLOCK_COLUMNS)
 
 
 def in_block(of: type[Base], begins: Block) -> ColumnElement[bool]:
@@ -25,7 +25,7 @@ def in_block(of: type[Base], begins: Block) -> ColumnElement[bool]:
     )
 
 
-def same_block(of: type[Base]) -> Iterator[ColumnElement[bool]]:
+def same_block_as_episode(of: type[Base]) -> Iterator[ColumnElement[bool]]:
     """That a row is of the block of an episode."""
     return (
         column == other

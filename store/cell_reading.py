@@ -17,8 +17,8 @@ from sqlalchemy.orm import aliased
 
 from simworld.core.errors import InputError
 from simworld.core.measures import measures_of, rubric_in
-from store.cell_rebuild import made_casts, made_scores
-from store.cell_records import cast_records, number_of_name, retest_records, score_records
+from store.cell_rebuild import compute_casts, compute_scores
+from store.cell_records import decode_casts, decode_retests, decode_scores, hash_agent_name
 from store.records import Cells
 from store.tables import (
     AgentRow,
@@ -31,10 +31,10 @@ from store.tables import (
     VerdictRow,
 )
 
-BLOCKS = 256  # held at a time
+BLOCKS_PER_BATCH = 256  # held at a time
 
 
-def judged_by(connection: Connection, run: str) -> list[str]:
+def scoring_judge_ids(connection: Connection, run: str) -> list[str]:
     """Ids of the judges with a rubric that have scored something in a run, sorted."""
     query = select(CellScoreRow.judge_id).where(
         CellScoreRow.run == run, func.length(CellScoreRow.scores) > 0
@@ -42,7 +42,7 @@ def judged_by(connection: Connection, run: str) -> list[str]:
     return sorted(connection.execute(query.distinct()).scalars())
 
 
-def cells_size(connection: Connection, run: str) -> tuple[int, int, int]:
+def cells_fingerprint(connection: Connection, run: str) -> tuple[int, int, int]:
     """Three numbers that change when an episode or a judgement is added to a run: a quick look at
     whether anything is new.
     """
@@ -65,44 +65,44 @@ def read_cells(
     Raises:
         InputError: a score is no finite number.
     """
-    reader = _Reader(connection, run, judge_ids)
+    reader = _CellReader(connection, run, judge_ids)
     held: dict[int, list[Any]] = defaultdict(list)  # by number of seats
-    for row in _rows(connection, run, judge_ids):
+    for row in _select_rows(connection, run, judge_ids):
         if row.scenario_id in scenarios:
             held[row.seats].append(row)
-            if len(held[row.seats]) == BLOCKS:
+            if len(held[row.seats]) == BLOCKS_PER_BATCH:
                 yield reader.cells(held.pop(row.seats))
     for _, rows in sorted(held.items()):
         yield reader.cells(rows)
 
 
-def read_retests(
+def read_retest_sums(
     connection: Connection, run: str, judge_id: str
 ) -> Mapping[str, NDArray[np.float64]]:
     """Scenario id → by measure the squared deviations of a judge's samples from their mean, and
     degrees of freedom, (M, 2).
     """
-    reader = _Reader(connection, run, [judge_id])
+    reader = _CellReader(connection, run, [judge_id])
     by_scenario: dict[str, NDArray[np.float64]] = {}
-    for row in _rows(connection, run, [judge_id]):
+    for row in _select_rows(connection, run, [judge_id]):
         _, retests = reader.scores(row, 0)
         if retests:
-            sums = retest_records(row.seats, reader.measures[judge_id], retests)["sums"].sum(
+            sums = decode_retests(row.seats, reader.measures[judge_id], retests)["sums"].sum(
                 axis=(0, 1)
             )
             by_scenario[row.scenario_id] = by_scenario.get(row.scenario_id, 0) + sums
     return by_scenario
 
 
-class _Reader:
+class _CellReader:
     """Turns rows into arrays. What is stale is made again, here and not in the database: a reader
     may lack the right to write.
     """
 
     def __init__(self, connection: Connection, run: str, judge_ids: Sequence[str]) -> None:
         self._connection, self._run, self._judge_ids = connection, run, judge_ids
-        self.names = _names(connection, run)
-        numbers = np.array([number_of_name(name) for name in self.names], dtype=np.uint64)
+        self.names = _agent_names(connection, run)
+        numbers = np.array([hash_agent_name(name) for name in self.names], dtype=np.uint64)
         self._order = np.argsort(numbers)
         self._numbers = numbers[self._order]
         specs = connection.execute(
@@ -120,8 +120,8 @@ class _Reader:
             self._fresh_casts.get(block, b"") if row.stale else row.casts
             for row, block in zip(rows, blocks, strict=True)
         ]
-        size = cast_records(seats).dtype.itemsize
-        casts = cast_records(seats, b"".join(blobs))
+        size = decode_casts(seats).dtype.itemsize
+        casts = decode_casts(seats, b"".join(blobs))
         episode = casts["episode"].astype(np.uint64)
         values = {
             judge: self._values(
@@ -152,19 +152,20 @@ class _Reader:
     @cached_property
     def _fresh_casts(self) -> Mapping[Any, bytes]:
         return {
-            tuple(block[1:]): casts for block, casts in made_casts(self._connection, (self._run,))
+            tuple(block[1:]): casts
+            for block, casts in compute_casts(self._connection, (self._run,))
         }
 
     @cached_property
     def _fresh_scores(self) -> Mapping[Any, tuple[bytes, bytes]]:
-        fresh = made_scores(self._connection, (self._run,))
+        fresh = compute_scores(self._connection, (self._run,))
         return {tuple(block[1:]): (scores, retests) for block, scores, retests in fresh}
 
     def _values(
         self, judge: str, episode: NDArray[np.uint64], blob: bytes, seats: int
     ) -> NDArray[np.float64]:
         """Scores in the places of their episodes; those of earlier attempts have none."""
-        records = score_records(seats, self.measures[judge], blob)
+        records = decode_scores(seats, self.measures[judge], blob)
         scores = np.full((len(episode), seats, self.measures[judge]), np.nan)
         if not (len(records) and len(episode)):
             return scores
@@ -175,11 +176,11 @@ class _Reader:
         there = episode[order[place]] == records["episode"]
         scores[order[place[there]]] = records["values"][there]
         if (broken := np.isinf(scores).any(axis=(1, 2))).any():
-            raise InputError(_not_finite(self._connection, judge, int(episode[broken][0])))
+            raise InputError(_non_finite_message(self._connection, judge, int(episode[broken][0])))
         return scores
 
 
-def _rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> Any:
+def _select_rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> Any:
     """Family, scenario, repeat, seats, stale, casts, and then stale, scores and retests of each
     judge.
     """
@@ -202,10 +203,10 @@ def _rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> Any:
         )
         query = query.add_columns(of.stale, of.scores, of.retests).outerjoin(of, same)
     query = query.order_by(CellCastRow.family, CellCastRow.scenario_id, CellCastRow.repeat)
-    return connection.execute(query, execution_options={"yield_per": BLOCKS})
+    return connection.execute(query, execution_options={"yield_per": BLOCKS_PER_BATCH})
 
 
-def _names(connection: Connection, run: str) -> tuple[str, ...]:
+def _agent_names(connection: Connection, run: str) -> tuple[str, ...]:
     """The names that agents have in a run; an agent that a run does not name has the name it was
     first stored with.
     """
@@ -213,7 +214,7 @@ def _names(connection: Connection, run: str) -> tuple[str, ...]:
     return tuple(sorted(connection.execute(union(named, select(AgentRow.name))).scalars()))
 
 
-def _not_finite(connection: Connection, judge_id: str, episode: int) -> str:
+def _non_finite_message(connection: Connection, judge_id: str, episode: int) -> str:
     """What is wrong with a score of an episode."""
     begins = f"{episode:016x}"
     query = (

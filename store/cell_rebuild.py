@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, select, true, up
 
 from simworld.core.episode import Ending
 from simworld.core.measures import measures_of, rubric_in
-from store.cell_blocks import Block, block_columns, in_block, same_block
-from store.cell_records import cast_record, put_attempt, retest_record, score_record
-from store.sample_measures import seat_measures, verdicts_of
+from store.cell_blocks import Block, block_columns, in_block, same_block_as_episode
+from store.cell_records import encode_cast, encode_retests, encode_scores, insert_attempt
+from store.sample_measures import seat_measures, select_verdicts
 from store.tables import (
     CellCastRow,
     CellScoreRow,
@@ -25,20 +25,20 @@ from store.tables import (
     table,
 )
 
-ROWS = {"yield_per": 5000}  # read at a time
+STREAMED = {"yield_per": 5000}  # read at a time
 
 
-def remake_all(connection: Connection) -> None:
+def rebuild_all(connection: Connection) -> None:
     """Makes everything again that is stale."""
-    for of, remake in ((CellCastRow, remake_casts), (CellScoreRow, remake_scores)):
+    for of, remake in ((CellCastRow, rebuild_casts), (CellScoreRow, rebuild_scores)):
         scenarios = select(*block_columns(of)[:3]).where(table(of).columns["stale"]).distinct()
         for scenario in connection.execute(scenarios).all():
             remake(connection, scenario)
 
 
-def remake_casts(connection: Connection, begins: Block) -> None:
+def rebuild_casts(connection: Connection, begins: Block) -> None:
     """Makes those rows of `cell_casts` again that are stale, of the blocks that begin so."""
-    for block, casts in made_casts(connection, begins):
+    for block, casts in compute_casts(connection, begins):
         connection.execute(
             update(CellCastRow).where(in_block(CellCastRow, block)).values(casts=casts, stale=False)
         )
@@ -46,11 +46,11 @@ def remake_casts(connection: Connection, begins: Block) -> None:
     connection.execute(update(CellCastRow).where(left).values(casts=b"", stale=False))
 
 
-def remake_scores(connection: Connection, begins: Block, judge_id: str | None = None) -> None:
+def rebuild_scores(connection: Connection, begins: Block, judge_id: str | None = None) -> None:
     """Makes those rows of `cell_scores` again that are stale, of the blocks that begin so and of
     one judge or all.
     """
-    for (*block, judge), scores, retests in made_scores(connection, begins, judge_id):
+    for (*block, judge), scores, retests in compute_scores(connection, begins, judge_id):
         this = and_(in_block(CellScoreRow, block), CellScoreRow.judge_id == judge)
         connection.execute(
             update(CellScoreRow).where(this).values(scores=scores, retests=retests, stale=False)
@@ -58,14 +58,14 @@ def remake_scores(connection: Connection, begins: Block, judge_id: str | None = 
     left = and_(
         in_block(CellScoreRow, begins),
         CellScoreRow.stale,
-        _of_judge(CellScoreRow.judge_id, judge_id),
+        _is_judge(CellScoreRow.judge_id, judge_id),
     )
     connection.execute(
         update(CellScoreRow).where(left).values(scores=b"", retests=b"", stale=False)
     )
 
 
-def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, bytes]]:
+def compute_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, bytes]]:
     """What the stale rows of `cell_casts` should hold, from the tables of episodes; those that
     should hold nothing are left out.
     """
@@ -75,7 +75,7 @@ def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, b
         .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
         .where(
             in_block(EpisodeRow, begins),
-            exists().where(CellCastRow.stale, *same_block(CellCastRow)),
+            exists().where(CellCastRow.stale, *same_block_as_episode(CellCastRow)),
         )
         .order_by(
             *block_columns(EpisodeRow),
@@ -84,44 +84,44 @@ def made_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, b
             EpisodeSeatRow.position,
         )
     )
-    attempts = connection.execute(query, execution_options=ROWS)
+    attempts = connection.execute(query, execution_options=STREAMED)
     for block, rows in groupby(attempts, key=lambda row: row[:4]):
         casts = b""
         for (item_key, number, id_, ending), seats in groupby(rows, key=lambda row: row[4:8]):
             names = [seat.agent_name for seat in seats]
-            casts = put_attempt(
-                casts, cast_record(item_key, id_, number, ending == Ending.failed.value, names)
+            casts = insert_attempt(
+                casts, encode_cast(item_key, id_, number, ending == Ending.failed.value, names)
             )
         yield block, casts
 
 
-def made_scores(
+def compute_scores(
     connection: Connection, begins: Block, judge_id: str | None = None
 ) -> Iterator[tuple[Block, bytes, bytes]]:
     """What the stale rows of `cell_scores` should hold, by block and judge; those that should hold
     nothing are left out.
     """
     judges = connection.execute(
-        select(JudgeRow.id, JudgeRow.spec).where(_of_judge(JudgeRow.id, judge_id))
+        select(JudgeRow.id, JudgeRow.spec).where(_is_judge(JudgeRow.id, judge_id))
     ).all()
     rubrics = {id_: rubric for id_, spec in judges if (rubric := rubric_in(spec)) is not None}
     stale = exists().where(
         CellScoreRow.stale,
         CellScoreRow.judge_id == JudgementRow.judge_id,
-        *same_block(CellScoreRow),
+        *same_block_as_episode(CellScoreRow),
     )
-    where = and_(in_block(EpisodeRow, begins), _of_judge(JudgementRow.judge_id, judge_id), stale)
-    rows = connection.execute(verdicts_of(where), execution_options=ROWS)
+    where = and_(in_block(EpisodeRow, begins), _is_judge(JudgementRow.judge_id, judge_id), stale)
+    rows = connection.execute(select_verdicts(where), execution_options=STREAMED)
     for (*block, judge), episodes in groupby(
         seat_measures(rows, rubrics), key=lambda pair: pair[0][:5]
     ):
         measures = measures_of(rubrics[judge])
         scores, retests = b"", b""
         for (*_, id_), seats in episodes:
-            scores += score_record(id_, seats, measures).tobytes()
-            retests += retest_record(id_, seats, measures).tobytes()
+            scores += encode_scores(id_, seats, measures).tobytes()
+            retests += encode_retests(id_, seats, measures).tobytes()
         yield (*block, judge), scores, retests
 
 
-def _of_judge(column: Any, judge_id: str | None) -> ColumnElement[bool]:
+def _is_judge(column: Any, judge_id: str | None) -> ColumnElement[bool]:
     return true() if judge_id is None else column == judge_id

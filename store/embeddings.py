@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, exists, func, select
 
 from simworld.core.errors import StoreError
-from store.episode_reading import ids_after
+from store.episode_reading import next_ids
 from store.inserts import insert_missing
 from store.tables import EmbeddingRow, EpisodeRow
 
-BLOCK = 8192  # vectors held at a time
+BATCH = 8192  # vectors held at a time
 DTYPE = "<f4"
 
 
@@ -43,7 +43,7 @@ def add_embeddings(
     insert_missing(connection, EmbeddingRow, rows)
 
 
-def unembedded(
+def unembedded_episodes(
     connection: Connection, after: str | None, encoder_id: str
 ) -> tuple[list[str], str | None]:
     """Ids of episodes with at least one turn that have no embedding by this encoder; more may be
@@ -52,10 +52,10 @@ def unembedded(
     there = exists().where(
         EmbeddingRow.episode_id == EpisodeRow.id, EmbeddingRow.encoder_id == encoder_id
     )
-    return ids_after(connection, after, EpisodeRow.turns > 0, ~there)
+    return next_ids(connection, after, EpisodeRow.turns > 0, ~there)
 
 
-def counts(connection: Connection, encoder_id: str) -> tuple[int, int]:
+def count_embeddings(connection: Connection, encoder_id: str) -> tuple[int, int]:
     """Episodes with an embedding by this encoder, and episodes with at least one turn."""
     embedded = (
         select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.encoder_id == encoder_id)
@@ -64,7 +64,7 @@ def counts(connection: Connection, encoder_id: str) -> tuple[int, int]:
     return connection.execute(embedded).scalar_one(), connection.execute(everything).scalar_one()
 
 
-def blocks(
+def stream_embeddings(
     connection: Connection, encoder_id: str, size: int, *, run: str | None = None
 ) -> Iterator[tuple[tuple[str, ...], NDArray[np.float32]]]:
     """Episode ids with their embeddings (n, size) float32, block by block in no order.
@@ -81,7 +81,7 @@ def blocks(
         )
     rows = connection.execution_options(stream_results=True).execute(query)
     width = size * np.dtype(DTYPE).itemsize
-    for part in rows.partitions(BLOCK):
+    for part in rows.partitions(BATCH):
         ids, blobs = zip(*part, strict=True)
         if any(len(blob) != width for blob in blobs):
             wrong = next(id_ for id_, blob in zip(ids, blobs, strict=True) if len(blob) != width)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
-from store.cell_updates import keep_episode
+from store.cell_updates import add_episode_to_cells
 from store.inserts import failure_columns, insert_all, insert_new
 from store.tables import (
     ActRow,
@@ -27,7 +27,7 @@ from store.tables import (
     RunRow,
     ScenarioRow,
 )
-from store.text_search import text_of
+from store.text_search import episode_text
 
 NO_GENERATION: Mapping[str, Any] = dict.fromkeys(Generation.__dataclass_fields__)
 
@@ -47,7 +47,7 @@ def add_episode(
     seats: Sequence[Mapping[str, Any]],
 ) -> bool:
     """Stores an episode with all its parts. See `Store.add_episode`."""
-    _check(item, attempt, episode)
+    _refuse_inconsistent(item, attempt, episode)
     if not code_version:
         code_version = connection.execute(
             select(RunRow.code_version).where(RunRow.name == item.run)
@@ -67,7 +67,7 @@ def add_episode(
         return False
     for part, rows in part_rows(row["id"], episode, seats).items():
         insert_all(connection, part, rows)
-    keep_episode(connection, row, seats)
+    add_episode_to_cells(connection, row, seats)
     return True
 
 
@@ -113,7 +113,7 @@ def episode_row(
 def part_rows(
     episode_id: str, episode: Episode, seats: Sequence[Mapping[str, Any]]
 ) -> dict[type[Base], list[Mapping[str, Any]]]:
-    """The rows of an episode in the tables of its parts; `seats` as `seating` gives them."""
+    """The rows of an episode in the tables of its parts; `seats` as `seat_rows` gives them."""
     places = [
         ({"episode_id": episode_id, "turn": turn.index, "position": position}, act)
         for turn in episode.turns
@@ -125,7 +125,7 @@ def part_rows(
         PlanStepRow: [
             place | _plan_columns(act.plan) for place, act in places if act.plan is not None
         ],
-        EpisodeTextRow: [{"episode_id": episode_id, "text": text_of(episode.acts)}],
+        EpisodeTextRow: [{"episode_id": episode_id, "text": episode_text(episode.acts)}],
         CheckRow: [
             {"episode_id": episode_id, "position": position, **_check_columns(check)}
             for position, check in enumerate(episode.checks)
@@ -133,7 +133,7 @@ def part_rows(
     }
 
 
-def _check(item: WorkItem, attempt: int, episode: Episode) -> None:
+def _refuse_inconsistent(item: WorkItem, attempt: int, episode: Episode) -> None:
     """Refuses what would be stored wrongly without notice; each of these is the caller's bug."""
     if attempt < 1:
         raise ValueError(f"attempts count from 1, found {attempt}")
@@ -151,7 +151,7 @@ def _check(item: WorkItem, attempt: int, episode: Episode) -> None:
         )
 
 
-def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
+def seat_rows(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
     """The rows of the table `episode_seats` for a planned item, without the episode's id; raises
     ValueError if none is planned.
     """

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def delay_interrupts() -> Iterator[None]:
     """Lets Ctrl-C wait for the end of the block: a transaction that it cuts in two goes on holding
     the database's lock.
 

@@ -18,14 +18,22 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_in
-from store.cell_updates import keep_judgement
-from store.episode_reading import ids_after
-from store.inserts import failure_columns, failure_of, insert_all, insert_missing, insert_new
+from store.cell_updates import add_judgement_to_cells
+from store.episode_reading import next_ids
+from store.inserts import failure_columns, insert_all, insert_missing, insert_new, read_failure
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 
 Rescaled = Mapping[tuple[str, str], float]
-PLAIN = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "latency_s", "reply")
+COPIED_FIELDS = (
+    "rubric_id",
+    "model_id",
+    "dtype",
+    "prompt_tokens",
+    "new_tokens",
+    "latency_s",
+    "reply",
+)
 
 
 def add_judge(connection: Connection, judge_id: str, name: str, spec: Mapping[str, Any]) -> None:
@@ -33,7 +41,7 @@ def add_judge(connection: Connection, judge_id: str, name: str, spec: Mapping[st
     insert_missing(connection, JudgeRow, [{"id": judge_id, "name": name, "spec": spec}])
 
 
-def measure_judge(
+def record_judge_check(
     connection: Connection,
     judge_id: str,
     name: str,
@@ -57,16 +65,16 @@ def add_judgement(
     replace_failed: bool,
     rubric: Mapping[str, Any] | None,
 ) -> bool:
-    """Stores a judgement with its verdicts; `rubric` as `rubric_of` gives it. See
+    """Stores a judgement with its verdicts; `rubric` as `judge_rubric` gives it. See
     `Store.add_judgement`.
     """
-    _check(judgement, rescaled)
+    _refuse_inconsistent(judgement, rescaled)
     row = judgement_row(judgement)
     if not insert_new(connection, JudgementRow, row):
-        earlier = _failed(connection, row["id"]) if replace_failed else None
+        earlier = _lock_failed(connection, row["id"]) if replace_failed else None
         if earlier is None:
             return False
-        failure = failure_of(earlier)
+        failure = read_failure(earlier)
         row["attempt"] = earlier["attempt"] + 1
         row["earlier_failures"] = [
             *earlier["earlier_failures"],
@@ -76,11 +84,11 @@ def add_judgement(
         insert_all(connection, JudgementRow, [row])
     insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
     if rubric is not None and judgement.verdicts:
-        keep_judgement(connection, judgement.episode_id, judgement.judge_id, rubric)
+        add_judgement_to_cells(connection, judgement.episode_id, judgement.judge_id, rubric)
     return True
 
 
-def rubric_of(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
+def judge_rubric(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
     """The rubric of a judge as JSON data, where it has one that says how its dimensions weigh."""
     spec = connection.execute(
         select(JudgeRow.spec).where(JudgeRow.id == judge_id)
@@ -99,7 +107,7 @@ def judgement_row(judgement: Judgement) -> dict[str, Any]:
         "status": judgement.status.value,
         **failure_columns(judgement.failure),
         "earlier_failures": [],
-        **{name: getattr(judgement, name) for name in PLAIN},
+        **{name: getattr(judgement, name) for name in COPIED_FIELDS},
         "judged": datetime.now(UTC),
     }
 
@@ -128,7 +136,7 @@ def judgement_id(judgement: Judgement) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def judgements_of(
+def judgements_by_episode(
     connection: Connection, episode_ids: Sequence[str], *, judge_ids: Sequence[str] | None = None
 ) -> Mapping[str, list[StoredJudgement]]:
     """Episode id → its judgements, by all judges or these, for up to a thousand episodes; without
@@ -158,11 +166,11 @@ def judgements_of(
     ).mappings():
         verdicts[verdict["judgement_id"]].append(verdict)
     for row in rows:
-        by_episode[row["episode_id"]].append(_stored(row, verdicts[row["id"]]))
+        by_episode[row["episode_id"]].append(_build_stored_judgement(row, verdicts[row["id"]]))
     return by_episode
 
 
-def unjudged(
+def unjudged_episodes(
     connection: Connection,
     after: str | None,
     judge_id: str,
@@ -185,7 +193,7 @@ def unjudged(
         there = and_(there, JudgementRow.status == JudgementStatus.ok.value)
     of_run = true() if run is None else EpisodeRow.run == run
     ended = EpisodeRow.ending != Ending.failed.value
-    return ids_after(connection, after, ended, ~exists().where(there), of_run)
+    return next_ids(connection, after, ended, ~exists().where(there), of_run)
 
 
 def judges(connection: Connection) -> list[JudgeRecord]:
@@ -196,7 +204,7 @@ def judges(connection: Connection) -> list[JudgeRecord]:
     return [JudgeRecord(**row) for row in rows]
 
 
-def _failed(connection: Connection, id_: str) -> RowMapping | None:
+def _lock_failed(connection: Connection, id_: str) -> RowMapping | None:
     """The row of a failed judgement, locked where the database locks rows; None if it did not
     fail.
     """
@@ -205,7 +213,7 @@ def _failed(connection: Connection, id_: str) -> RowMapping | None:
     return connection.execute(query).mappings().one_or_none()
 
 
-def _check(judgement: Judgement, rescaled: Rescaled) -> None:
+def _refuse_inconsistent(judgement: Judgement, rescaled: Rescaled) -> None:
     """Refuses what would be stored wrongly without notice; each of these is the caller's bug."""
     failed = judgement.status is JudgementStatus.failed
     if failed != (judgement.failure is not None) or (failed and judgement.verdicts):
@@ -218,7 +226,7 @@ def _check(judgement: Judgement, rescaled: Rescaled) -> None:
             )
 
 
-def _stored(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
+def _build_stored_judgement(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
     return StoredJudgement(
         judgement=Judgement(
             episode_id=row["episode_id"],
@@ -235,8 +243,8 @@ def _stored(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
                 )
                 for verdict in verdicts
             ),
-            failure=failure_of(row),
-            **{name: row[name] for name in PLAIN},
+            failure=read_failure(row),
+            **{name: row[name] for name in COPIED_FIELDS},
         ),
         judge_name=row["judge_name"],
         attempt=row["attempt"],

@@ -10,16 +10,16 @@ from simworld.core.episode import Ending
 from store.records import EndingCount, FilterNames, ScenarioLine
 from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
 
-MOST_NAMES = 500
+MAX_NAMES = 500
 
 
-def names(connection: Connection) -> FilterNames:
+def filter_names(connection: Connection) -> FilterNames:
     """The names that filters may use, at most 500 of each, in their order; runs the latest
     first.
     """
 
     def column(query: Select[Any]) -> tuple[str, ...]:
-        return tuple(connection.execute(query.limit(MOST_NAMES)).scalars())
+        return tuple(connection.execute(query.limit(MAX_NAMES)).scalars())
 
     return FilterNames(
         runs=column(select(RunRow.name).order_by(RunRow.created.desc(), RunRow.name)),

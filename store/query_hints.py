@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 
-NEAR = 5  # columns that are named where none is really near
-_MISSING = re.compile(
+MAX_NEAREST = 5  # columns that are named where none is really near
+_MISSING_NAME = re.compile(
     r'no such (?P<a>table|column): "?(?P<b>[\w.]+)|(?P<c>relation|column) "?(?P<d>[\w.]+)"? does'
     r" not exist"
 )
-_TEXTS = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # what names nothing
+_TEXT_OR_COMMENT = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)  # what names nothing
 
 
 def with_name_hint(message: str, sql: str, names: Iterable[Sequence[str]]) -> str:
@@ -24,7 +24,7 @@ def with_name_hint(message: str, sql: str, names: Iterable[Sequence[str]]) -> st
         sql: the query.
         names: (table, column) of all that there are.
     """
-    missing = _MISSING.search(message)
+    missing = _MISSING_NAME.search(message)
     if not missing:
         return message
     tables: dict[str, list[str]] = {}
@@ -36,11 +36,11 @@ def with_name_hint(message: str, sql: str, names: Iterable[Sequence[str]]) -> st
         return f"{message}; " + (
             f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(tables))}"
         )
-    return f"{message}; {_column(wrong, owner, sql, tables)}"
+    return f"{message}; {_column_hint(wrong, owner, sql, tables)}"
 
 
-def _column(wrong: str, owner: str, sql: str, tables: Mapping[str, Sequence[str]]) -> str:
-    used = _used(owner, sql, tables)
+def _column_hint(wrong: str, owner: str, sql: str, tables: Mapping[str, Sequence[str]]) -> str:
+    used = _tables_in_query(owner, sql, tables)
     columns = list(dict.fromkeys(column for table in used for column in tables[table]))
     if owners := sorted(table for table in tables if wrong in tables[table]):
         return f"{wrong!r} is a column of {', '.join(owners)}"
@@ -57,14 +57,14 @@ def _column(wrong: str, owner: str, sql: str, tables: Mapping[str, Sequence[str]
     ranked = sorted(
         columns, key=lambda column: -SequenceMatcher(None, wrong.lower(), column.lower()).ratio()
     )
-    return f"the nearest columns of {', '.join(used)} are {', '.join(ranked[:NEAR])}"
+    return f"the nearest columns of {', '.join(used)} are {', '.join(ranked[:MAX_NEAREST])}"
 
 
-def _used(owner: str, sql: str, tables: Iterable[str]) -> list[str]:
+def _tables_in_query(owner: str, sql: str, tables: Iterable[str]) -> list[str]:
     """The tables that a query names, in its order; where a column's owner is given, an alias
     perhaps, only that one.
     """
-    code = _TEXTS.sub(" ", sql)
+    code = _TEXT_OR_COMMENT.sub(" ", sql)
     pattern = "|".join(map(re.escape, tables)) or r"(?!)"
     known = {table.lower(): table for table in tables}
     if owner:

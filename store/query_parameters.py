@@ -11,7 +11,7 @@ from store.column_types import UNSTORABLE
 BoundValue = str | int | float | None
 
 # Text, quoted names and comments are passed over; `::` is PostgreSQL's cast
-_PART = re.compile(
+_PARAMETER_OR_TEXT = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(?<![:\w]):([A-Za-z_]\w*)""",
     re.DOTALL,
 )
@@ -19,7 +19,7 @@ _PART = re.compile(
 
 def parameter_names(sql: str) -> tuple[str, ...]:
     """The parameters of a statement without their colons, in order of first appearance."""
-    return tuple(dict.fromkeys(part[2] for part in _PART.finditer(sql) if part[2]))
+    return tuple(dict.fromkeys(part[2] for part in _PARAMETER_OR_TEXT.finditer(sql) if part[2]))
 
 
 def check_parameters(sql: str, values: Mapping[str, BoundValue]) -> None:
@@ -46,4 +46,4 @@ def check_parameters(sql: str, values: Mapping[str, BoundValue]) -> None:
 
 def inline_values(sql: str, literal: Callable[[str], str]) -> str:
     """The statement with each parameter replaced by the literal that stands for its value."""
-    return _PART.sub(lambda found: literal(found[2]) if found[2] else found[0], sql)
+    return _PARAMETER_OR_TEXT.sub(lambda found: literal(found[2]) if found[2] else found[0], sql)

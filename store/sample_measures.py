@@ -22,7 +22,7 @@ SeatMeasures = list[
 SampleKey = tuple[Any, ...]  # block, judge id, episode id
 
 
-def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
+def select_verdicts(where: ColumnElement[bool]) -> Select[Any]:
     """All verdicts of judgements that are ok, with what `seat_measures` groups them by; a
     seat without one has a row too.
     """
@@ -53,20 +53,20 @@ def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
 def seat_measures(
     rows: Iterable[Any], rubrics: Mapping[str, StoredRubric]
 ) -> Iterator[tuple[SampleKey, SeatMeasures]]:
-    """What each judge's samples of each episode come to, in the order of the rows of `verdicts_of`;
-    without a score none.
+    """What each judge's samples of each episode come to, in the order of the rows of
+    `select_verdicts`; without a score none.
     """
     for key, of_episode in groupby(rows, key=lambda row: tuple(row[:6])):
         if (rubric := rubrics.get(key[4])) is not None:
             seats = [
-                _seat(list(of_seat), rubric)
+                _average_seat(list(of_seat), rubric)
                 for _, of_seat in groupby(of_episode, key=itemgetter(6))
             ]
             if any(seat is None or seat for seat in seats):
                 yield key, seats
 
 
-def _seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, Measured] | None:
+def _average_seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, Measured] | None:
     scored = [row[7:] for row in rows if row[8] is not None]
     if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in scored):
         return None

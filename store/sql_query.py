@@ -15,25 +15,25 @@ from contextlib import closing, contextmanager
 from typing import Any, Literal
 
 from simworld.core.errors import InputError, StoreError
-from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
+from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, open_engine
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
-from store.database_errors import explain_sqlite
+from store.database_errors import explain_sqlite_error
 from store.query_hints import with_name_hint
 from store.query_parameters import BoundValue, check_parameters, inline_values
 from store.sqlite_process import QueryError, QueryProcess, ShouldStop, SqlRow
-from store.sqlite_worker import MEMORY
+from store.sqlite_worker import MAX_PROCESS_BYTES
 
 TIMEOUT_S = 30.0
-MOST_BYTES = 1 << 28  # in an answer that is held as a whole, and in any one row
-READERS = (
+MAX_BYTES = 1 << 28  # in an answer that is held as a whole, and in any one row
+READER_ROLES = (
     "simworld_reader",
     "pg_read_all_data",
 )  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
-READING = re.compile(
+READING_STATEMENT = re.compile(
     r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL
 )
-FETCH = 500  # rows
-TABLES_POSTGRESQL = (
+FETCH_ROWS = 500  # rows
+POSTGRESQL_COLUMNS_SQL = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema ="
     " current_schema()"
 )
@@ -57,7 +57,7 @@ class QueryResult:
     def __iter__(self) -> Iterator[SqlRow]:
         held = 0
         for row in self._rows:
-            held += size_of(row)
+            held += row_size(row)
             if self._limit and self._yielded == self._limit:
                 self.over = "limit"
             elif self._most_bytes and held > self._most_bytes:
@@ -132,19 +132,19 @@ def query(
     check_parameters(sql, bound)
     address = parse_address(url)
     # The checks of version and kind, with their messages
-    connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
-    row_bytes = min(most_bytes or MOST_BYTES, MOST_BYTES)
+    open_engine(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
+    row_bytes = min(most_bytes or MAX_BYTES, MAX_BYTES)
     running = (
-        _sqlite(address, sql, bound, timeout_s, row_bytes, stopped)
+        _query_sqlite(address, sql, bound, timeout_s, row_bytes, stopped)
         if address.path is not None
-        else _postgresql(address, sql, bound, timeout_s, row_bytes)
+        else _query_postgresql(address, sql, bound, timeout_s, row_bytes)
     )
     with running as (columns, rows), closing(rows):
         yield QueryResult(columns, rows, limit, most_bytes)
 
 
 @contextmanager
-def _sqlite(
+def _query_sqlite(
     address: DatabaseAddress,
     sql: str,
     values: Mapping[str, BoundValue],
@@ -164,20 +164,20 @@ def _sqlite(
             f"the query's process cannot be started: {error.strerror or error}"
         ) from error
     with running as process:
-        with _sqlite_faults(address, sql, timeout_s, row_bytes):
+        with _sqlite_errors(address, sql, timeout_s, row_bytes):
             columns = process.columns()
         if columns is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
         def rows() -> SqlRows:
-            with _sqlite_faults(address, sql, timeout_s, row_bytes):
+            with _sqlite_errors(address, sql, timeout_s, row_bytes):
                 yield from process.rows()
 
         yield columns, rows()
 
 
 @contextmanager
-def _sqlite_faults(
+def _sqlite_errors(
     address: DatabaseAddress, sql: str, timeout_s: float, row_bytes: int
 ) -> Iterator[None]:
     try:
@@ -186,13 +186,14 @@ def _sqlite_faults(
         message = error.message
         match error.kind:
             case "time":
-                raise InputError(_too_long(timeout_s)) from error
+                raise InputError(_too_long_message(timeout_s)) from error
             case "memory":
                 raise InputError(
-                    f"the query needs more than {MEMORY >> 20:,} MB of memory; ask for less"
+                    f"the query needs more than {MAX_PROCESS_BYTES >> 20:,} MB of memory;"
+                    " ask for less"
                 ) from error
             case "row":
-                raise InputError(_too_large(int(message), row_bytes)) from error
+                raise InputError(_too_large_message(int(message), row_bytes)) from error
             case "process":
                 raise InputError(
                     f"the query was ended by the system ({message}); ask for less"
@@ -206,12 +207,12 @@ def _sqlite_faults(
                 f"the query needs more room on the disk for sorting than there is ({message})"
             ) from error
         # too big: a value of the query's own
-        known = None if "too big" in message else explain_sqlite(message, str(address))
+        known = None if "too big" in message else explain_sqlite_error(message, str(address))
         raise (known or InputError(f"SQL: {with_name_hint(message, sql, error.names)}")) from error
 
 
 @contextmanager
-def _postgresql(
+def _query_postgresql(
     address: DatabaseAddress,
     sql: str,
     values: Mapping[str, BoundValue],
@@ -225,11 +226,11 @@ def _postgresql(
     with closing(
         psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
     ) as connection:
-        names = connection.execute(TABLES_POSTGRESQL).fetchall()
+        names = connection.execute(POSTGRESQL_COLUMNS_SQL).fetchall()
         role = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(rolname,"
             " 'MEMBER') ORDER BY array_position(%s::text[], rolname::text) LIMIT 1",
-            [list(READERS), list(READERS)],
+            [list(READER_ROLES), list(READER_ROLES)],
         ).fetchone()
         if role is not None:
             connection.execute(
@@ -246,7 +247,7 @@ def _postgresql(
                 connection.execute(f"SET LOCAL statement_timeout = {left}")
                 yield
             except psycopg.errors.QueryCanceled as error:
-                raise InputError(_too_long(timeout_s)) from error
+                raise InputError(_too_long_message(timeout_s)) from error
             except (
                 psycopg.errors.ReadOnlySqlTransaction,
                 psycopg.errors.InsufficientPrivilege,
@@ -256,7 +257,9 @@ def _postgresql(
                 raise StoreError(f"{address}: {_first_line(error)}") from error
             except psycopg.Error as error:
                 message = _first_line(error)
-                if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
+                if isinstance(error, psycopg.errors.SyntaxError) and not READING_STATEMENT.match(
+                    sql
+                ):
                     raise InputError(
                         f"only reading is allowed here ({message}); write one SELECT, VALUES or"
                         " WITH"
@@ -279,30 +282,30 @@ def _postgresql(
             columns = cursor.execute(b"FETCH 0 FROM simworld_query", binary=True).description or ()
 
         def rows() -> SqlRows:
-            count = FETCH
-            while count == FETCH:
+            count = FETCH_ROWS
+            while count == FETCH_ROWS:
                 count = 0
                 with step():  # row by row: one alone may be large
                     for row in cursor.stream(
-                        f"FETCH {FETCH} FROM simworld_query".encode(), binary=True
+                        f"FETCH {FETCH_ROWS} FROM simworld_query".encode(), binary=True
                     ):
-                        if (size := size_of(row)) > row_bytes:
-                            raise InputError(_too_large(size, row_bytes))
+                        if (size := row_size(row)) > row_bytes:
+                            raise InputError(_too_large_message(size, row_bytes))
                         count += 1
                         yield row
 
         yield tuple(column.name for column in columns), rows()
 
 
-def size_of(row: SqlRow) -> int:
+def row_size(row: SqlRow) -> int:
     """Bytes of a row, about: characters and bytes of what has a length, eight for a number."""
     return sum(
-        len(value) if isinstance(value, (str, bytes, memoryview)) else _size_of(value)
+        len(value) if isinstance(value, (str, bytes, memoryview)) else _value_size(value)
         for value in row
     )
 
 
-def _size_of(value: Any) -> int:
+def _value_size(value: Any) -> int:
     return len(str(value)) if isinstance(value, (dict, list)) else 8
 
 
@@ -311,14 +314,14 @@ def megabytes(size: int) -> str:
     return f"{max(size >> 20, 1):,} MB"
 
 
-def _too_large(size: int, most: int) -> str:
+def _too_large_message(size: int, most: int) -> str:
     return (
         f"a row of {megabytes(size)} is more than the {megabytes(most)} that are shown here; "
         "ask for parts of its columns, as in substr(text, 1, 1000)"
     )
 
 
-def _too_long(timeout_s: float) -> str:
+def _too_long_message(timeout_s: float) -> str:
     return (
         f"the query was stopped after {timeout_s:g} seconds; ask for less, or allow more"
         " (--timeout, timeout_s)"

@@ -16,7 +16,7 @@ from typing import Any
 from store import sqlite_worker
 from store.query_parameters import BoundValue
 
-WATCH_S = 0.1  # between two looks whether the query is still wanted
+WATCH_INTERVAL_S = 0.1  # between two looks whether the query is still wanted
 SqlRow = tuple[Any, ...]
 ShouldStop = Callable[[], bool]
 
@@ -107,7 +107,9 @@ class QueryProcess:
             yield from value
 
     def _end_in_time(self) -> None:
-        while not self._done.wait(min(WATCH_S, max(0.0, self._deadline - time.monotonic()))):
+        while not self._done.wait(
+            min(WATCH_INTERVAL_S, max(0.0, self._deadline - time.monotonic()))
+        ):
             if self._stopped() or time.monotonic() >= self._deadline:
                 self._late = True
                 self._process.kill()

@@ -25,11 +25,17 @@ from simworld.core.episode import Episode, WorkItem
 from simworld.core.errors import InputError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
-from store.connection import BUSY_TIMEOUT_S, connect
-from store.database import Database, batches, reads, streams, writes
+from store.connection import BUSY_TIMEOUT_S, open_engine
+from store.database import (
+    Database,
+    batched_method,
+    reading_method,
+    streaming_method,
+    writing_method,
+)
 from store.database_address import DatabaseAddress, parse_address
 from store.records import AgentRecord, StoredJudgement
-from store.scenario_json import scenario_of
+from store.scenario_json import scenario_from_row
 from store.tables import AgentRow, ScenarioRow, table
 
 
@@ -55,7 +61,7 @@ def open_store(
         StoreError: locked for longer than `busy_timeout_s`, unreachable, not permitted.
     """
     address = parse_address(url)
-    engine = connect(
+    engine = open_engine(
         address,
         create=create,
         busy_timeout_s=busy_timeout_s,
@@ -81,22 +87,22 @@ class Store(Database):
 
     # Runs: what they plan, and what has become of it
 
-    begin_run = writes(store.runs.begin_run, lost="nothing new was stored")
-    add_profile = writes(store.runs.add_profile, lost="the run's profile was not stored")
-    runs = reads(store.runs.run_summaries)
-    run = reads(store.runs.run_summary)
-    run_record = reads(store.runs.run_record)
-    planned = reads(store.runs.planned)
-    finished = reads(store.runs.finished)
+    begin_run = writing_method(store.runs.begin_run, lost="nothing new was stored")
+    add_profile = writing_method(store.runs.add_profile, lost="the run's profile was not stored")
+    runs = reading_method(store.runs.run_summaries)
+    run = reading_method(store.runs.run_summary)
+    run_record = reading_method(store.runs.run_record)
+    planned = reading_method(store.runs.planned_items)
+    finished = reading_method(store.runs.item_states)
 
     # What there is, named and counted
 
-    run_scenarios = reads(store.overview.run_scenarios)
-    run_agents = reads(store.overview.run_agents)
-    ending_counts = reads(store.overview.ending_counts)
-    scenario_lines = reads(store.overview.scenario_lines)
-    names = reads(store.overview.names)
-    check_names = reads(store.unknown_names.check_names)
+    run_scenarios = reading_method(store.overview.run_scenarios)
+    run_agents = reading_method(store.overview.run_agents)
+    ending_counts = reading_method(store.overview.ending_counts)
+    scenario_lines = reading_method(store.overview.scenario_lines)
+    names = reading_method(store.overview.filter_names)
+    check_names = reading_method(store.unknown_names.check_names)
 
     def scenario(self, id_: str) -> Scenario:
         """The scenario as it was stored, judge note included; raises InputError where there is
@@ -107,7 +113,7 @@ class Store(Database):
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
                 raise InputError(f"no scenario {id_} in {self.where}")
-            return scenario_of(row)
+            return scenario_from_row(row)
 
     def agent(self, id_: str) -> AgentRecord:
         """The agent as it was stored; raises InputError where there is none."""
@@ -154,7 +160,7 @@ class Store(Database):
         key = (item.run, item.scenario_id, frozenset(item.cast.items()))
         if key not in self._seats:
             with self._read() as connection:
-                self._seats[key] = store.episode_writing.seating(connection, item)
+                self._seats[key] = store.episode_writing.seat_rows(connection, item)
         with self._write("nothing of this episode was stored") as connection:
             return store.episode_writing.add_episode(
                 connection,
@@ -170,27 +176,27 @@ class Store(Database):
                 seats=self._seats[key],
             )
 
-    episodes = batches(store.episode_reading.episodes_after)
-    episode = reads(store.episode_reading.find_episode)
-    episode_size = reads(store.episode_reading.episode_size)
-    summaries = reads(store.episode_reading.summaries)
-    summaries_of = reads(store.episode_reading.summaries_of)
-    search_text = reads(store.text_search.search)
-    texts_of = reads(store.text_search.texts_of)
-    add_embeddings = writes(
+    episodes = batched_method(store.episode_reading.next_episodes)
+    episode = reading_method(store.episode_reading.find_episode)
+    episode_size = reading_method(store.episode_reading.episode_size)
+    summaries = reading_method(store.episode_reading.episode_summaries)
+    summaries_of = reading_method(store.episode_reading.summaries_by_id)
+    search_text = reading_method(store.text_search.search_text)
+    texts_of = reading_method(store.text_search.texts_by_episode)
+    add_embeddings = writing_method(
         store.embeddings.add_embeddings, lost="nothing of these embeddings was stored"
     )
-    unembedded = batches(store.embeddings.unembedded)
-    embedding_counts = reads(store.embeddings.counts)
-    embeddings = streams(store.embeddings.blocks)
+    unembedded = batched_method(store.embeddings.unembedded_episodes)
+    embedding_counts = reading_method(store.embeddings.count_embeddings)
+    embeddings = streaming_method(store.embeddings.stream_embeddings)
 
     # Judges, their judgements and scores, and the cells that standings read
 
-    add_judge = writes(store.judgements.add_judge, lost="the judge was not stored")
-    measure_judge = writes(
-        store.judgements.measure_judge, lost="what the check came to was not stored"
+    add_judge = writing_method(store.judgements.add_judge, lost="the judge was not stored")
+    measure_judge = writing_method(
+        store.judgements.record_judge_check, lost="what the check came to was not stored"
     )
-    judges = reads(store.judgements.judges)
+    judges = reading_method(store.judgements.judges)
 
     def add_judgement(
         self,
@@ -216,7 +222,7 @@ class Store(Database):
         rubric = self._rubrics.get(judgement.judge_id)
         if rubric is None:
             with self._read() as connection:
-                rubric = store.judgements.rubric_of(connection, judgement.judge_id)
+                rubric = store.judgements.judge_rubric(connection, judgement.judge_id)
             if rubric is not None:
                 self._rubrics[judgement.judge_id] = rubric
         with self._write("nothing of this judgement was stored") as connection:
@@ -228,27 +234,31 @@ class Store(Database):
         """All judgements of an episode, failed ones too, by judge and sample."""
         return self.judgements_of([episode_id])[episode_id]
 
-    judgements_of = reads(store.judgements.judgements_of)
-    unjudged = batches(store.judgements.unjudged)
-    scores = batches(store.score_rows.scores)
-    judged_by = reads(store.cell_reading.judged_by)
-    cells_size = reads(store.cell_reading.cells_size)
-    cells = streams(store.cell_reading.read_cells)
-    retests = reads(store.cell_reading.read_retests)
-    add_attributions = writes(
+    judgements_of = reading_method(store.judgements.judgements_by_episode)
+    unjudged = batched_method(store.judgements.unjudged_episodes)
+    scores = batched_method(store.score_rows.next_score_rows)
+    judged_by = reading_method(store.cell_reading.scoring_judge_ids)
+    cells_size = reading_method(store.cell_reading.cells_fingerprint)
+    cells = streaming_method(store.cell_reading.read_cells)
+    retests = reading_method(store.cell_reading.read_retest_sums)
+    add_attributions = writing_method(
         store.attributions.add_attributions, lost="nothing of this attribution was stored"
     )
-    unattributed = batches(store.attributions.unattributed)
+    unattributed = batched_method(store.attributions.unattributed_judgements)
 
     # What planners learn from, and their trainings
 
-    traces = batches(store.traces.traces)
-    trace_overview = reads(store.traces.overview)
-    earlier_actions = reads(store.traces.earlier_actions)
-    begin_training = writes(store.trainings.begin_training, lost="the training was not stored")
-    add_training_steps = writes(store.trainings.add_steps, lost="nothing of these steps was stored")
-    finish_training = writes(
+    traces = batched_method(store.traces.next_traces)
+    trace_overview = reading_method(store.traces.trace_overview)
+    earlier_actions = reading_method(store.traces.earlier_actions)
+    begin_training = writing_method(
+        store.trainings.begin_training, lost="the training was not stored"
+    )
+    add_training_steps = writing_method(
+        store.trainings.add_training_steps, lost="nothing of these steps was stored"
+    )
+    finish_training = writing_method(
         store.trainings.finish_training, lost="the training's end was not stored"
     )
-    training_runs = reads(store.trainings.training_runs)
-    training_steps = reads(store.trainings.training_steps)
+    training_runs = reading_method(store.trainings.training_runs)
+    training_steps = reading_method(store.trainings.training_steps)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.judgement import JudgementStatus
-from store.episode_reading import ended_before, plan_of, vector_of
+from store.episode_reading import decode_vector, ended_before, read_plan_step
 from store.records import (
     JudgementScores,
     SeatTrace,
@@ -42,19 +42,22 @@ from store.tables import (
     table,
 )
 
-EPISODE = ("run", "scenario_id", "scenario_name", "family")
+EPISODE_FIELDS = ("run", "scenario_id", "scenario_name", "family")
 BATCH = 64  # episodes held at a time while streaming
 FINGERPRINT_ROWS = 10_000
 
 
-def traces(
+def next_traces(
     connection: Connection, after: str | None, query: TraceQuery
 ) -> tuple[list[SeatTrace], str | None]:
     """What seats did, with vectors and scores, by episode id and seat: only seats that have a
     vector that fits. Streamed.
     """
     episodes = connection.execute(
-        _episodes(query).where(EpisodeRow.id > (after or "")).order_by(EpisodeRow.id).limit(BATCH)
+        _select_episodes(query)
+        .where(EpisodeRow.id > (after or ""))
+        .order_by(EpisodeRow.id)
+        .limit(BATCH)
     )
     rows = {row["id"]: row for row in episodes.mappings()}
     if not rows:
@@ -62,11 +65,11 @@ def traces(
     ids = list(rows)
     seats = connection.execute(
         select(table(EpisodeSeatRow))
-        .where(EpisodeSeatRow.episode_id.in_(ids), _agent(query))
+        .where(EpisodeSeatRow.episode_id.in_(ids), _agent_filter(query))
         .order_by(EpisodeSeatRow.episode_id, EpisodeSeatRow.position)
     )
-    acts = _acts(connection, query, ids)
-    scores = _scores(connection, ids)
+    acts = _acts_by_seat(connection, query, ids)
+    scores = _scores_by_seat(connection, ids)
     batch = []
     for seat in seats.mappings():
         episode, key = rows[seat["episode_id"]], (seat["episode_id"], seat["seat"])
@@ -74,7 +77,7 @@ def traces(
             batch.append(
                 SeatTrace(
                     episode_id=episode["id"],
-                    **{name: episode[name] for name in EPISODE},
+                    **{name: episode[name] for name in EPISODE_FIELDS},
                     ending=Ending(episode["ending"]),
                     seat=seat["seat"],
                     agent_id=seat["agent_id"],
@@ -132,16 +135,18 @@ def earlier_actions(
     return [
         UsedAction(**{name: row[name] for name in plain}, action=action)
         for row in rows
-        if (action := vector_of(row, "action")) is not None
+        if (action := decode_vector(row, "action")) is not None
     ]
 
 
-def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
-    """What `traces` would find, counted without reading a vector."""
+def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
+    """What `next_traces` would find, counted without reading a vector."""
     endings = (
-        select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
+        select(EpisodeRow.ending, func.count())
+        .where(*_episode_filters(query))
+        .group_by(EpisodeRow.ending)
     )
-    episodes = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
+    episodes = _select_episodes(query).with_only_columns(EpisodeRow.id).subquery()
     steps = (
         select(table(PlanStepRow))
         .join(episodes, episodes.c.id == PlanStepRow.episode_id)
@@ -159,7 +164,7 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
                 EpisodeSeatRow.episode_id == ActRow.episode_id, EpisodeSeatRow.seat == ActRow.seat
             ),
         )
-        .where(_agent(query), *_plan_filters(query))
+        .where(_agent_filter(query), *_plan_filters(query))
     )
     by_kind = (
         PlanStepRow.encoder_id,
@@ -198,14 +203,14 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
             )
             for encoder, state_dtype, state_shape, action_dtype, action_shape, count in kinds
         ),
-        planners=_counts(planners),
-        dtypes=_counts(dtypes),
-        judges=_counts(judged),
+        planners=_count_by_name(planners),
+        dtypes=_count_by_name(dtypes),
+        judges=_count_by_name(judged),
         fingerprint=_fingerprint(connection, query),
     )
 
 
-def _counts(rows: Iterable[Any]) -> dict[str, int]:
+def _count_by_name(rows: Iterable[Any]) -> dict[str, int]:
     return {name: count for name, count in rows}  # noqa: C416 - a row is no tuple to mypy
 
 
@@ -222,7 +227,7 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
         JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value
     )
     rows = (
-        _episodes(query)
+        _select_episodes(query)
         .with_only_columns(EpisodeRow.id, JudgementRow.id, parts.c.parts)
         .join(JudgementRow, ok, isouter=True)
         .join(parts, parts.c.judgement_id == JudgementRow.id, isouter=True)
@@ -235,7 +240,7 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
     return digest.hexdigest()
 
 
-def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
+def _episode_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     """What restricts episodes, whatever their ending and vectors."""
     conditions: list[ColumnElement[bool]] = []
     if query.runs:
@@ -254,11 +259,13 @@ def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     if query.until is not None:
         conditions.append(EpisodeRow.ended < query.until)
     if query.agents:
-        conditions.append(exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent(query)))
+        conditions.append(
+            exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent_filter(query))
+        )
     return conditions
 
 
-def _agent(query: TraceQuery) -> ColumnElement[bool]:
+def _agent_filter(query: TraceQuery) -> ColumnElement[bool]:
     named = or_(
         EpisodeSeatRow.agent_name.in_(query.agents), EpisodeSeatRow.agent_id.in_(query.agents)
     )
@@ -276,21 +283,23 @@ def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     ]
 
 
-def _episodes(query: TraceQuery) -> Select[Any]:
+def _select_episodes(query: TraceQuery) -> Select[Any]:
     """Episodes that match, did not fail, and have a vector that fits."""
     vectors = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
     return select(table(EpisodeRow)).where(
-        *_filters(query), EpisodeRow.ending != Ending.failed.value, vectors
+        *_episode_filters(query), EpisodeRow.ending != Ending.failed.value, vectors
     )
 
 
-def _acts(
+def _acts_by_seat(
     connection: Connection, query: TraceQuery, ids: Sequence[str]
 ) -> dict[tuple[str, str], list[TracedAct]]:
     steps = connection.execute(
         select(table(PlanStepRow)).where(PlanStepRow.episode_id.in_(ids), *_plan_filters(query))
     ).mappings()
-    plans = {(row["episode_id"], row["turn"], row["position"]): plan_of(row) for row in steps}
+    plans = {
+        (row["episode_id"], row["turn"], row["position"]): read_plan_step(row) for row in steps
+    }
     rows = connection.execute(
         select(
             ActRow.episode_id, ActRow.turn, ActRow.position, ActRow.seat, ActRow.kind, ActRow.text
@@ -307,7 +316,7 @@ def _acts(
     return by_seat
 
 
-def _scores(
+def _scores_by_seat(
     connection: Connection, ids: Sequence[str]
 ) -> dict[tuple[str, str], list[JudgementScores]]:
     ok = and_(JudgementRow.episode_id.in_(ids), JudgementRow.status == JudgementStatus.ok.value)
@@ -338,10 +347,10 @@ def _scores(
         parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row[
             "value"
         ]
-    return _by_seat(judgements, rescaled, parts)
+    return _group_by_seat(judgements, rescaled, parts)
 
 
-def _by_seat(
+def _group_by_seat(
     judgements: Any, rescaled: Any, parts: Any
 ) -> dict[tuple[str, str], list[JudgementScores]]:
     by_seat: dict[tuple[str, str], list[JudgementScores]] = defaultdict(list)

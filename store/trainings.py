@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from simworld.core.errors import InputError
-from store.column_types import storable_json
+from store.column_types import to_storable_json
 from store.inserts import insert_missing, insert_new
 from store.records import TrainingRecord, TrainingStatus, TrainingStep
 from store.tables import TrainingRow, TrainingStepRow, table
 
-FIELDS = tuple(TrainingRecord.__dataclass_fields__)
+TRAINING_FIELDS = tuple(TrainingRecord.__dataclass_fields__)
 
 
 def begin_training(connection: Connection, training: TrainingRecord) -> bool:
@@ -25,13 +25,13 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     Raises:
         InputError: one of this name exists with another kind, settings or data.
     """
-    row = {name: getattr(training, name) for name in FIELDS}
+    row = {name: getattr(training, name) for name in TRAINING_FIELDS}
     if insert_new(connection, TrainingRow, row | {"status": "running", "finished": None}):
         return True
     here = TrainingRow.name == training.name
     stored = connection.execute(select(table(TrainingRow)).where(here)).mappings().one()
     changed = [
-        name for name in ("kind", "settings", "data") if stored[name] != storable_json(row[name])
+        name for name in ("kind", "settings", "data") if stored[name] != to_storable_json(row[name])
     ]
     if changed and stored["status"] == "failed" and not training_steps(connection, training.name):
         # It never came to its first measurement, so nothing is lost if the corrected one takes its
@@ -49,7 +49,7 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     return False
 
 
-def add_steps(
+def add_training_steps(
     connection: Connection, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]
 ) -> None:
     """Stores (step, metric → value) rows; a number stored before, as after a resume, stays as it

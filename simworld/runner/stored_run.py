@@ -22,7 +22,7 @@ from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import PlannedEpisode, RunPlan
 from simworld.runner.turn_progress import TurnProgress
 from store import AgentRecord, ItemState, PlannedItem, RunRecord, Store, check_store, open_store
-from store.interrupts import held_back
+from store.interrupts import delay_interrupts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +117,9 @@ def run_plan(
             stopping=stopping,
         )
         for played in playing:
-            with held_back():
+            with delay_interrupts():
                 going.results.take(played, played.episode.failure)
-        with held_back():
+        with delay_interrupts():
             going.results.release()
         stopping.check()
     except (KeyboardInterrupt, Stopped):

@@ -45,7 +45,7 @@ def test_reading_commands_never_make_a_database(path: Path) -> None:
     with pytest.raises(InputError, match="no database"), store.query(str(path), "SELECT 1"):
         pass
     with pytest.raises(InputError, match="no database"):
-        store.upgrade(str(path))
+        store.upgrade_store(str(path))
     assert list(path.parent.iterdir()) == []
 
 
@@ -235,7 +235,7 @@ def test_a_server_that_is_not_there() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"postgresql://me:secret@127.0.0.1:{port}/world"
-    for open_it in (store.open_store, store.upgrade):
+    for open_it in (store.open_store, store.upgrade_store):
         with pytest.raises(StoreError, match="cannot be reached") as caught:
             open_it(url)
         assert "secret" not in str(caught.value)

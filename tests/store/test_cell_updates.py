@@ -13,9 +13,15 @@ from sqlalchemy import delete, select, text, update
 
 from simworld.core.errors import InputError
 from store import Cells, Store
-from store.cell_rebuild import remake_all
-from store.cell_records import cast_record, number_of, put_attempt, put_record, score_record
-from store.connection import connect
+from store.cell_rebuild import rebuild_all
+from store.cell_records import (
+    encode_cast,
+    encode_scores,
+    first_64_bits,
+    insert_attempt,
+    insert_record,
+)
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.tables import (
     CellCastRow,
@@ -61,7 +67,7 @@ def cells(store: Store, by: str = "j1") -> Cells:
 def values(store: Store, id_: str, by: str = "j1") -> list[list[float | None]]:
     """Of an episode, seat by seat: overall, sotopia_mean, goal, tone; None where there is none."""
     found = cells(store, by)
-    (place,) = np.flatnonzero(found.episode == number_of(id_))
+    (place,) = np.flatnonzero(found.episode == first_64_bits(id_))
     return [
         [None if np.isnan(x) else round(float(x), 9) for x in seat]
         for seat in found.values[by][place]
@@ -70,7 +76,7 @@ def values(store: Store, id_: str, by: str = "j1") -> list[list[float | None]]:
 
 def tables(url: str) -> list[list[Any]]:
     """Everything in the tables of cells."""
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with engine.connect() as connection:
         found = [
             [
@@ -84,7 +90,7 @@ def tables(url: str) -> list[list[Any]]:
 
 
 def by_hand(url: str, *statements: Any) -> None:
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(statement)
@@ -132,7 +138,7 @@ def test_the_last_attempt_counts(store: Store) -> None:
     judge(store, first)
     second = play(store, 0, attempt=2, fails=True)
     found = cells(store)
-    assert (found.episode.tolist(), found.failed.tolist()) == ([number_of(second)], [True])
+    assert (found.episode.tolist(), found.failed.tolist()) == ([first_64_bits(second)], [True])
     assert np.isnan(found.values["j1"]).all()
     third = play(store, 0, attempt=3)
     judge(store, third)
@@ -156,7 +162,7 @@ def test_the_order_of_commits_leaves_no_trace(store: Store, made_url: str) -> No
             judge(
                 store,
                 id_,
-                {("seller", "goal"): number_of(id_) % 7 / 7, ("buyer", "goal"): sample / 3},
+                {("seller", "goal"): first_64_bits(id_) % 7 / 7, ("buyer", "goal"): sample / 3},
                 by=by,
                 sample=sample,
             )
@@ -189,7 +195,7 @@ def test_changes_by_hand_are_noticed(store: Store, made_url: str, change: str) -
 
     def now() -> None:
         if change == "episode":
-            assert number_of(first) not in cells(store).episode
+            assert first_64_bits(first) not in cells(store).episode
         else:
             seller = {"score": 1.0, "verdict": None, "judgement": None}[change]
             assert values(store, first)[0][2] == seller
@@ -201,12 +207,12 @@ def test_changes_by_hand_are_noticed(store: Store, made_url: str, change: str) -
     judge(store, third)  # and in the database by whoever writes next
     now()
     assert values(store, third)[0][2] == 0.7
-    engine = connect(parse_address(made_url), create=False)
+    engine = open_engine(parse_address(made_url), create=False)
     before = tables(made_url)
     with engine.begin() as connection:
         connection.execute(update(CellCastRow).values(stale=True))
         connection.execute(update(CellScoreRow).values(stale=True))
-        remake_all(connection)
+        rebuild_all(connection)
     engine.dispose()
     fresh = tables(made_url)
     assert [row for row in fresh[1] if row[4] == "j1"] == [
@@ -250,12 +256,12 @@ def test_a_run_that_is_deleted_takes_its_cells_along(store: Store, made_url: str
 
 def test_records_are_sorted_and_replaced() -> None:
     seats = ["smol", "rival"]
-    one, two = (cast_record(f"{n:032x}", f"{n:020x}", 1, False, seats) for n in (2**100, 2**101))
-    blob = put_attempt(put_attempt(b"", two), one)
+    one, two = (encode_cast(f"{n:032x}", f"{n:020x}", 1, False, seats) for n in (2**100, 2**101))
+    blob = insert_attempt(insert_attempt(b"", two), one)
     assert blob == one.tobytes() + two.tobytes()
-    again = cast_record(f"{2**100:032x}", f"{7 * 2**70:020x}", 2, True, seats)
-    assert put_attempt(blob, again) == again.tobytes() + two.tobytes()
-    assert put_attempt(put_attempt(blob, again), one) == again.tobytes() + two.tobytes()
-    none = score_record("ab" * 10, [{}, None], ["goal"])
+    again = encode_cast(f"{2**100:032x}", f"{7 * 2**70:020x}", 2, True, seats)
+    assert insert_attempt(blob, again) == again.tobytes() + two.tobytes()
+    assert insert_attempt(insert_attempt(blob, again), one) == again.tobytes() + two.tobytes()
+    none = encode_scores("ab" * 10, [{}, None], ["goal"])
     assert (np.isnan(none["values"][0, 0, 0]), none["values"][0, 1, 0]) == (True, np.inf)
-    assert put_record(b"", none[:0], "episode") == b""
+    assert insert_record(b"", none[:0], "episode") == b""

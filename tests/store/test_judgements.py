@@ -66,7 +66,7 @@ def test_a_failed_judgement_gives_way_only_to_a_retry(store: Store) -> None:
 def test_unjudged_leaves_out_what_is_judged_and_what_failed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.episode_reading.IDS", 2)
+    monkeypatch.setattr("store.episode_reading.ID_BATCH", 2)
     items = begin(store, repeats=6)
     for work in items:
         add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 0 else None))
@@ -84,7 +84,7 @@ def test_unjudged_leaves_out_what_is_judged_and_what_failed(
 def test_unjudged_may_be_judged_while_it_streams(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.episode_reading.IDS", 2)
+    monkeypatch.setattr("store.episode_reading.ID_BATCH", 2)
     items = begin(store, repeats=5)
     for work in items:
         add(store, work, played(work, "x"))

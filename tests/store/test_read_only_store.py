@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from simworld.core.errors import InputError, StoreError, StoreMismatch
 from store import open_store
-from store.connection import connect
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.version import VERSION_TABLE
 from tests.factories.stored import add, begin, played
@@ -64,7 +64,7 @@ def test_it_notices_a_file_that_was_replaced(sqlite_template: Path, tmp_path: Pa
 
 def test_it_notices_another_version(url: str) -> None:
     open_store(url, create=True).close()
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with open_store(url, read_only=True) as reader:
         with engine.begin() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
@@ -77,7 +77,7 @@ def test_it_waits_for_a_server_that_is_being_changed_no_longer_than_it_may(
     postgresql_url: str,
 ) -> None:
     open_store(postgresql_url, create=True).close()
-    engine = connect(parse_address(postgresql_url), create=False)
+    engine = open_engine(parse_address(postgresql_url), create=False)
     with open_store(postgresql_url, read_only=True, busy_timeout_s=0.1) as reader:
         with engine.begin() as connection:
             connection.execute(text("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE"))

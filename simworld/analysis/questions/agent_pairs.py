@@ -20,7 +20,7 @@ from simworld.core.measures import OVERALL
 from simworld.results.differences import Difference, differences
 from simworld.stats.paired_comparison import PairedComparison
 from simworld.stats.paired_comparison import compare_pairs as of_pairs
-from store.cell_records import number_of
+from store.cell_records import first_64_bits
 
 BY = ("family", "scenario", "kind", "seat", "position")
 CELL = ["family", "scenario_id", "position", "partners"]
@@ -102,7 +102,7 @@ def pairs_frame(
     seats, (name, *_) = _seats(source, among, wanted, judge, values)
     beside = _paired_rows(seats, two, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
     ids = {
-        number_of(id_): id_
+        first_64_bits(id_): id_
         for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": among.run})
     }
     columns = ["family", "scenario", "seat", "partners", "repeat"]
@@ -181,7 +181,7 @@ def _seats(
         )
     sql = "SELECT id FROM episodes WHERE run = :run"
     known = pd.DataFrame({"id": source.column(sql, {"run": among.run})})
-    known["episode"] = known["id"].map(number_of).astype("uint64")
+    known["episode"] = known["id"].map(first_64_bits).astype("uint64")
     numbers = numbers.rename(columns={"episode": "id"}).merge(known, on="id").drop(columns="id")
     return (
         pd.concat(seat_frames(source, among, NEEDED)).merge(numbers, on=_PLACE, how="left"),

@@ -16,7 +16,7 @@ from simworld.analysis.questions.answer_frame import AnswerFrame
 from simworld.core.errors import InputError
 from store import Store
 from store.query_parameters import BoundValue
-from store.sql_query import MOST_BYTES
+from store.sql_query import MAX_BYTES
 from store.sqlite_process import SqlRow
 
 
@@ -42,7 +42,7 @@ class QuerySource:
     def rows(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> list[SqlRow]:
         """All rows of an aggregate. Raises InputError where they are too large to hold."""
         with store.query(
-            self.url, sql, values, most_bytes=MOST_BYTES, timeout_s=self.timeout_s
+            self.url, sql, values, most_bytes=MAX_BYTES, timeout_s=self.timeout_s
         ) as answer:
             rows_ = list(answer)
         if answer.cut:
@@ -69,7 +69,7 @@ class QuerySource:
         """At most `limit` rows (0: all) as they come, with a Note where there were more."""
         seconds = self.timeout_s if timeout_s is None else timeout_s
         with store.query(
-            self.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=seconds
+            self.url, sql, values, limit=limit, most_bytes=MAX_BYTES, timeout_s=seconds
         ) as answer:
             frame_ = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
         return noted(frame_, (answer.note("limit=0 gives all"),) if answer.cut else ())

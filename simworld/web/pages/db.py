@@ -20,7 +20,7 @@ from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from store import Store
 from store import query as ask
-from store.codebook import VIEWS, ColumnInfo, codebook, describe
+from store.codebook import VIEW_COLUMNS, ColumnInfo, describe_database, list_columns
 from store.query_parameters import BoundValue, parameter_names
 
 LIMITS = ("100", "500", "2000")
@@ -44,11 +44,11 @@ class ResultTable:
 
 def info(state: AppState, store: Store, request: PageRequest) -> Page:
     """Version, size, rows by table, and the codebook."""
-    description = state.remember("describe", lambda: describe(state.url))
+    description = state.remember("describe", lambda: describe_database(state.url))
     return Page(
         template="db_info.html",
         title="Database",
-        values={"database": description, "books": codebook_by_table(codebook())},
+        values={"database": description, "books": codebook_by_table(list_columns())},
     )
 
 
@@ -74,10 +74,14 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
         "fault": None,
         "held": bool(sql) and not request.own,
         "views": [
-            (name, columns) for name, columns in codebook_by_table(codebook()) if name in VIEWS
+            (name, columns)
+            for name, columns in codebook_by_table(list_columns())
+            if name in VIEW_COLUMNS
         ],
         "tables": [
-            (name, columns) for name, columns in codebook_by_table(codebook()) if name not in VIEWS
+            (name, columns)
+            for name, columns in codebook_by_table(list_columns())
+            if name not in VIEW_COLUMNS
         ],
         "seconds": TIMEOUT_S,
     }

@@ -21,7 +21,7 @@ from simworld.core.measures import average_samples, measure_names, measures_of
 from simworld.results.cells import SeatScore, to_score_tables
 from simworld.results.differences import compare_agents
 from store import Store, open_store
-from store.cell_records import number_of
+from store.cell_records import first_64_bits
 from tests.factories import world
 from tests.factories.stored import judged
 
@@ -118,7 +118,9 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
     scores = []
     for summary in opened.summaries(run="first"):
         for seat in summary.seats:
-            rows = frame[(frame["episode"] == number_of(summary.id)) & (frame["seat"] == seat.seat)]
+            rows = frame[
+                (frame["episode"] == first_64_bits(summary.id)) & (frame["seat"] == seat.seat)
+            ]
             if (
                 summary.scenario_name == "rent"
                 and summary.failure

@@ -15,7 +15,7 @@ import store
 from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.web.app import make_app
-from store.connection import connect
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.version import VERSION_TABLE
 from tests.factories.tournaments import judge, play, tournament, write
@@ -116,7 +116,7 @@ def test_a_database_that_became_newer_says_so(
     file = shutil.copy(made, tmp_path / "copy.db")
     with TestClient(make_app(str(file)), base_url="http://localhost") as client:
         assert client.get("/").status_code == 200
-        engine = connect(parse_address(str(file)), create=False)
+        engine = open_engine(parse_address(str(file)), create=False)
         with engine.begin() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
         response = client.get("/")
