@@ -145,7 +145,7 @@ def embed(url: str) -> None:
 
     rng, id_ = np.random.default_rng(0), encoder_id(load_sentences())
     with open_store(url) as store:
-        missing = store.unembedded(id_)
+        missing = store.unembedded_episodes(id_)
         while ids := list(islice(missing, CHUNK)):
             vectors = rng.standard_normal((len(ids), DIMENSIONS), dtype=np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -156,10 +156,12 @@ class Questions:
     """Addresses of pages, drawn at random from what a store holds."""
 
     def __init__(self, url: str, store: Store) -> None:
-        names = store.names()
+        names = store.filter_names()
         self._names = names
         self._episodes = [
-            summary.id for run in names.runs for summary in store.summaries(run=run, limit=500)
+            summary.id
+            for run in names.runs
+            for summary in store.episode_summaries(run=run, limit=500)
         ]
         self._scenarios = {run: store.run_scenarios(run) for run in names.runs}
         self._agents = {run: dict(store.run_agents(run)) for run in names.runs}

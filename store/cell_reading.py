@@ -131,13 +131,13 @@ class _CellReader:
             if judge in self.measures
         }
         return Cells(
-            names=self.names,
+            agent_names=self.names,
             blocks=blocks,
-            block=np.repeat(np.arange(len(blocks)), [len(blob) // size for blob in blobs]),
+            block_index=np.repeat(np.arange(len(blocks)), [len(blob) // size for blob in blobs]),
             episode=episode,
             failed=casts["failed"].copy(),
-            agents=self._order[np.searchsorted(self._numbers, casts["agents"])],
-            values=values,
+            agent_index=self._order[np.searchsorted(self._numbers, casts["agents"])],
+            scores=values,
         )
 
     def scores(self, row: Any, judge: int) -> tuple[bytes, bytes]:

@@ -35,7 +35,7 @@ class Database:
         self._file = _file_identity(address)
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """The file, or the URL without its password."""
         return str(self._address)
 
@@ -54,7 +54,7 @@ class Database:
         """Closes all connections."""
         self._engine.dispose()
 
-    def check(self) -> None:
+    def check_unchanged(self) -> None:
         """Raises an error if the database was replaced or upgraded since it was opened.
 
         Raises:
@@ -62,7 +62,7 @@ class Database:
             StoreMismatch: it was brought to another version.
         """
         if _file_identity(self._address) != self._file:
-            raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use")
+            raise StoreError(f"{self.location} was deleted, moved or replaced while it was in use")
         with self._read() as connection:
             check_version_unchanged(connection, self._address)
 
@@ -70,7 +70,7 @@ class Database:
     def _read(self) -> Iterator[Connection]:
         with (
             diagnose_damage(self._address),
-            store_errors(self.where),
+            store_errors(self.location),
             self._engine.connect() as connection,
             connection.begin(),
         ):
@@ -82,12 +82,12 @@ class Database:
         # vanish with the process.
         if _file_identity(self._address) != self._file:
             raise StoreError(
-                f"{self.where} was deleted, moved or replaced while it was in use; {lost}"
+                f"{self.location} was deleted, moved or replaced while it was in use; {lost}"
             )
         with (
             delay_interrupts(),
             diagnose_damage(self._address),
-            store_errors(self.where, lost),
+            store_errors(self.location, lost),
             self._engine.connect().execution_options(**{WRITE_OPTION: True}) as connection,
             connection.begin(),
         ):

@@ -89,11 +89,11 @@ class Store(Database):
 
     begin_run = writing_method(store.runs.begin_run, lost="nothing new was stored")
     add_profile = writing_method(store.runs.add_profile, lost="the run's profile was not stored")
-    runs = reading_method(store.runs.run_summaries)
-    run = reading_method(store.runs.run_summary)
+    run_summaries = reading_method(store.runs.run_summaries)
+    run_summary = reading_method(store.runs.run_summary)
     run_record = reading_method(store.runs.run_record)
-    planned = reading_method(store.runs.planned_items)
-    finished = reading_method(store.runs.item_states)
+    planned_items = reading_method(store.runs.planned_items)
+    item_states = reading_method(store.runs.item_states)
 
     # What there is, named and counted
 
@@ -101,7 +101,7 @@ class Store(Database):
     run_agents = reading_method(store.overview.run_agents)
     ending_counts = reading_method(store.overview.ending_counts)
     scenario_lines = reading_method(store.overview.scenario_lines)
-    names = reading_method(store.overview.filter_names)
+    filter_names = reading_method(store.overview.filter_names)
     check_names = reading_method(store.unknown_names.check_names)
 
     def scenario(self, id_: str) -> Scenario:
@@ -112,7 +112,7 @@ class Store(Database):
         with self._read() as connection:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
-                raise InputError(f"no scenario {id_} in {self.where}")
+                raise InputError(f"no scenario {id_} in {self.location}")
             return scenario_from_row(row)
 
     def agent(self, id_: str) -> AgentRecord:
@@ -121,7 +121,7 @@ class Store(Database):
         with self._read() as connection:
             row = connection.execute(query).mappings().one_or_none()
         if row is None:
-            raise InputError(f"no agent {id_} in {self.where}")
+            raise InputError(f"no agent {id_} in {self.location}")
         return AgentRecord(**row)
 
     # Episodes: by what they are, by their words, and by what they mean
@@ -179,21 +179,21 @@ class Store(Database):
     episodes = batched_method(store.episode_reading.next_episodes)
     episode = reading_method(store.episode_reading.find_episode)
     episode_size = reading_method(store.episode_reading.episode_size)
-    summaries = reading_method(store.episode_reading.episode_summaries)
-    summaries_of = reading_method(store.episode_reading.summaries_by_id)
+    episode_summaries = reading_method(store.episode_reading.episode_summaries)
+    summaries_by_id = reading_method(store.episode_reading.summaries_by_id)
     search_text = reading_method(store.text_search.search_text)
-    texts_of = reading_method(store.text_search.texts_by_episode)
+    texts_by_episode = reading_method(store.text_search.texts_by_episode)
     add_embeddings = writing_method(
         store.embeddings.add_embeddings, lost="nothing of these embeddings was stored"
     )
-    unembedded = batched_method(store.embeddings.unembedded_episodes)
+    unembedded_episodes = batched_method(store.embeddings.unembedded_episodes)
     embedding_counts = reading_method(store.embeddings.count_embeddings)
     embeddings = streaming_method(store.embeddings.stream_embeddings)
 
     # Judges, their judgements and scores, and the cells that standings read
 
     add_judge = writing_method(store.judgements.add_judge, lost="the judge was not stored")
-    measure_judge = writing_method(
+    record_judge_check = writing_method(
         store.judgements.record_judge_check, lost="what the check came to was not stored"
     )
     judges = reading_method(store.judgements.judges)
@@ -232,19 +232,19 @@ class Store(Database):
 
     def judgements(self, episode_id: str) -> list[StoredJudgement]:
         """All judgements of an episode, failed ones too, by judge and sample."""
-        return self.judgements_of([episode_id])[episode_id]
+        return self.judgements_by_episode([episode_id])[episode_id]
 
-    judgements_of = reading_method(store.judgements.judgements_by_episode)
-    unjudged = batched_method(store.judgements.unjudged_episodes)
-    scores = batched_method(store.score_rows.next_score_rows)
-    judged_by = reading_method(store.cell_reading.scoring_judge_ids)
-    cells_size = reading_method(store.cell_reading.cells_fingerprint)
+    judgements_by_episode = reading_method(store.judgements.judgements_by_episode)
+    unjudged_episodes = batched_method(store.judgements.unjudged_episodes)
+    score_rows = batched_method(store.score_rows.next_score_rows)
+    scoring_judge_ids = reading_method(store.cell_reading.scoring_judge_ids)
+    cells_fingerprint = reading_method(store.cell_reading.cells_fingerprint)
     cells = streaming_method(store.cell_reading.read_cells)
-    retests = reading_method(store.cell_reading.read_retest_sums)
+    retest_sums = reading_method(store.cell_reading.read_retest_sums)
     add_attributions = writing_method(
         store.attributions.add_attributions, lost="nothing of this attribution was stored"
     )
-    unattributed = batched_method(store.attributions.unattributed_judgements)
+    unattributed_judgements = batched_method(store.attributions.unattributed_judgements)
 
     # What planners learn from, and their trainings
 

@@ -58,7 +58,7 @@ def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[st
         with open_store(
             ctx.params.get("db") or "sqlite:///simworld.db", read_only=True, busy_timeout_s=1
         ) as store:
-            names = [summary.run.name for summary in store.runs()]
+            names = [summary.run.name for summary in store.run_summaries()]
     except (SimworldError, OSError):
         return []
     return _fitting(reversed(names[-MOST_RUNS:]), incomplete)

@@ -70,7 +70,7 @@ def info(db: str, columns: bool, as_json: bool) -> None:
         return
     description = describe_database(db)
     with store.open_store(db) as opened:
-        runs = opened.runs()
+        runs = opened.run_summaries()
     if as_json:
         data = {
             "where": description.where,

@@ -63,7 +63,7 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
     end += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
     screen.print(Text(harmless(end), style="bold"))
     if summary.failure is not None:
-        screen.print(Text(harmless(summary.failure_told), style="red"))
+        screen.print(Text(harmless(summary.failure_text), style="red"))
         again = f"The command that plays run {summary.run} plays it again with --retry-failed."
         screen.print(Text(harmless(again), style="dim"))
 

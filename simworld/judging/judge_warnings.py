@@ -80,9 +80,9 @@ def _trust(record: JudgeRecord) -> str:
 def _at_the_ends(store: Store, ids: Sequence[str], run: str | None) -> list[str]:
     """Dimensions whose scores lie at one end, with how many of how many."""
     shares: dict[str, list[float]] = {}
-    latest = [summary.id for summary in store.summaries(run=run, limit=EPISODES)]
+    latest = [summary.id for summary in store.episode_summaries(run=run, limit=EPISODES)]
     for stored in (
-        one for made in store.judgements_of(latest, judge_ids=ids).values() for one in made
+        one for made in store.judgements_by_episode(latest, judge_ids=ids).values() for one in made
     ):
         for verdict in stored.judgement.verdicts:
             if verdict.raw.get("asked") != 0:  # else there was nothing to judge

@@ -84,7 +84,7 @@ def read_arms(
         InputError: a pattern took too long on an utterance.
     """
     places = plan.places(loaded_agents.ids)
-    episodes = last_attempts(store.summaries(run=plan.run))
+    episodes = last_attempts(store.episode_summaries(run=plan.run))
     seats = judged_seats(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played(store, plan.run, places, episodes)
     if scoring.reward is not None:

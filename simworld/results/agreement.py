@@ -94,7 +94,7 @@ def find_raters(store: Store, names: Iterable[str] = ()) -> list[JudgeRecord]:
             else "nothing is judged yet"
         )
         raise InputError(
-            f"no judge {', '.join(map(repr, lost)) or 'at all'} in {store.where}; {there}"
+            f"no judge {', '.join(map(repr, lost)) or 'at all'} in {store.location}; {there}"
         )
     return found
 
@@ -165,7 +165,7 @@ def dimensions(store: Store, judge_ids: Sequence[str]) -> list[str]:
 def _read(store: Store, judge_id: str, dimension: str, run: str | None) -> _RaterScores:
     samples: dict[Unit, list[float]] = defaultdict(list)
     families: dict[Unit, str] = {}
-    for row in store.scores(judge_id=judge_id, dimension=dimension, run=run):
+    for row in store.score_rows(judge_id=judge_id, dimension=dimension, run=run):
         unit = row.episode_id, row.seat
         samples[unit].append(row.rescaled)
         families[unit] = row.family

@@ -34,7 +34,7 @@ def scores_of(
     return {
         (episode, seat): scores
         for start in range(0, len(ids), EPISODES)
-        for episode, made in store.judgements_of(
+        for episode, made in store.judgements_by_episode(
             ids[start : start + EPISODES], judge_ids=list(rubrics)
         ).items()
         for (_, seat), scores in average_judgements(made, rubrics).items()

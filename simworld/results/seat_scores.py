@@ -70,7 +70,7 @@ def retest_deviations(
     """
     sums: dict[str, Floats] = defaultdict(lambda: np.zeros(2))
     for judge, names in measure_names(_rubrics(store, judge_ids)).items():
-        for scenario, of_scenario in sorted(store.retests(run, judge).items()):
+        for scenario, of_scenario in sorted(store.retest_sums(run, judge).items()):
             if scenario in scenarios:
                 for name, found in zip(names, of_scenario, strict=True):
                     sums[name] += found
@@ -137,14 +137,14 @@ class _ScoreReader:
 
     def read(self, cells: Cells) -> Iterator[SeatScores]:
         """The scores in a part of the cells, if there are any."""
-        if not len(cells.block):
+        if not len(cells.block_index):
             return
         values = seat_values(cells, self._columns, self._measures)
         scored = _there(values)
         column = np.array(
-            [self._agents.index(name) if name in self._agents else -1 for name in cells.names]
+            [self._agents.index(name) if name in self._agents else -1 for name in cells.agent_names]
         )
-        agents = column[cells.agents]
+        agents = column[cells.agent_index]
         counts = compared_mask(cells, self._scenarios, self._compared, self._counting)
         wanted = counts & (agents >= 0)
         self._reading.judged += int(scored.any(axis=1).sum())
@@ -157,10 +157,10 @@ class _ScoreReader:
             agents=self._agents,
             measures=self._measures,
             places=cells.blocks,
-            place=cells.block[item],
+            place=cells.block_index[item],
             seat=seat,
-            partners=self._beside(cells.agents)[item, seat],
-            seats=cells.agents.shape[1],
+            partners=self._beside(cells.agent_index)[item, seat],
+            seats=cells.agent_index.shape[1],
             episode=cells.episode[item],
             agent=agents[item, seat],
             values=values[item, seat],
@@ -206,8 +206,8 @@ def seat_values(
         names: judge id → the names of its measures, in the order of the store's.
         measures: which are wanted.
     """
-    found = np.full((*cells.agents.shape, len(measures)), np.nan)
-    for judge, values in cells.values.items():
+    found = np.full((*cells.agent_index.shape, len(measures)), np.nan)
+    for judge, values in cells.scores.items():
         there = _there(values)
         for column, name in enumerate(measures):
             if name in names[judge]:
@@ -228,16 +228,16 @@ def compared_mask(
     """
     ids = [id_ for _, id_, _ in cells.blocks]
     numbers = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
-    scenario = np.array([numbers[id_] for id_ in ids])[cells.block]
-    first, cast = unique_rows(scenario, *cells.agents.T)
+    scenario = np.array([numbers[id_] for id_ in ids])[cells.block_index]
+    first, cast = unique_rows(scenario, *cells.agent_index.T)
     found = []
     for block, agents in zip(
-        cells.block[first].tolist(), cells.agents[first].tolist(), strict=True
+        cells.block_index[first].tolist(), cells.agent_index[first].tolist(), strict=True
     ):
         key = (ids[block], *agents)
         if key not in known:
             seated = {
-                seat: cells.names[agent]
+                seat: cells.agent_names[agent]
                 for seat, agent in zip(scenarios[ids[block]], agents, strict=True)
             }
             wanted = compared(ids[block], seated)

@@ -46,7 +46,7 @@ class SharedCells:
         counts: Counter[tuple[str, str, str]] = Counter()
         known: KnownSeats = {}
         for cells in store.cells(run, (), scenarios):
-            if len(cells.block):
+            if len(cells.block_index):
                 _count(cells, compared_mask(cells, scenarios, compared, known), counts)
         return cls(counts=counts)
 
@@ -78,19 +78,19 @@ class SharedCells:
 
 def _count(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
     ids = [scenario for _, scenario, _ in cells.blocks]
-    for seat in range(cells.agents.shape[1]):
+    for seat in range(cells.agent_index.shape[1]):
         wanted = compared[:, seat]
         if not wanted.any():
             continue
-        beside = np.delete(cells.agents, seat, axis=1)[wanted]
-        first, cell = unique_rows(cells.block[wanted], *beside.T)
-        there = np.zeros((len(first), len(cells.names)), dtype=np.int64)
-        there[cell, cells.agents[wanted, seat]] = 1
-        of_cell = np.array(ids, dtype=object)[cells.block[wanted][first]]
+        beside = np.delete(cells.agent_index, seat, axis=1)[wanted]
+        first, cell = unique_rows(cells.block_index[wanted], *beside.T)
+        there = np.zeros((len(first), len(cells.agent_names)), dtype=np.int64)
+        there[cell, cells.agent_index[wanted, seat]] = 1
+        of_cell = np.array(ids, dtype=object)[cells.block_index[wanted][first]]
         for scenario in dict.fromkeys(of_cell.tolist()):
             both = there[of_cell == scenario]
             met: Ints = both.T @ both
-            for i, j in combinations(range(len(cells.names)), 2):
+            for i, j in combinations(range(len(cells.agent_names)), 2):
                 if met[i, j]:
-                    counts[scenario, cells.names[i], cells.names[j]] += int(met[i, j])
-                    counts[scenario, cells.names[j], cells.names[i]] += int(met[i, j])
+                    counts[scenario, cells.agent_names[i], cells.agent_names[j]] += int(met[i, j])
+                    counts[scenario, cells.agent_names[j], cells.agent_names[i]] += int(met[i, j])

@@ -63,7 +63,7 @@ def _cells(
     agent: str,
     counts: Callable[[EpisodeSummary, SeatRecord], bool],
 ) -> dict[tuple[str, tuple[str, ...], int], EpisodeSummary]:
-    found = store.summaries(run=run, scenario=scenario, agent=agent, limit=MOST)
+    found = store.episode_summaries(run=run, scenario=scenario, agent=agent, limit=MOST)
     return {
         (own.seat, partners, summary.repeat): summary
         for summary in last_attempts(found).values()

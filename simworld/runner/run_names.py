@@ -46,11 +46,14 @@ def is_of_this_plan(store: Store, run: str, plan: RunPlan, ids: Mapping[str, str
     """Whether a stored run has episodes of this plan, and nothing in it that has other content
     now.
     """
-    if all(summary.run.name != run or summary.run.seed != plan.seed for summary in store.runs()):
+    if all(
+        summary.run.name != run or summary.run.seed != plan.seed
+        for summary in store.run_summaries()
+    ):
         return False
     ours = {(e.item.scenario_id, tuple(sorted(e.item.cast.items()))) for e in plan.episodes(ids)}
     now = {scenario.name: scenario.id for scenario in plan.scenarios}
-    stored = store.planned(run)
+    stored = store.planned_items(run)
     if any(
         now.get(planned.scenario_name, planned.item.scenario_id) != planned.item.scenario_id
         for planned in stored

@@ -231,7 +231,7 @@ def due_episodes(
     """Those that the store does not have yet; with `retry_failed` also those that failed last, at
     their next attempt.
     """
-    finished = store.finished(run)
+    finished = store.item_states(run)
     found = (_due(episode, finished, retry_failed) for episode in planned)
     return [episode for episode in found if episode is not None]
 

@@ -100,7 +100,7 @@ def _played(tournament: Tournament, store: Store) -> Mapping[PricedItem, bool]:
         )
         for scenario in tournament.scenarios
         for summary in last_attempts(
-            store.summaries(run=tournament.name, scenario=scenario.id)
+            store.episode_summaries(run=tournament.name, scenario=scenario.id)
         ).values()
     }
 
@@ -133,7 +133,7 @@ def _unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpec) -> 
     return sum(
         len(
             set.intersection(
-                *(set(store.unjudged(id_, sample, run=tournament.name)) for id_ in ids)
+                *(set(store.unjudged_episodes(id_, sample, run=tournament.name)) for id_ in ids)
             )
         )
         for sample in range(judge.samples)

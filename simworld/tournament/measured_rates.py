@@ -25,7 +25,9 @@ class AgentPace:
 
 def pace_of(store: Store, agent: str) -> AgentPace | None:
     """An agent's pace; None where it has never had a turn."""
-    seen = [summary for summary in store.summaries(agent=agent, limit=RECENT) if summary.turns]
+    seen = [
+        summary for summary in store.episode_summaries(agent=agent, limit=RECENT) if summary.turns
+    ]
     turns = sum(summary.turns for summary in seen)
     if not turns:
         return None
@@ -74,7 +76,7 @@ def _minutes(timed: list[Mapping[str, Any]], unit: str, wanted: int) -> float | 
 
 
 def _commands(store: Store, unit: str) -> Iterator[Mapping[str, Any]]:
-    for summary in store.runs():
+    for summary in store.run_summaries():
         for entry in (summary.run.profile or {}).get("commands", ()):
             if entry.get("wall_s") and unit in entry:
                 yield entry

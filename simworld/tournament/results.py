@@ -62,8 +62,8 @@ def results_for_ids(
     )
     if not reading.counts:
         raise InputError(
-            f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament"
-            " run` plays it"
+            f"nothing of tournament {tournament.name!r} is in {store.location}; `simworld"
+            " tournament run` plays it"
         )
     if not reading.judged:
         raise InputError(_nothing_scored(tournament, store, judge))
@@ -162,7 +162,7 @@ def judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
         InputError: it has judged with two models or versions, whose scores must not be mixed.
     """
     id_by_rubric: dict[str, str] = {}
-    judged = store.judged_by(run)
+    judged = store.scoring_judge_ids(run)
     for record in store.judges():
         if record.id not in judged or record.spec["spec"] != judge.content():
             continue
@@ -204,7 +204,7 @@ def _nothing_scored(tournament: Tournament, store: Store, judge: str) -> str:
     """Why a judge has no score of what was played."""
     played = [
         summary
-        for summary in store.summaries(run=tournament.name, limit=100)
+        for summary in store.episode_summaries(run=tournament.name, limit=100)
         if summary.failure is None
     ]
     if not played:

@@ -139,7 +139,7 @@ def happen(store: Store, url: str, events: Sequence[Event]) -> None:
 
 
 def _judge(store: Store, event: Judge, episode_id: str) -> None:
-    if episode_id not in {summary.id for summary in store.summaries()}:
+    if episode_id not in {summary.id for summary in store.episode_summaries()}:
         return  # deleted by hand
     seats = [seat.seat for seat in store.episode(episode_id).summary.seats]
     named = dict(zip(product(seats, ("goal", "tone")), event.shares, strict=False))

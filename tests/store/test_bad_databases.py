@@ -122,7 +122,7 @@ def test_a_file_locked_by_another_program(path: Path) -> None:
             StoreError, match=r"is locked by another program.*nothing new was stored"
         ):
             begin(opened)
-        assert opened.runs() == []  # reading goes on beside the writer
+        assert opened.run_summaries() == []  # reading goes on beside the writer
         other.execute("COMMIT")
         begin(opened)  # and so does writing, afterwards
         other.close()

@@ -70,7 +70,7 @@ def values(store: Store, id_: str, by: str = "j1") -> list[list[float | None]]:
     (place,) = np.flatnonzero(found.episode == first_64_bits(id_))
     return [
         [None if np.isnan(x) else round(float(x), 9) for x in seat]
-        for seat in found.values[by][place]
+        for seat in found.scores[by][place]
     ]
 
 
@@ -107,9 +107,9 @@ def test_what_is_committed_is_kept(store: Store) -> None:
     first, second = play(store, 0), play(store, 1)
     judge(store, first)
     found = cells(store)
-    assert found.names == ("rival", "smol")
+    assert found.agent_names == ("rival", "smol")
     assert found.blocks == (("f", SCENARIOS[0].id, 0),)
-    assert {tuple(found.names[a] for a in cast) for cast in found.agents.tolist()} == {
+    assert {tuple(found.agent_names[a] for a in cast) for cast in found.agent_index.tolist()} == {
         ("smol", "smol"),
         ("smol", "rival"),
     }
@@ -120,8 +120,8 @@ def test_what_is_committed_is_kept(store: Store) -> None:
         [round((3 * 0.25 + 0.5) / 4, 9), -1.25, 0.25, 0.5],
     ]
     assert values(store, second) == [[None] * 4] * 2
-    assert store.judged_by("cup") == ["j1"]
-    assert store.judged_by("other") == []
+    assert store.scoring_judge_ids("cup") == ["j1"]
+    assert store.scoring_judge_ids("other") == []
 
 
 def test_samples_are_averaged_and_their_deviations_kept(store: Store) -> None:
@@ -129,7 +129,7 @@ def test_samples_are_averaged_and_their_deviations_kept(store: Store) -> None:
     judge(store, id_, {("seller", "goal"): 0.5})
     judge(store, id_, {("seller", "goal"): 0.8}, sample=1)
     assert values(store, id_)[0] == [None, None, 0.65, None]
-    sums = store.retests("cup", "j1")[SCENARIOS[0].id]
+    sums = store.retest_sums("cup", "j1")[SCENARIOS[0].id]
     assert sums.tolist() == [[0, 0], [0, 0], [pytest.approx(2 * 0.15**2), 1], [0, 0]]
 
 
@@ -139,12 +139,12 @@ def test_the_last_attempt_counts(store: Store) -> None:
     second = play(store, 0, attempt=2, fails=True)
     found = cells(store)
     assert (found.episode.tolist(), found.failed.tolist()) == ([first_64_bits(second)], [True])
-    assert np.isnan(found.values["j1"]).all()
+    assert np.isnan(found.scores["j1"]).all()
     third = play(store, 0, attempt=3)
     judge(store, third)
     judge(store, first, by="j2")  # too late
     assert values(store, third)[0][2] == 0.7
-    assert np.isnan(cells(store, "j2").values["j2"]).all()
+    assert np.isnan(cells(store, "j2").scores["j2"]).all()
 
 
 def test_the_order_of_commits_leaves_no_trace(store: Store, made_url: str) -> None:
@@ -244,8 +244,8 @@ def test_a_judge_without_a_rubric_is_not_kept(store: Store) -> None:
     store.add_judge("j3", "judge", {})
     id_ = play(store, 0)
     judge(store, id_, by="j3")
-    assert store.judged_by("cup") == []
-    assert cells(store, "j3").values == {}
+    assert store.scoring_judge_ids("cup") == []
+    assert cells(store, "j3").scores == {}
 
 
 def test_a_run_that_is_deleted_takes_its_cells_along(store: Store, made_url: str) -> None:

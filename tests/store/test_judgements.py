@@ -74,11 +74,11 @@ def test_unjudged_leaves_out_what_is_judged_and_what_failed(
     store.add_judge("j1", "judge", {})
     store.add_judgement(judged(ids[1], SCORES), SHARES)
     store.add_judgement(unjudgeable(ids[2]), {})
-    assert list(store.unjudged("j1", 0)) == sorted(ids[3:])
-    assert list(store.unjudged("j1", 0, retry_failed=True)) == sorted(ids[2:])
-    assert list(store.unjudged("j1", 1)) == sorted(ids[1:])
-    assert list(store.unjudged("j2", 0)) == sorted(ids[1:])
-    assert list(store.unjudged("j1", 0, run="other")) == []
+    assert list(store.unjudged_episodes("j1", 0)) == sorted(ids[3:])
+    assert list(store.unjudged_episodes("j1", 0, retry_failed=True)) == sorted(ids[2:])
+    assert list(store.unjudged_episodes("j1", 1)) == sorted(ids[1:])
+    assert list(store.unjudged_episodes("j2", 0)) == sorted(ids[1:])
+    assert list(store.unjudged_episodes("j1", 0, run="other")) == []
 
 
 def test_unjudged_may_be_judged_while_it_streams(
@@ -89,9 +89,9 @@ def test_unjudged_may_be_judged_while_it_streams(
     for work in items:
         add(store, work, played(work, "x"))
     store.add_judge("j1", "judge", {})
-    for id_ in store.unjudged("j1", 0):
+    for id_ in store.unjudged_episodes("j1", 0):
         store.add_judgement(judged(id_, SCORES), SHARES)
-    assert len(list(store.scores())) == 10
+    assert len(list(store.score_rows())) == 10
 
 
 def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.Mon
     store.add_judge("j2", "other", {})
     store.add_judgement(judged(episode_id, SCORES), SHARES)
     store.add_judgement(judged(episode_id, SCORES, judge="j2"), SHARES)
-    rows = list(store.scores(judge_id="j1"))
+    rows = list(store.score_rows(judge_id="j1"))
     assert {(row.seat, row.agent_name, row.score, row.rescaled) for row in rows} == {
         ("seller", "smol", 7.0, 0.7),
         ("buyer", "rival", 2.5, 0.25),
@@ -108,9 +108,9 @@ def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.Mon
     assert {
         (row.judge_name, row.scenario_name, row.family, row.run, row.sample) for row in rows
     } == {("judge", "ticket", "tickets", "first", 0)}
-    assert len(list(store.scores())) == 4
-    assert list(store.scores(run="other")) == []
-    assert list(store.scores(dimension="secret")) == []
+    assert len(list(store.score_rows())) == 4
+    assert list(store.score_rows(run="other")) == []
+    assert list(store.score_rows(dimension="secret")) == []
     assert [judge.name for judge in store.judges()] == ["judge", "other"]
 
 

@@ -148,13 +148,15 @@ def check_cells(opened: store.Store, version: str) -> None:
     (kept,) = opened.episodes()
     (cells,) = opened.cells("first", ["j1"], {kept.summary.scenario_id})
     assert cells.blocks == (("tickets", kept.summary.scenario_id, 0),)
-    assert [[cells.names[agent] for agent in cast] for cast in cells.agents] == [["smol", "rival"]]
+    assert [[cells.agent_names[agent] for agent in cast] for cast in cells.agent_index] == [
+        ["smol", "rival"]
+    ]
     if version >= "0003":
-        assert cells.values["j1"].tolist() == [
+        assert cells.scores["j1"].tolist() == [
             [[0.7, 0.7], [0.25, 0.25]]
         ]  # overall and goal of the seller, of the buyer
     else:
-        assert cells.values == {}
+        assert cells.scores == {}
 
 
 def test_a_server_of_version_0003_is_upgraded_and_its_cells_are_made(postgresql_url: str) -> None:

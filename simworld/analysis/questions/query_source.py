@@ -37,7 +37,7 @@ class QuerySource:
     @property
     def where(self) -> str:
         """The file, or the URL without its password."""
-        return self.store.where
+        return self.store.location
 
     def rows(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> list[SqlRow]:
         """All rows of an aggregate. Raises InputError where they are too large to hold."""

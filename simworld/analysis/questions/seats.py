@@ -67,7 +67,7 @@ def seat_frames(
         places = _places(source, among, run)
         agents = _agents(source, among, run)
         for cells in source.store.cells(run, list(names), places):
-            if len(cells.block):
+            if len(cells.block_index):
                 frame = _frame(cells, run, places, seats, columns)
                 if wanted:
                     frame[wanted] = seat_values(cells, names, wanted).reshape(-1, len(wanted))
@@ -121,11 +121,11 @@ def _frame(
     seats: Callable[[str], Sequence[str]],
     columns: Collection[str],
 ) -> pd.DataFrame:
-    items, size = cells.agents.shape
-    block = np.repeat(cells.block, size)
+    items, size = cells.agent_index.shape
+    block = np.repeat(cells.block_index, size)
     position = np.tile(np.arange(size), items)
     of = [places[scenario] for _, scenario, _ in cells.blocks]
-    names = _words(cells.names)[cells.agents]
+    names = _words(cells.agent_names)[cells.agent_index]
     makers: dict[str, Callable[[], Any]] = {
         "seat": lambda: np.array(
             [seats(scenario) for _, scenario, _ in cells.blocks], dtype=object

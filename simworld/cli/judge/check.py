@@ -101,7 +101,7 @@ def check(
     if trust.overall.n:
         with open_store(db, create=True) as store:
             kept = measured(trust, "shipped" if pairs_file is None else str(pairs_file))
-            store.measure_judge(judge.id, judge.name, judge.record(), kept)
+            store.record_judge_check(judge.id, judge.name, judge.record(), kept)
     if as_json:
         click.echo(plain_json(trust.plain(), indent=2))
     else:

@@ -75,7 +75,7 @@ def judge(
         judging = JudgingRun(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
         tally = judging.go(on_progress=_judging(context.tell))
         stopping.check_budget()
-        ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
+        ids = [id_ for id_ in tally.judge_ids if any(store.score_rows(judge_id=id_, run=run))]
         if not ids:
             raise InputError(
                 f"judge {spec.name!r} scored none of the {counted(tally.total, 'episode')} of run"
@@ -159,7 +159,7 @@ def _played(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
             stopping=context.stopping,
         )
     context.stopping.check_budget()
-    states = context.store.finished(plan.run).values()
+    states = context.store.item_states(plan.run).values()
     return StageOutput(failed=sum(state.ending is Ending.failed for state in states))
 
 

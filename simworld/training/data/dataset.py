@@ -71,7 +71,7 @@ def build_dataset(
             store.check_names(**{kind: name})
     found = store.trace_overview(query.traces())
     chosen = select_data(query, found, store.judges())
-    target = folder / query.key(f"{store.where}\n{found.fingerprint}")
+    target = folder / query.key(f"{store.location}\n{found.fingerprint}")
     if (target / META).is_file():
         return target
     tally = DatasetTally()
@@ -89,12 +89,12 @@ def build_dataset(
             raise InputError(_nothing(query, tally))
         if store.trace_overview(query.traces()).fingerprint != found.fingerprint:
             raise StoreError(
-                f"{store.where}: episodes or judgements were added meanwhile; run it again when"
+                f"{store.location}: episodes or judgements were added meanwhile; run it again when"
                 " that is over"
             )
         meta = DatasetMeta(
             format=FORMAT,
-            source=store.where,
+            source=store.location,
             query=query,
             encoder_id=chosen.encoder_id,
             d_state=chosen.d_state,

@@ -44,11 +44,11 @@ class TranscriptLine:
 
 def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes that match, the latest first, page by page."""
-    names = state.remember("names", store.names)
+    names = state.remember("names", store.filter_names)
     chosen = {name: request.text(name) for name in FILTERS}
     ending = request.one_of("ending", [ending.value for ending in Ending])
     before = request.text("before")
-    summaries = store.summaries(
+    summaries = store.episode_summaries(
         run=chosen["run"],
         scenario=chosen["scenario"],
         family=chosen["family"],

@@ -91,7 +91,7 @@ def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[s
         samples: dict[tuple[str, str], dict[int, dict[str, tuple[float, float]]]] = defaultdict(
             lambda: defaultdict(dict)
         )
-        for row in store.scores(judge_id=record.id):
+        for row in store.score_rows(judge_id=record.id):
             samples[row.episode_id, row.seat][row.sample][row.dimension] = (row.score, row.rescaled)
         names = dict(
             zip(
@@ -116,7 +116,7 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
     expected = row_by_row(opened, chosen)
     assert len(expected) > 5
     scores = []
-    for summary in opened.summaries(run="first"):
+    for summary in opened.episode_summaries(run="first"):
         for seat in summary.seats:
             rows = frame[
                 (frame["episode"] == first_64_bits(summary.id)) & (frame["seat"] == seat.seat)

@@ -33,7 +33,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 def standings(folder: Path, url: str) -> dict[str, object]:
     made = open_tournament(str(folder / "cup.yaml"))
     with open_store(url) as store:
-        assert len(store.summaries(run="cup")) == 96
+        assert len(store.episode_summaries(run="cup")) == 96
         return plain_results(made, tournament_results(made, store, made.judges[0], rounds=100))
 
 
