@@ -16,13 +16,15 @@ BATCH = 1000  # judgements held at a time
 
 
 def add_attributions(
-    connection: Connection, judgement_id: str, method: str, parts: Sequence[Attribution]
+    connection: Connection, judgement_id: str, method: str, attributions: Sequence[Attribution]
 ) -> None:
     """Stores what a judge says about the utterances of a judged episode; what is there already
     stays as it is.
     """
-    if bad := [part for part in parts if not math.isfinite(part.value)]:
-        raise ValueError(f"an attribution is a finite number, found {bad[0]}")
+    if non_finite := [
+        attribution for attribution in attributions if not math.isfinite(attribution.value)
+    ]:
+        raise ValueError(f"an attribution is a finite number, found {non_finite[0]}")
     insert_missing(
         connection,
         AttributionRow,
@@ -30,12 +32,12 @@ def add_attributions(
             {
                 "judgement_id": judgement_id,
                 "method": method,
-                "seat": part.seat,
-                "dimension": part.dimension,
-                "turn": part.turn,
-                "value": part.value,
+                "seat": attribution.seat,
+                "dimension": attribution.dimension,
+                "turn": attribution.turn,
+                "value": attribution.value,
             }
-            for part in parts
+            for attribution in attributions
         ],
     )
 
@@ -53,7 +55,7 @@ def unattributed_judgements(
 
     New attributions may be added while this streams.
     """
-    there = exists().where(
+    is_attributed = exists().where(
         AttributionRow.judgement_id == JudgementRow.id, AttributionRow.method == method
     )
     query = (
@@ -61,7 +63,7 @@ def unattributed_judgements(
         .where(
             JudgementRow.judge_id == judge_id,
             JudgementRow.status == JudgementStatus.ok.value,
-            ~there,
+            ~is_attributed,
         )
         .where(JudgementRow.id > (after or ""))
     )

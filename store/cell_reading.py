@@ -46,15 +46,15 @@ def cells_fingerprint(connection: Connection, run: str) -> tuple[int, int, int]:
     """Three numbers that change when an episode or a judgement is added to a run: a quick look at
     whether anything is new.
     """
-    casts = select(func.count(), func.coalesce(func.sum(func.length(CellCastRow.casts)), 0))
-    scores = select(func.coalesce(func.sum(func.length(CellScoreRow.scores)), 0))
-    blocks, of_casts = connection.execute(casts.where(CellCastRow.run == run)).one()
-    of_scores = connection.execute(scores.where(CellScoreRow.run == run)).scalar_one()
-    return int(blocks), int(of_casts), int(of_scores)
+    count_casts = select(func.count(), func.coalesce(func.sum(func.length(CellCastRow.casts)), 0))
+    count_scores = select(func.coalesce(func.sum(func.length(CellScoreRow.scores)), 0))
+    blocks, cast_bytes = connection.execute(count_casts.where(CellCastRow.run == run)).one()
+    score_bytes = connection.execute(count_scores.where(CellScoreRow.run == run)).scalar_one()
+    return int(blocks), int(cast_bytes), int(score_bytes)
 
 
 def read_cells(
-    connection: Connection, run: str, judge_ids: Sequence[str], scenarios: Collection[str]
+    connection: Connection, run: str, judge_ids: Sequence[str], scenario_ids: Collection[str]
 ) -> Iterator[Cells]:
     """The last attempts at the work items of these scenarios (ids), with these judges' scores, some
     hundred blocks at a time.
@@ -66,14 +66,14 @@ def read_cells(
         InputError: a score is no finite number.
     """
     reader = _CellReader(connection, run, judge_ids)
-    held: dict[int, list[Any]] = defaultdict(list)  # by number of seats
+    rows_by_seats: dict[int, list[Any]] = defaultdict(list)  # by number of seats
     for row in _select_rows(connection, run, judge_ids):
-        if row.scenario_id in scenarios:
-            held[row.seats].append(row)
-            if len(held[row.seats]) == BLOCKS_PER_BATCH:
-                yield reader.cells(held.pop(row.seats))
-    for _, rows in sorted(held.items()):
-        yield reader.cells(rows)
+        if row.scenario_id in scenario_ids:
+            rows_by_seats[row.seats].append(row)
+            if len(rows_by_seats[row.seats]) == BLOCKS_PER_BATCH:
+                yield reader.build_cells(rows_by_seats.pop(row.seats))
+    for _, rows in sorted(rows_by_seats.items()):
+        yield reader.build_cells(rows)
 
 
 def read_retest_sums(
@@ -85,7 +85,7 @@ def read_retest_sums(
     reader = _CellReader(connection, run, [judge_id])
     by_scenario: dict[str, NDArray[np.float64]] = {}
     for row in _select_rows(connection, run, [judge_id]):
-        _, retests = reader.scores(row, 0)
+        _, retests = reader.score_blobs(row, 0)
         if retests:
             sums = decode_retests(row.seats, reader.measures[judge_id], retests)["sums"].sum(
                 axis=(0, 1)
@@ -102,9 +102,9 @@ class _CellReader:
     def __init__(self, connection: Connection, run: str, judge_ids: Sequence[str]) -> None:
         self._connection, self._run, self._judge_ids = connection, run, judge_ids
         self.names = _agent_names(connection, run)
-        numbers = np.array([hash_agent_name(name) for name in self.names], dtype=np.uint64)
-        self._order = np.argsort(numbers)
-        self._numbers = numbers[self._order]
+        hashes = np.array([hash_agent_name(name) for name in self.names], dtype=np.uint64)
+        self._hash_order = np.argsort(hashes)
+        self._name_hashes = hashes[self._hash_order]
         specs = connection.execute(
             select(JudgeRow.id, JudgeRow.spec).where(JudgeRow.id.in_(judge_ids))
         )
@@ -112,20 +112,20 @@ class _CellReader:
             id_: len(measures_of(rubric)) for id_, spec in specs if (rubric := rubric_in(spec))
         }
 
-    def cells(self, rows: Sequence[Any]) -> Cells:
+    def build_cells(self, rows: Sequence[Any]) -> Cells:
         """The arrays of rows with equally many seats."""
         blocks = tuple((row.family, row.scenario_id, row.repeat) for row in rows)
         seats = rows[0].seats
         blobs = [
-            self._fresh_casts.get(block, b"") if row.stale else row.casts
+            self._rebuilt_casts.get(block, b"") if row.stale else row.casts
             for row, block in zip(rows, blocks, strict=True)
         ]
         size = decode_casts(seats).dtype.itemsize
         casts = decode_casts(seats, b"".join(blobs))
         episode = casts["episode"].astype(np.uint64)
-        values = {
-            judge: self._values(
-                judge, episode, b"".join([self.scores(row, i)[0] for row in rows]), seats
+        scores = {
+            judge: self._scores_of_episodes(
+                judge, episode, b"".join([self.score_blobs(row, i)[0] for row in rows]), seats
             )
             for i, judge in enumerate(self._judge_ids)
             if judge in self.measures
@@ -136,32 +136,32 @@ class _CellReader:
             block_index=np.repeat(np.arange(len(blocks)), [len(blob) // size for blob in blobs]),
             episode=episode,
             failed=casts["failed"].copy(),
-            agent_index=self._order[np.searchsorted(self._numbers, casts["agents"])],
-            scores=values,
+            agent_index=self._hash_order[np.searchsorted(self._name_hashes, casts["agents"])],
+            scores=scores,
         )
 
-    def scores(self, row: Any, judge: int) -> tuple[bytes, bytes]:
+    def score_blobs(self, row: Any, judge_number: int) -> tuple[bytes, bytes]:
         """A judge's scores and retests in a row."""
-        stale, scores, retests = row[6 + 3 * judge : 9 + 3 * judge]
+        stale, scores, retests = row[6 + 3 * judge_number : 9 + 3 * judge_number]
         if stale:
-            return self._fresh_scores.get(
-                (row.family, row.scenario_id, row.repeat, self._judge_ids[judge]), (b"", b"")
+            return self._rebuilt_scores.get(
+                (row.family, row.scenario_id, row.repeat, self._judge_ids[judge_number]), (b"", b"")
             )
         return scores or b"", retests or b""
 
     @cached_property
-    def _fresh_casts(self) -> Mapping[Any, bytes]:
+    def _rebuilt_casts(self) -> Mapping[Any, bytes]:
         return {
             tuple(block[1:]): casts
             for block, casts in compute_casts(self._connection, (self._run,))
         }
 
     @cached_property
-    def _fresh_scores(self) -> Mapping[Any, tuple[bytes, bytes]]:
-        fresh = compute_scores(self._connection, (self._run,))
-        return {tuple(block[1:]): (scores, retests) for block, scores, retests in fresh}
+    def _rebuilt_scores(self) -> Mapping[Any, tuple[bytes, bytes]]:
+        rebuilt = compute_scores(self._connection, (self._run,))
+        return {tuple(block[1:]): (scores, retests) for block, scores, retests in rebuilt}
 
-    def _values(
+    def _scores_of_episodes(
         self, judge: str, episode: NDArray[np.uint64], blob: bytes, seats: int
     ) -> NDArray[np.float64]:
         """Scores in the places of their episodes; those of earlier attempts have none."""
@@ -170,13 +170,15 @@ class _CellReader:
         if not (len(records) and len(episode)):
             return scores
         order = np.argsort(episode)
-        place = np.searchsorted(episode, records["episode"], sorter=order).clip(
+        position = np.searchsorted(episode, records["episode"], sorter=order).clip(
             max=len(episode) - 1
         )
-        there = episode[order[place]] == records["episode"]
-        scores[order[place[there]]] = records["values"][there]
-        if (broken := np.isinf(scores).any(axis=(1, 2))).any():
-            raise InputError(_non_finite_message(self._connection, judge, int(episode[broken][0])))
+        is_stored = episode[order[position]] == records["episode"]
+        scores[order[position[is_stored]]] = records["values"][is_stored]
+        if (non_finite := np.isinf(scores).any(axis=(1, 2))).any():
+            raise InputError(
+                _non_finite_message(self._connection, judge, int(episode[non_finite][0]))
+            )
         return scores
 
 
@@ -193,15 +195,17 @@ def _select_rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> 
         CellCastRow.casts,
     ).where(CellCastRow.run == run)
     for judge_id in judge_ids:
-        of = aliased(CellScoreRow)
-        same = and_(
-            of.run == CellCastRow.run,
-            of.family == CellCastRow.family,
-            of.scenario_id == CellCastRow.scenario_id,
-            of.repeat == CellCastRow.repeat,
-            of.judge_id == judge_id,
+        score_row = aliased(CellScoreRow)
+        same_cell = and_(
+            score_row.run == CellCastRow.run,
+            score_row.family == CellCastRow.family,
+            score_row.scenario_id == CellCastRow.scenario_id,
+            score_row.repeat == CellCastRow.repeat,
+            score_row.judge_id == judge_id,
         )
-        query = query.add_columns(of.stale, of.scores, of.retests).outerjoin(of, same)
+        query = query.add_columns(score_row.stale, score_row.scores, score_row.retests).outerjoin(
+            score_row, same_cell
+        )
     query = query.order_by(CellCastRow.family, CellCastRow.scenario_id, CellCastRow.repeat)
     return connection.execute(query, execution_options={"yield_per": BLOCKS_PER_BATCH})
 
@@ -210,13 +214,13 @@ def _agent_names(connection: Connection, run: str) -> tuple[str, ...]:
     """The names that agents have in a run; an agent that a run does not name has the name it was
     first stored with.
     """
-    named = select(RunAgentRow.agent_name).where(RunAgentRow.run == run)
-    return tuple(sorted(connection.execute(union(named, select(AgentRow.name))).scalars()))
+    in_run = select(RunAgentRow.agent_name).where(RunAgentRow.run == run)
+    return tuple(sorted(connection.execute(union(in_run, select(AgentRow.name))).scalars()))
 
 
 def _non_finite_message(connection: Connection, judge_id: str, episode: int) -> str:
     """What is wrong with a score of an episode."""
-    begins = f"{episode:016x}"
+    id_prefix = f"{episode:016x}"
     query = (
         select(
             EpisodeRow.id,
@@ -228,7 +232,9 @@ def _non_finite_message(connection: Connection, judge_id: str, episode: int) -> 
         .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
         .join(VerdictRow, VerdictRow.judgement_id == JudgementRow.id)
         .where(
-            EpisodeRow.id >= begins, EpisodeRow.id < begins + "g", JudgementRow.judge_id == judge_id
+            EpisodeRow.id >= id_prefix,
+            EpisodeRow.id < id_prefix + "g",
+            JudgementRow.judge_id == judge_id,
         )
     )
     for id_, seat, dimension, score, rescaled in connection.execute(query):
@@ -238,6 +244,6 @@ def _non_finite_message(connection: Connection, judge_id: str, episode: int) -> 
                 " not finite; delete that judgement and judge again"
             )
     return (
-        f"episode {begins}: a score by {judge_id} is not finite; delete that judgement and"
+        f"episode {id_prefix}: a score by {judge_id} is not finite; delete that judgement and"
         " judge again"
     )

@@ -30,51 +30,53 @@ STREAMED = {"yield_per": 5000}  # read at a time
 
 def rebuild_all(connection: Connection) -> None:
     """Makes everything again that is stale."""
-    for of, remake in ((CellCastRow, rebuild_casts), (CellScoreRow, rebuild_scores)):
-        scenarios = select(*block_columns(of)[:3]).where(table(of).columns["stale"]).distinct()
+    for row_type, rebuild in ((CellCastRow, rebuild_casts), (CellScoreRow, rebuild_scores)):
+        scenarios = (
+            select(*block_columns(row_type)[:3]).where(table(row_type).columns["stale"]).distinct()
+        )
         for scenario in connection.execute(scenarios).all():
-            remake(connection, scenario)
+            rebuild(connection, scenario)
 
 
-def rebuild_casts(connection: Connection, begins: Block) -> None:
+def rebuild_casts(connection: Connection, prefix: Block) -> None:
     """Makes those rows of `cell_casts` again that are stale, of the blocks that begin so."""
-    for block, casts in compute_casts(connection, begins):
+    for block, casts in compute_casts(connection, prefix):
         connection.execute(
             update(CellCastRow).where(in_block(CellCastRow, block)).values(casts=casts, stale=False)
         )
-    left = and_(in_block(CellCastRow, begins), CellCastRow.stale)
-    connection.execute(update(CellCastRow).where(left).values(casts=b"", stale=False))
+    still_stale = and_(in_block(CellCastRow, prefix), CellCastRow.stale)
+    connection.execute(update(CellCastRow).where(still_stale).values(casts=b"", stale=False))
 
 
-def rebuild_scores(connection: Connection, begins: Block, judge_id: str | None = None) -> None:
+def rebuild_scores(connection: Connection, prefix: Block, judge_id: str | None = None) -> None:
     """Makes those rows of `cell_scores` again that are stale, of the blocks that begin so and of
     one judge or all.
     """
-    for (*block, judge), scores, retests in compute_scores(connection, begins, judge_id):
-        this = and_(in_block(CellScoreRow, block), CellScoreRow.judge_id == judge)
+    for (*block, judge), scores, retests in compute_scores(connection, prefix, judge_id):
+        is_row = and_(in_block(CellScoreRow, block), CellScoreRow.judge_id == judge)
         connection.execute(
-            update(CellScoreRow).where(this).values(scores=scores, retests=retests, stale=False)
+            update(CellScoreRow).where(is_row).values(scores=scores, retests=retests, stale=False)
         )
-    left = and_(
-        in_block(CellScoreRow, begins),
+    still_stale = and_(
+        in_block(CellScoreRow, prefix),
         CellScoreRow.stale,
         _is_judge(CellScoreRow.judge_id, judge_id),
     )
     connection.execute(
-        update(CellScoreRow).where(left).values(scores=b"", retests=b"", stale=False)
+        update(CellScoreRow).where(still_stale).values(scores=b"", retests=b"", stale=False)
     )
 
 
-def compute_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block, bytes]]:
+def compute_casts(connection: Connection, prefix: Block) -> Iterator[tuple[Block, bytes]]:
     """What the stale rows of `cell_casts` should hold, from the tables of episodes; those that
     should hold nothing are left out.
     """
-    attempt = (EpisodeRow.item_key, EpisodeRow.attempt, EpisodeRow.id, EpisodeRow.ending)
+    attempt_columns = (EpisodeRow.item_key, EpisodeRow.attempt, EpisodeRow.id, EpisodeRow.ending)
     query = (
-        select(*block_columns(EpisodeRow), *attempt, EpisodeSeatRow.agent_name)
+        select(*block_columns(EpisodeRow), *attempt_columns, EpisodeSeatRow.agent_name)
         .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
         .where(
-            in_block(EpisodeRow, begins),
+            in_block(EpisodeRow, prefix),
             exists().where(CellCastRow.stale, *same_block_as_episode(CellCastRow)),
         )
         .order_by(
@@ -87,16 +89,16 @@ def compute_casts(connection: Connection, begins: Block) -> Iterator[tuple[Block
     attempts = connection.execute(query, execution_options=STREAMED)
     for block, rows in groupby(attempts, key=lambda row: row[:4]):
         casts = b""
-        for (item_key, number, id_, ending), seats in groupby(rows, key=lambda row: row[4:8]):
+        for (item_key, attempt, id_, ending), seats in groupby(rows, key=lambda row: row[4:8]):
             names = [seat.agent_name for seat in seats]
             casts = insert_attempt(
-                casts, encode_cast(item_key, id_, number, ending == Ending.failed.value, names)
+                casts, encode_cast(item_key, id_, attempt, ending == Ending.failed.value, names)
             )
         yield block, casts
 
 
 def compute_scores(
-    connection: Connection, begins: Block, judge_id: str | None = None
+    connection: Connection, prefix: Block, judge_id: str | None = None
 ) -> Iterator[tuple[Block, bytes, bytes]]:
     """What the stale rows of `cell_scores` should hold, by block and judge; those that should hold
     nothing are left out.
@@ -110,8 +112,10 @@ def compute_scores(
         CellScoreRow.judge_id == JudgementRow.judge_id,
         *same_block_as_episode(CellScoreRow),
     )
-    where = and_(in_block(EpisodeRow, begins), _is_judge(JudgementRow.judge_id, judge_id), stale)
-    rows = connection.execute(select_verdicts(where), execution_options=STREAMED)
+    condition = and_(
+        in_block(EpisodeRow, prefix), _is_judge(JudgementRow.judge_id, judge_id), stale
+    )
+    rows = connection.execute(select_verdicts(condition), execution_options=STREAMED)
     for (*block, judge), episodes in groupby(
         seat_measures(rows, rubrics), key=lambda pair: pair[0][:5]
     ):

@@ -104,15 +104,15 @@ def insert_record(blob: bytes, record: Records, key: str) -> bytes:
     """
     if not len(record):
         return blob
-    held = np.frombuffer(blob, record.dtype)[key]
-    place = int(np.searchsorted(held, record[key][0]))
-    rest = place + int(place < len(held) and held[place] == record[key][0])
+    stored_keys = np.frombuffer(blob, record.dtype)[key]
+    index = int(np.searchsorted(stored_keys, record[key][0]))
+    end = index + int(index < len(stored_keys) and stored_keys[index] == record[key][0])
     size = record.dtype.itemsize
-    return blob[: place * size] + record.tobytes() + blob[rest * size :]
+    return blob[: index * size] + record.tobytes() + blob[end * size :]
 
 
 def insert_attempt(blob: bytes, record: Records) -> bytes:
     """As `insert_record`, but a later attempt at the same work item stays."""
-    held = np.frombuffer(blob, record.dtype)
-    later = (held["item"] == record["item"][0]) & (held["attempt"] > record["attempt"][0])
-    return blob if later.any() else insert_record(blob, record, "item")
+    stored = np.frombuffer(blob, record.dtype)
+    is_later = (stored["item"] == record["item"][0]) & (stored["attempt"] > record["attempt"][0])
+    return blob if is_later.any() else insert_record(blob, record, "item")

@@ -40,15 +40,15 @@ def add_episode_to_cells(
     failed = episode["ending"] == Ending.failed.value
     names = [seat["agent_name"] for seat in seats]
     record = encode_cast(episode["item_key"], episode["id"], episode["attempt"], failed, names)
-    first = {**block, "seats": len(seats), "stale": False, "casts": record.tobytes()}
-    held = _lock_or_insert(connection, CellCastRow, first)
-    if held is None:
+    new_row = {**block, "seats": len(seats), "stale": False, "casts": record.tobytes()}
+    stored = _lock_or_insert(connection, CellCastRow, new_row)
+    if stored is None:
         return
-    if held["stale"]:
+    if stored["stale"]:
         rebuild_casts(connection, tuple(block.values()))
     else:
         _update_row(
-            connection, CellCastRow, first, {"casts": insert_attempt(held["casts"], record)}
+            connection, CellCastRow, new_row, {"casts": insert_attempt(stored["casts"], record)}
         )
 
 
@@ -65,62 +65,73 @@ def add_judgement_to_cells(
             encode_scores(episode_id, seats, measures),
             encode_retests(episode_id, seats, measures),
         )
-        first = {
+        new_row = {
             **dict(zip(BLOCK_COLUMNS, block, strict=True)),
             "judge_id": judge_id,
             "stale": False,
             "scores": score.tobytes(),
             "retests": retest.tobytes(),
         }
-        held = _lock_or_insert(connection, CellScoreRow, first)
-        if held is None:
+        stored = _lock_or_insert(connection, CellScoreRow, new_row)
+        if stored is None:
             continue
-        if held["stale"]:
+        if stored["stale"]:
             rebuild_scores(connection, block, judge_id)
         else:
-            changed = {
-                "scores": insert_record(held["scores"], score, "episode"),
-                "retests": insert_record(held["retests"], retest, "episode"),
+            new_blobs = {
+                "scores": insert_record(stored["scores"], score, "episode"),
+                "retests": insert_record(stored["retests"], retest, "episode"),
             }
-            _update_row(connection, CellScoreRow, first, changed)
+            _update_row(connection, CellScoreRow, new_row, new_blobs)
 
 
-def _lock_or_insert(connection: Connection, of: type[Base], first: RowValues) -> RowMapping | None:
+def _lock_or_insert(
+    connection: Connection, row_type: type[Base], new_row: RowValues
+) -> RowMapping | None:
     """The row of a block, locked until the transaction ends; None where there was none and this
     first one was added.
     """
-    key = _key_values(of, first)
-    held = connection.execute(_select_statement(of), key).mappings().one_or_none()
-    if held is None and not insert_new(connection, of, first):
-        held = connection.execute(_select_statement(of), key).mappings().one()
-    return held
+    key_values = _key_values(row_type, new_row)
+    stored = connection.execute(_select_statement(row_type), key_values).mappings().one_or_none()
+    if stored is None and not insert_new(connection, row_type, new_row):
+        stored = connection.execute(_select_statement(row_type), key_values).mappings().one()
+    return stored
 
 
-def _update_row(connection: Connection, of: type[Base], row: RowValues, changed: RowValues) -> None:
+def _update_row(
+    connection: Connection, row_type: type[Base], row: RowValues, new_blobs: RowValues
+) -> None:
     connection.execute(
-        _update_statement(of),
-        {**_key_values(of, row), **{f"new_{name}": value for name, value in changed.items()}},
+        _update_statement(row_type),
+        {
+            **_key_values(row_type, row),
+            **{f"new_{name}": value for name, value in new_blobs.items()},
+        },
     )
 
 
-def _key_values(of: type[Base], row: RowValues) -> dict[str, Any]:
-    return {f"the_{column.name}": row[column.name] for column in table(of).primary_key}
+def _key_values(row_type: type[Base], row: RowValues) -> dict[str, Any]:
+    return {f"the_{column.name}": row[column.name] for column in table(row_type).primary_key}
 
 
 # Statements are built once: building them takes longer than SQLite takes to run them.
 
 
 @cache
-def _select_statement(of: type[Base]) -> Select[Any]:
-    this = (column == bindparam(f"the_{column.name}") for column in table(of).primary_key)
-    return select(table(of)).where(*this).with_for_update(key_share=True)
+def _select_statement(row_type: type[Base]) -> Select[Any]:
+    has_key = (column == bindparam(f"the_{column.name}") for column in table(row_type).primary_key)
+    return select(table(row_type)).where(*has_key).with_for_update(key_share=True)
 
 
 @cache
-def _update_statement(of: type[Base]) -> Update:
-    this = (column == bindparam(f"the_{column.name}") for column in table(of).primary_key)
-    blobs = [name for name in ("casts", "scores", "retests") if name in table(of).columns]
-    return update(table(of)).where(*this).values({name: bindparam(f"new_{name}") for name in blobs})
+def _update_statement(row_type: type[Base]) -> Update:
+    has_key = (column == bindparam(f"the_{column.name}") for column in table(row_type).primary_key)
+    blobs = [name for name in ("casts", "scores", "retests") if name in table(row_type).columns]
+    return (
+        update(table(row_type))
+        .where(*has_key)
+        .values({name: bindparam(f"new_{name}") for name in blobs})
+    )
 
 
 @cache

@@ -107,12 +107,12 @@ def list_columns() -> list[ColumnInfo]:
         for name, (table_name, column_name) in columns.items():
             source = metadata.tables[table_name]
             comment = source.columns[column_name].comment or ""
-            of = _column_type(source, column_name)
+            type_ = _column_type(source, column_name)
             lines.append(
                 ColumnInfo(
                     table=view,
                     name=name,
-                    type=of,
+                    type=type_,
                     key=f"→ {table_name}.{column_name}",
                     comment=comment,
                 )

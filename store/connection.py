@@ -178,7 +178,7 @@ def _create_engine(
         if read_only:
 
             @event.listens_for(server, "connect")
-            def wait_no_longer(connection: Any, record: Any) -> None:
+            def limit_lock_wait(connection: Any, record: Any) -> None:
                 connection.execute(f"SET lock_timeout = {int(busy_timeout_s * 1000)}")
                 connection.commit()
 
@@ -223,9 +223,9 @@ def _read_version(connection: Connection, address: DatabaseAddress) -> str:
     tables = inspect(connection).get_table_names()
     if VERSION_TABLE not in tables:
         if tables:
-            shown = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
+            tables_text = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
             raise StoreMismatch(
-                f"{address} is a database, but not one of simworld (its tables: {shown})"
+                f"{address} is a database, but not one of simworld (its tables: {tables_text})"
             )
         return ""
     versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()

@@ -84,9 +84,9 @@ def diagnose_damage(address: DatabaseAddress) -> Iterator[None]:
     except SimworldError:
         raise
     except Exception as error:
-        if (known := explain_damage(address, error)) is None:
+        if (explained := explain_damage(address, error)) is None:
             raise
-        raise known from error
+        raise explained from error
 
 
 def explain_damage(where: str | DatabaseAddress, error: Exception) -> StoreDamaged | None:
@@ -96,15 +96,15 @@ def explain_damage(where: str | DatabaseAddress, error: Exception) -> StoreDamag
     if isinstance(error, OSError):
         return None
     address = parse_address(where) if isinstance(where, str) else where
-    cause = getattr(error, "orig", None)
+    database_error = getattr(error, "orig", None)
     try:
         if (damage := find_damage(address)) is not None:
             return StoreDamaged(f"{address} is damaged: {damage}; {ADVICE}")
     except (sqlite3.Error, UnicodeDecodeError) as other:  # the latter of names in the schema
-        cause = other
-    if type(cause) not in READ_ERRORS:
+        database_error = other
+    if type(database_error) not in READ_ERRORS:
         return None
-    reason = " ".join(str(cause).split())[:MAX_REASON]
+    reason = " ".join(str(database_error).split())[:MAX_REASON]
     return StoreDamaged(
         f"{address} is damaged, or another program has changed it ({reason}); {RESTORE_ADVICE}"
     )
@@ -131,10 +131,10 @@ def _find_in_table(connection: sqlite3.Connection, table: Table, deadline: float
     rules = {column.name: _cell_rule(table.name, column) for column in table.columns}
     selected = ", ".join(f'"{name}"' for name in names)
     # our own names
-    for number, cells in enumerate(connection.execute(f'SELECT {selected} FROM "{table.name}"')):
+    for number, values in enumerate(connection.execute(f'SELECT {selected} FROM "{table.name}"')):
         if number % ROWS_PER_TIME_CHECK == 0 and time.monotonic() > deadline:
             return None
-        row = dict(zip(names, cells, strict=True))
+        row = dict(zip(names, values, strict=True))
         key = " ".join(
             f"{column.name}={_shown_value(row[column.name])}"
             for column in table.primary_key.columns
@@ -148,8 +148,8 @@ def _find_in_table(connection: sqlite3.Connection, table: Table, deadline: float
                     value=_shown_value(row[name]),
                     expected=expected,
                 )
-        for name, whole in ROW_RULES.get(table.name, {}).items():
-            if expected := whole(row):
+        for name, row_rule in ROW_RULES.get(table.name, {}).items():
+            if expected := row_rule(row):
                 return Damage(
                     table=table.name,
                     key=key,
@@ -204,7 +204,7 @@ def _shown_value(value: Any) -> str:
 def _cell_rule(table: str, column: Column[Any]) -> CellRule:
     """What a cell of this column must be."""
     name = f"{table}.{column.name}"
-    of_type = (
+    type_rule = (
         _json_rule(JSON_COLUMNS.get(name, _ANY_JSON))
         if isinstance(column.type, Json)
         else CHOICE_COLUMNS.get(name) or _type_rule(column)
@@ -212,27 +212,27 @@ def _cell_rule(table: str, column: Column[Any]) -> CellRule:
     nullable = bool(column.nullable)
 
     def rule(value: Any) -> str:
-        return ("" if nullable else "a value") if value is None else of_type(value)
+        return ("" if nullable else "a value") if value is None else type_rule(value)
 
     return rule
 
 
 def _type_rule(column: Column[Any]) -> CellRule:
-    kind = column.type
-    if isinstance(kind, SeedText):
+    type_ = column.type
+    if isinstance(type_, SeedText):
         return _expect_seed
-    if isinstance(kind, Utc):
+    if isinstance(type_, Utc):
         return _expect_time
-    if isinstance(kind, Boolean):
+    if isinstance(type_, Boolean):
         return lambda value: "" if value in (0, 1) and isinstance(value, int) else "0 or 1"
-    if isinstance(kind, Integer):
+    if isinstance(type_, Integer):
         return lambda value: (
             "" if isinstance(value, int) and 0 <= value < MAX_COUNT else "a whole number from 0"
         )
-    if isinstance(kind, Float):
-        share = column.name == "rescaled"
-        return _expect_share if share else _expect_number
-    if isinstance(kind, LargeBinary):
+    if isinstance(type_, Float):
+        is_share = column.name == "rescaled"
+        return _expect_share if is_share else _expect_number
+    if isinstance(type_, LargeBinary):
         return lambda value: "" if type(value) is bytes else "a blob"
     return lambda value: "" if isinstance(value, str) else "text"
 
@@ -287,17 +287,21 @@ def _json_rule(adapter: TypeAdapter[Any]) -> CellRule:
 
 def _vector_rule(name: str) -> Callable[[RowValues], str]:
     """What the blob of a vector must be, by the two columns that describe it."""
-    kind, shape = (f"{name}_dtype", f"{name}_shape") if name != "vector" else ("dtype", "shape")
+    dtype_column, shape_column = (
+        (f"{name}_dtype", f"{name}_shape") if name != "vector" else ("dtype", "shape")
+    )
 
     def rule(row: RowValues) -> str:
         if row[name] is None:
             return ""
         try:
-            size = np.dtype(row[kind]).itemsize * math.prod(json.loads(row[shape]))
+            size = np.dtype(row[dtype_column]).itemsize * math.prod(json.loads(row[shape_column]))
         except (TypeError, ValueError):
-            return f"a number format in {kind} and dimensions in {shape}"
+            return f"a number format in {dtype_column} and dimensions in {shape_column}"
         return (
-            "" if len(row[name]) == size else f"{counted(size, 'byte')}, as {kind} and {shape} say"
+            ""
+            if len(row[name]) == size
+            else f"{counted(size, 'byte')}, as {dtype_column} and {shape_column} say"
         )
 
     return rule
@@ -307,14 +311,14 @@ def _failure_rule(status: str) -> Callable[[RowValues], str]:
     """A failure is there exactly where the status says so."""
 
     def rule(row: RowValues) -> str:
-        there = [
+        present = [
             row[name] is not None
             for name in ("failure_boundary", "failure_kind", "failure_message")
         ]
         expected = row[status] == "failed"
         return (
             ""
-            if all(present == expected for present in there)
+            if all(is_present == expected for is_present in present)
             else f"a failure exactly where {status} is failed"
         )
 

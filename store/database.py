@@ -32,7 +32,7 @@ class Database:
     def __init__(self, address: DatabaseAddress, engine: Engine) -> None:
         self._address = address
         self._engine = engine
-        self._file = _file_identity(address)
+        self._opened_file = _file_identity(address)
 
     @property
     def location(self) -> str:
@@ -61,7 +61,7 @@ class Database:
             StoreError: the file was deleted, moved or replaced; the database is locked or gone.
             StoreMismatch: it was brought to another version.
         """
-        if _file_identity(self._address) != self._file:
+        if _file_identity(self._address) != self._opened_file:
             raise StoreError(f"{self.location} was deleted, moved or replaced while it was in use")
         with self._read() as connection:
             check_version_unchanged(connection, self._address)
@@ -80,7 +80,7 @@ class Database:
     def _write(self, lost: str) -> Iterator[Connection]:
         # A deleted file can still be written through its open connection, and all of it would
         # vanish with the process.
-        if _file_identity(self._address) != self._file:
+        if _file_identity(self._address) != self._opened_file:
             raise StoreError(
                 f"{self.location} was deleted, moved or replaced while it was in use; {lost}"
             )
@@ -114,7 +114,7 @@ def reading_method(
         with self._read() as connection:
             return function(connection, *args, **kwargs)
 
-    return _with_signature_of(function, method, given=1)
+    return _with_signature_of(function, method, bound=1)
 
 
 def writing_method(
@@ -128,7 +128,7 @@ def writing_method(
         with self._write(lost) as connection:
             return function(connection, *args, **kwargs)
 
-    return _with_signature_of(function, method, given=1)
+    return _with_signature_of(function, method, bound=1)
 
 
 def streaming_method(
@@ -142,7 +142,7 @@ def streaming_method(
         with self._read() as connection:
             yield from function(connection, *args, **kwargs)
 
-    return _with_signature_of(function, method, given=1)
+    return _with_signature_of(function, method, bound=1)
 
 
 def batched_method(
@@ -161,25 +161,25 @@ def batched_method(
     def method(
         self: Database, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs
     ) -> Iterator[_Result]:
-        after: _Cursor | None = None
+        cursor: _Cursor | None = None
         while True:
             with self._read() as connection:
-                batch, after = function(connection, after, *args, **kwargs)
+                batch, cursor = function(connection, cursor, *args, **kwargs)
             yield from batch
-            if after is None:
+            if cursor is None:
                 return
 
-    return _with_signature_of(function, method, given=2, return_annotation=Iterator)
+    return _with_signature_of(function, method, bound=2, return_annotation=Iterator)
 
 
 def _with_signature_of(
-    function: Callable[..., Any], method: _Method, *, given: int, **replaced: Any
+    function: Callable[..., Any], method: _Method, *, bound: int, **changes: Any
 ) -> _Method:
     """The method with the function's name, text and signature, less the arguments given to it."""
     functools.update_wrapper(method, function)
     signature = inspect.signature(function)
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    parameters = [itself, *list(signature.parameters.values())[given:]]
-    described: Any = method
-    described.__signature__ = signature.replace(parameters=parameters, **replaced)
+    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [self_parameter, *list(signature.parameters.values())[bound:]]
+    signed: Any = method
+    signed.__signature__ = signature.replace(parameters=parameters, **changes)
     return method

@@ -88,17 +88,17 @@ def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> 
     """The `file:` URI by which SQLite opens a file, and whether that allows writing; never creates
     one unless asked.
     """
-    name = quote(str(path.absolute()))
+    quoted_path = quote(str(path.absolute()))
     if create and not path.exists():
-        return f"file:{name}?mode=rwc", True
+        return f"file:{quoted_path}?mode=rwc", True
     writable = _may_write(path) and _may_write(path.parent)
     if writable:
-        return f"file:{name}?mode={'ro' if read_only else 'rw'}", not read_only
+        return f"file:{quoted_path}?mode={'ro' if read_only else 'rw'}", not read_only
     # A WAL database in a folder where nothing can be written opens only when SQLite may take it as
     # unchanging
-    pending = path.with_name(path.name + "-wal").exists()
-    return f"file:{name}?mode=ro" + (
-        "" if pending or _may_write(path.parent) else "&immutable=1"
+    has_wal = path.with_name(path.name + "-wal").exists()
+    return f"file:{quoted_path}?mode=ro" + (
+        "" if has_wal or _may_write(path.parent) else "&immutable=1"
     ), False
 
 

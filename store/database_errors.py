@@ -75,36 +75,36 @@ def store_errors(where: str, lost: str = "") -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        known = explain_database_error(error, where, lost)
-        if known is None:
+        explained = explain_database_error(error, where, lost)
+        if explained is None:
             raise
-        raise known from error
+        raise explained from error
 
 
 def explain_database_error(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
     """The error for people, or None where it is not one that a user can meet."""
     original = error.orig
     message = " ".join(str(original).split())
-    tail = f"; {lost}" if lost else ""
+    suffix = f"; {lost}" if lost else ""
     state = getattr(original, "sqlstate", None)
     if state:
-        for start, kind, text in POSTGRESQL_ERRORS:
-            if state.startswith(start):
-                return kind(f"{where} {text} ({message}){tail}")
+        for state_prefix, kind, text in POSTGRESQL_ERRORS:
+            if state.startswith(state_prefix):
+                return kind(f"{where} {text} ({message}){suffix}")
         return None
-    if (known := explain_sqlite_error(message, where, tail)) is not None:
-        return known
+    if (explained := explain_sqlite_error(message, where, suffix)) is not None:
+        return explained
     if (
         type(original).__module__.startswith("psycopg")
         and type(original).__name__ == "OperationalError"
     ):
-        return StoreError(f"{where} cannot be reached: {message}{tail}")
+        return StoreError(f"{where} cannot be reached: {message}{suffix}")
     return None
 
 
-def explain_sqlite_error(message: str, where: str, tail: str = "") -> StoreError | None:
+def explain_sqlite_error(message: str, where: str, suffix: str = "") -> StoreError | None:
     """The error for people behind a message of SQLite, or None where it is not known."""
-    for words, kind, text in SQLITE_ERRORS:
-        if words in message.lower():
-            return kind(f"{where} {text}{tail}")
+    for fragment, kind, text in SQLITE_ERRORS:
+        if fragment in message.lower():
+            return kind(f"{where} {text}{suffix}")
     return None

@@ -80,13 +80,17 @@ def select_episodes(
     if ending is not None:
         query = query.where(EpisodeRow.ending == ending.value)
     if scenario is not None:  # one column or the other, for an index serves no choice between two
-        by = EpisodeRow.scenario_id if SCENARIO_ID.fullmatch(scenario) else EpisodeRow.scenario_name
-        query = query.where(by == scenario)
+        column = (
+            EpisodeRow.scenario_id if SCENARIO_ID.fullmatch(scenario) else EpisodeRow.scenario_name
+        )
+        query = query.where(column == scenario)
     if family is not None:
         query = query.where(EpisodeRow.family == family)
     if agent is not None:
-        named = or_(EpisodeSeatRow.agent_name == agent, EpisodeSeatRow.agent_id == agent)
-        query = query.where(exists().where(and_(EpisodeSeatRow.episode_id == EpisodeRow.id, named)))
+        is_agent = or_(EpisodeSeatRow.agent_name == agent, EpisodeSeatRow.agent_id == agent)
+        query = query.where(
+            exists().where(and_(EpisodeSeatRow.episode_id == EpisodeRow.id, is_agent))
+        )
     return query
 
 
@@ -96,13 +100,15 @@ def only_run_of_agent(connection: Connection, agent: str) -> str | None:
     Raises LookupError where there is no such agent at all: whoever looks for it would look through
     everything.
     """
-    named = or_(RunAgentRow.agent_name == agent, RunAgentRow.agent_id == agent)
+    is_agent = or_(RunAgentRow.agent_name == agent, RunAgentRow.agent_id == agent)
     runs = (
-        connection.execute(select(RunAgentRow.run).where(named).distinct().limit(2)).scalars().all()
+        connection.execute(select(RunAgentRow.run).where(is_agent).distinct().limit(2))
+        .scalars()
+        .all()
     )
     if not runs:
-        there = exists().where(or_(AgentRow.name == agent, AgentRow.id == agent))
-        if not connection.execute(select(there)).scalar_one():
+        agent_exists = exists().where(or_(AgentRow.name == agent, AgentRow.id == agent))
+        if not connection.execute(select(agent_exists)).scalar_one():
             raise LookupError(agent)
     return runs[0] if len(runs) == 1 else None
 
@@ -116,10 +122,10 @@ def ended_before(episode_id: str) -> ColumnElement[bool]:
 
 
 def next_ids(
-    connection: Connection, after: str | None, *fitting: ColumnElement[bool]
+    connection: Connection, after: str | None, *conditions: ColumnElement[bool]
 ) -> tuple[list[str], str | None]:
     """The ids of the next episodes that fit, and the last of them; None where there are no more."""
-    query = select(EpisodeRow.id).where(EpisodeRow.id > (after or ""), *fitting)
+    query = select(EpisodeRow.id).where(EpisodeRow.id > (after or ""), *conditions)
     ids = list(connection.execute(query.order_by(EpisodeRow.id).limit(ID_BATCH)).scalars())
     return ids, ids[-1] if len(ids) == ID_BATCH else None
 
@@ -142,14 +148,14 @@ def next_episodes(
     Each batch is a transaction of its own: an episode that is committed meanwhile appears if its id
     is still to come.
     """
-    id_, count = after or ("", 0)
+    last_id, count = after or ("", 0)
     size = BATCH if limit is None else max(0, min(BATCH, limit - count))
     query = select_episodes(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
-    query = query.where(EpisodeRow.id > id_).order_by(EpisodeRow.id).limit(size)
+    query = query.where(EpisodeRow.id > last_id).order_by(EpisodeRow.id).limit(size)
     episodes = _load_episodes(connection, connection.execute(query).mappings().all(), vectors)
     count += len(episodes)
-    ended = len(episodes) < BATCH or count == limit
-    return episodes, None if ended else (episodes[-1].id, count)
+    is_last = len(episodes) < BATCH or count == limit
+    return episodes, None if is_last else (episodes[-1].id, count)
 
 
 def episode_summaries(
@@ -193,12 +199,12 @@ def episode_size(connection: Connection, id_or_prefix: str) -> tuple[int, int]:
     """Acts of the first episode whose id begins so, and characters of what was said and done in
     it.
     """
-    first = select(func.min(EpisodeRow.id)).where(
+    first_id = select(func.min(EpisodeRow.id)).where(
         EpisodeRow.id >= id_or_prefix, EpisodeRow.id < f"{id_or_prefix}g"
     )
     query = select(func.count(), func.coalesce(func.sum(func.length(ActRow.text)), 0))
     acts, characters = connection.execute(
-        query.where(ActRow.episode_id == first.scalar_subquery())
+        query.where(ActRow.episode_id == first_id.scalar_subquery())
     ).one()
     return int(acts), int(characters)
 
@@ -255,19 +261,19 @@ def _load_episodes(
 
 
 def _part_rows(
-    connection: Connection, part: type[Base], ids: Sequence[str], *order: str
+    connection: Connection, row_type: type[Base], ids: Sequence[str], *order_columns: str
 ) -> dict[str, list[RowMapping]]:
-    parts: dict[str, list[RowMapping]] = defaultdict(list)
+    rows_by_episode: dict[str, list[RowMapping]] = defaultdict(list)
     if ids:
-        source = table(part)
+        part_table = table(row_type)
         query = (
-            select(source)
-            .where(source.c.episode_id.in_(ids))
-            .order_by(*(source.c[name] for name in order))
+            select(part_table)
+            .where(part_table.c.episode_id.in_(ids))
+            .order_by(*(part_table.c[name] for name in order_columns))
         )
         for row in connection.execute(query).mappings():
-            parts[row["episode_id"]].append(row)
-    return parts
+            rows_by_episode[row["episode_id"]].append(row)
+    return rows_by_episode
 
 
 def _failed_seats(connection: Connection, rows: Sequence[RowMapping]) -> dict[str, str | None]:
@@ -276,19 +282,21 @@ def _failed_seats(connection: Connection, rows: Sequence[RowMapping]) -> dict[st
     """
     if not rows:
         return {}
-    wanted = (ActRow.episode_id, ActRow.turn, ActRow.seat, ActRow.kind)
+    columns = (ActRow.episode_id, ActRow.turn, ActRow.seat, ActRow.kind)
     query = (
-        select(*wanted)
+        select(*columns)
         .where(ActRow.episode_id.in_([row["id"] for row in rows]))
         .order_by(ActRow.turn)
     )
     turns: dict[str, dict[int, list[Act]]] = defaultdict(lambda: defaultdict(list))
     for id_, turn, seat, kind in connection.execute(query):
         turns[id_][turn].append(Act(seat=seat, action=Action(kind=ActionKind(kind))))
-    played = select(table(ScenarioRow)).where(
+    select_scenarios = select(table(ScenarioRow)).where(
         ScenarioRow.id.in_({row["scenario_id"] for row in rows})
     )
-    scenarios = {row["id"]: scenario_from_row(row) for row in connection.execute(played).mappings()}
+    scenarios = {
+        row["id"]: scenario_from_row(row) for row in connection.execute(select_scenarios).mappings()
+    }
     return {
         row["id"]: who_failed(
             scenarios[row["scenario_id"]],

@@ -114,16 +114,16 @@ def part_rows(
     episode_id: str, episode: Episode, seats: Sequence[Mapping[str, Any]]
 ) -> dict[type[Base], list[Mapping[str, Any]]]:
     """The rows of an episode in the tables of its parts; `seats` as `seat_rows` gives them."""
-    places = [
+    acts = [
         ({"episode_id": episode_id, "turn": turn.index, "position": position}, act)
         for turn in episode.turns
         for position, act in enumerate(turn.acts)
     ]
     return {
         EpisodeSeatRow: [{"episode_id": episode_id, **seat} for seat in seats],
-        ActRow: [place | _act_columns(act) for place, act in places],
+        ActRow: [act_key | _act_columns(act) for act_key, act in acts],
         PlanStepRow: [
-            place | _plan_columns(act.plan) for place, act in places if act.plan is not None
+            act_key | _plan_columns(act.plan) for act_key, act in acts if act.plan is not None
         ],
         EpisodeTextRow: [{"episode_id": episode_id, "text": episode_text(episode.acts)}],
         CheckRow: [
@@ -162,7 +162,7 @@ def seat_rows(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
         raise ValueError(f"run {item.run!r} has not been begun with scenario {item.scenario_id}")
     names: dict[str, str] = {}
     ids = set(item.cast.values())
-    for source, where in (
+    for names_query, condition in (
         (select(AgentRow.id, AgentRow.name), AgentRow.id.in_(ids)),
         (
             select(RunAgentRow.agent_id, RunAgentRow.agent_name).order_by(
@@ -171,7 +171,7 @@ def seat_rows(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
             (RunAgentRow.run == item.run) & RunAgentRow.agent_id.in_(ids),
         ),
     ):
-        names.update((id_, name) for id_, name in connection.execute(source.where(where)))
+        names.update((id_, name) for id_, name in connection.execute(names_query.where(condition)))
     return [
         {
             "seat": seat["name"],
@@ -213,12 +213,12 @@ def _plan_columns(plan: PlanStep) -> dict[str, Any]:
 def _vector_columns(name: str, vector: NDArray[np.float32] | None) -> dict[str, Any]:
     if vector is None:
         return {name: None, f"{name}_dtype": None, f"{name}_shape": None}
-    little = np.ascontiguousarray(vector).astype(vector.dtype.newbyteorder("<"), copy=False)
-    if little.dtype.kind not in "fiu":
+    little_endian = np.ascontiguousarray(vector).astype(vector.dtype.newbyteorder("<"), copy=False)
+    if little_endian.dtype.kind not in "fiu":
         raise ValueError(f"a {name} vector holds numbers, found dtype {vector.dtype}")
     return {
-        name: little.tobytes(),
-        f"{name}_dtype": little.dtype.str,
+        name: little_endian.tobytes(),
+        f"{name}_dtype": little_endian.dtype.str,
         f"{name}_shape": list(vector.shape),
     }
 

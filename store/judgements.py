@@ -52,8 +52,8 @@ def record_judge_check(
     in its spec.
     """
     add_judge(connection, judge_id, name, spec)
-    kept = select(JudgeRow.spec).where(JudgeRow.id == judge_id).with_for_update()
-    spec = {**connection.execute(kept).scalar_one(), "measured": dict(measured)}
+    select_spec = select(JudgeRow.spec).where(JudgeRow.id == judge_id).with_for_update()
+    spec = {**connection.execute(select_spec).scalar_one(), "measured": dict(measured)}
     connection.execute(update(JudgeRow).where(JudgeRow.id == judge_id).values(spec=spec))
 
 
@@ -71,13 +71,13 @@ def add_judgement(
     _refuse_inconsistent(judgement, rescaled)
     row = judgement_row(judgement)
     if not insert_new(connection, JudgementRow, row):
-        earlier = _lock_failed(connection, row["id"]) if replace_failed else None
-        if earlier is None:
+        failed_row = _lock_failed(connection, row["id"]) if replace_failed else None
+        if failed_row is None:
             return False
-        failure = read_failure(earlier)
-        row["attempt"] = earlier["attempt"] + 1
+        failure = read_failure(failed_row)
+        row["attempt"] = failed_row["attempt"] + 1
         row["earlier_failures"] = [
-            *earlier["earlier_failures"],
+            *failed_row["earlier_failures"],
             *([asdict(failure)] if failure else []),
         ]
         connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
@@ -146,12 +146,12 @@ def judgements_by_episode(
     if not episode_ids:
         return by_episode
     of_judges = true() if judge_ids is None else JudgementRow.judge_id.in_(judge_ids)
-    wanted = and_(JudgementRow.episode_id.in_(episode_ids), of_judges)
+    condition = and_(JudgementRow.episode_id.in_(episode_ids), of_judges)
     rows = (
         connection.execute(
             select(table(JudgementRow), JudgeRow.name.label("judge_name"))
             .join(JudgeRow, JudgeRow.id == JudgementRow.judge_id)
-            .where(wanted)
+            .where(condition)
             .order_by(JudgementRow.judge_id, JudgementRow.sample)
         )
         .mappings()
@@ -161,7 +161,7 @@ def judgements_by_episode(
     for verdict in connection.execute(
         select(table(VerdictRow))
         .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
-        .where(wanted)
+        .where(condition)
         .order_by(VerdictRow.position)
     ).mappings():
         verdicts[verdict["judgement_id"]].append(verdict)
@@ -184,16 +184,16 @@ def unjudged_episodes(
     With `retry_failed` also those where its judgement failed. New judgements may be added while
     this streams.
     """
-    there = and_(
+    is_judged = and_(
         JudgementRow.episode_id == EpisodeRow.id,
         JudgementRow.judge_id == judge_id,
         JudgementRow.sample == sample,
     )
     if retry_failed:
-        there = and_(there, JudgementRow.status == JudgementStatus.ok.value)
-    of_run = true() if run is None else EpisodeRow.run == run
-    ended = EpisodeRow.ending != Ending.failed.value
-    return next_ids(connection, after, ended, ~exists().where(there), of_run)
+        is_judged = and_(is_judged, JudgementRow.status == JudgementStatus.ok.value)
+    in_run = true() if run is None else EpisodeRow.run == run
+    not_failed = EpisodeRow.ending != Ending.failed.value
+    return next_ids(connection, after, not_failed, ~exists().where(is_judged), in_run)
 
 
 def judges(connection: Connection) -> list[JudgeRecord]:
@@ -208,8 +208,8 @@ def _lock_failed(connection: Connection, id_: str) -> RowMapping | None:
     """The row of a failed judgement, locked where the database locks rows; None if it did not
     fail.
     """
-    failed = JudgementRow.status == JudgementStatus.failed.value
-    query = select(table(JudgementRow)).where(JudgementRow.id == id_, failed).with_for_update()
+    has_failed = JudgementRow.status == JudgementStatus.failed.value
+    query = select(table(JudgementRow)).where(JudgementRow.id == id_, has_failed).with_for_update()
     return connection.execute(query).mappings().one_or_none()
 
 

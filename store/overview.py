@@ -31,14 +31,14 @@ def filter_names(connection: Connection) -> FilterNames:
 
 def ending_counts(connection: Connection, run: str) -> list[EndingCount]:
     """How the episodes of a run ended, by scenario, in no order; every attempt counts."""
-    by = (
+    keys = (
         EpisodeRow.scenario_id,
         EpisodeRow.scenario_name,
         EpisodeRow.family,
         EpisodeRow.ending,
         EpisodeRow.reason,
     )
-    query = select(*by, func.count()).where(EpisodeRow.run == run).group_by(*by)
+    query = select(*keys, func.count()).where(EpisodeRow.run == run).group_by(*keys)
     return [
         EndingCount(
             scenario_id=id_,
@@ -90,10 +90,10 @@ def scenario_lines(
     ).all()
     ids = [row[0] for row in rows]
     counted = select(EpisodeRow.scenario_id, func.count()).where(EpisodeRow.scenario_id.in_(ids))
-    played = {id_: n for id_, n in connection.execute(counted.group_by(EpisodeRow.scenario_id))}  # noqa: C416
+    counts = {id_: n for id_, n in connection.execute(counted.group_by(EpisodeRow.scenario_id))}  # noqa: C416
     return [
         ScenarioLine(
-            id=id_, name=name, title=title, family=family, kind=kind, episodes=played.get(id_, 0)
+            id=id_, name=name, title=title, family=family, kind=kind, episodes=counts.get(id_, 0)
         )
         for id_, name, title, family, kind in rows
     ]

@@ -95,12 +95,12 @@ def add_profile(connection: Connection, run: str, command: Mapping[str, Any]) ->
     """Adds what one command took to the run's profile: `{"commands": [first, …, last]}`. Several
     processes may.
     """
-    of_run = RunRow.name == run
-    before = connection.execute(
-        select(RunRow.profile).where(of_run).with_for_update()
+    is_run = RunRow.name == run
+    profile = connection.execute(
+        select(RunRow.profile).where(is_run).with_for_update()
     ).scalar_one_or_none()
-    commands = [*(before or {}).get("commands", ()), dict(command)]
-    connection.execute(update(RunRow).where(of_run).values(profile={"commands": commands}))
+    commands = [*(profile or {}).get("commands", ()), dict(command)]
+    connection.execute(update(RunRow).where(is_run).values(profile={"commands": commands}))
 
 
 def item_states(connection: Connection, run: str) -> dict[str, ItemState]:
@@ -140,38 +140,40 @@ def planned_items(connection: Connection, run: str) -> list[PlannedItem]:
 def run_summaries(connection: Connection, name: str | None = None) -> list[RunSummary]:
     """All runs or the named one, oldest first, with what has become of their work items."""
 
-    def wanted(column: Any) -> Any:
+    def is_named(column: Any) -> Any:
         return true() if name is None else column == name
 
-    def counted(column: Any, query: Any) -> dict[str, int]:
-        return dict(_count_pairs(connection, query.where(wanted(column)).group_by(column)))
+    def count_by_run(column: Any, query: Any) -> dict[str, int]:
+        return dict(_count_pairs(connection, query.where(is_named(column)).group_by(column)))
 
     later = aliased(EpisodeRow)
-    superseded = exists().where(
+    is_superseded = exists().where(
         later.run == EpisodeRow.run,
         later.item_key == EpisodeRow.item_key,
         later.attempt > EpisodeRow.attempt,
     )
-    scored = exists().where(
+    is_judged = exists().where(
         JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value
     )
-    of_run = EpisodeRow.run
-    plans = counted(WorkItemRow.run, select(WorkItemRow.run, func.count()))
-    episodes = counted(of_run, select(of_run, func.count()))
-    items = counted(of_run, select(of_run, func.count(EpisodeRow.item_key.distinct())))
-    failed = counted(
-        of_run,
-        select(of_run, func.count()).where(EpisodeRow.ending == Ending.failed.value, ~superseded),
+    run_column = EpisodeRow.run
+    planned = count_by_run(WorkItemRow.run, select(WorkItemRow.run, func.count()))
+    episodes = count_by_run(run_column, select(run_column, func.count()))
+    items = count_by_run(run_column, select(run_column, func.count(EpisodeRow.item_key.distinct())))
+    failed = count_by_run(
+        run_column,
+        select(run_column, func.count()).where(
+            EpisodeRow.ending == Ending.failed.value, ~is_superseded
+        ),
     )
-    judged = counted(of_run, select(of_run, func.count()).where(scored))
+    judged = count_by_run(run_column, select(run_column, func.count()).where(is_judged))
     query = (
-        select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
+        select(RunRow.__table__).where(is_named(RunRow.name)).order_by(RunRow.created, RunRow.name)
     )
     rows = connection.execute(query).mappings()
     return [
         RunSummary(
             run=RunRecord(**row),
-            planned=plans.get(row["name"], 0),
+            planned=planned.get(row["name"], 0),
             episodes=episodes.get(row["name"], 0),
             done=items.get(row["name"], 0) - failed.get(row["name"], 0),
             failed=failed.get(row["name"], 0),

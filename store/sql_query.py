@@ -42,47 +42,47 @@ OpenedQuery = tuple[tuple[str, ...], SqlRows]
 
 
 class QueryResult:
-    """The rows of a query, once, as they come; `cut` tells afterwards whether there were more."""
+    """The rows of a query, once, as they come; `truncated` tells afterwards if there were more."""
 
     def __init__(
-        self, columns: tuple[str, ...], rows: Iterator[SqlRow], limit: int, most_bytes: int
+        self, columns: tuple[str, ...], rows: Iterator[SqlRow], limit: int, max_bytes: int
     ) -> None:
         self.columns = columns
         self._yielded = 0  # rows
-        self.over: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
+        self.exceeded: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
         self._rows = rows
         self._limit = limit
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
 
     def __iter__(self) -> Iterator[SqlRow]:
-        held = 0
+        bytes_read = 0
         for row in self._rows:
-            held += row_size(row)
+            bytes_read += row_size(row)
             if self._limit and self._yielded == self._limit:
-                self.over = "limit"
-            elif self._most_bytes and held > self._most_bytes:
-                self.over = "bytes"
-            if self.over:
+                self.exceeded = "limit"
+            elif self._max_bytes and bytes_read > self._max_bytes:
+                self.exceeded = "bytes"
+            if self.exceeded:
                 return
             self._yielded += 1
             yield row
 
     @property
-    def cut(self) -> bool:
+    def truncated(self) -> bool:
         """Whether there were more rows."""
-        return bool(self.over)
+        return bool(self.exceeded)
 
-    def note(self, how: str) -> str:
-        """Why there are no more rows, for people; `how` says how to have those beyond the limit.
+    def truncation_note(self, hint: str) -> str:
+        """Why there are no more rows, for people; `hint` says how to have those beyond the limit.
         Empty where these are all.
         """
-        match self.over:
+        match self.exceeded:
             case "limit":
-                return f"only the first {self._yielded:,} rows; {how}"
+                return f"only the first {self._yielded:,} rows; {hint}"
             case "bytes":
                 return (
                     f"only the first {self._yielded:,} rows: more would exceed"
-                    f" {megabytes(self._most_bytes)}; ask for less of each"
+                    f" {format_megabytes(self._max_bytes)}; ask for less of each"
                 )
             case _:
                 return ""
@@ -95,10 +95,10 @@ def query(
     values: Mapping[str, BoundValue] | None = None,
     *,
     limit: int = 0,
-    most_bytes: int = 0,
+    max_bytes: int = 0,
     timeout_s: float = TIMEOUT_S,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
-    stopped: ShouldStop = lambda: False,
+    should_stop: ShouldStop = lambda: False,
 ) -> Iterator[QueryResult]:
     """Runs one reading statement on a simworld database and gives its rows; leave the block when
     you have read them.
@@ -108,12 +108,12 @@ def query(
         sql: one SELECT, VALUES or WITH; `:name` stands for a value.
         values: by the names in `sql`, all of them.
         limit: the most rows to give; 0: all.
-        most_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone
+        max_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone
             has 256 MB at most.
         timeout_s: seconds for the whole query, reading its rows included.
         busy_timeout_s: seconds to wait for a lock of another program.
-        stopped: asked now and then; once it says yes, a query on SQLite ends as if its time were
-            over.
+        should_stop: asked now and then; once it says yes, a query on SQLite ends as if its time
+            were over.
 
     Raises:
         InputError: a mistake in the SQL, a name without a value or a value without a name, a try to
@@ -128,19 +128,19 @@ def query(
         sql.encode()
     except UnicodeEncodeError:
         raise InputError("the query is not UTF-8 text") from None
-    bound = dict(values or {})
-    check_parameters(sql, bound)
+    parameters = dict(values or {})
+    check_parameters(sql, parameters)
     address = parse_address(url)
     # The checks of version and kind, with their messages
     open_engine(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
-    row_bytes = min(most_bytes or MAX_BYTES, MAX_BYTES)
-    running = (
-        _query_sqlite(address, sql, bound, timeout_s, row_bytes, stopped)
+    row_bytes = min(max_bytes or MAX_BYTES, MAX_BYTES)
+    opened = (
+        _query_sqlite(address, sql, parameters, timeout_s, row_bytes, should_stop)
         if address.path is not None
-        else _query_postgresql(address, sql, bound, timeout_s, row_bytes)
+        else _query_postgresql(address, sql, parameters, timeout_s, row_bytes)
     )
-    with running as (columns, rows), closing(rows):
-        yield QueryResult(columns, rows, limit, most_bytes)
+    with opened as (columns, rows), closing(rows):
+        yield QueryResult(columns, rows, limit, max_bytes)
 
 
 @contextmanager
@@ -150,20 +150,20 @@ def _query_sqlite(
     values: Mapping[str, BoundValue],
     timeout_s: float,
     row_bytes: int,
-    stopped: ShouldStop,
+    should_stop: ShouldStop,
 ) -> Iterator[OpenedQuery]:
     if address.path is None:
         raise TypeError("not an SQLite address")
     uri, _ = sqlite_uri(address.path, read_only=True)
     try:
-        running = QueryProcess(
-            uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes, stopped=stopped
+        query_process = QueryProcess(
+            uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes, should_stop=should_stop
         )
     except OSError as error:
         raise StoreError(
             f"the query's process cannot be started: {error.strerror or error}"
         ) from error
-    with running as process:
+    with query_process as process:
         with _sqlite_errors(address, sql, timeout_s, row_bytes):
             columns = process.columns()
         if columns is None:
@@ -207,8 +207,10 @@ def _sqlite_errors(
                 f"the query needs more room on the disk for sorting than there is ({message})"
             ) from error
         # too big: a value of the query's own
-        known = None if "too big" in message else explain_sqlite_error(message, str(address))
-        raise (known or InputError(f"SQL: {with_name_hint(message, sql, error.names)}")) from error
+        explained = None if "too big" in message else explain_sqlite_error(message, str(address))
+        raise (
+            explained or InputError(f"SQL: {with_name_hint(message, sql, error.names)}")
+        ) from error
 
 
 @contextmanager
@@ -226,7 +228,7 @@ def _query_postgresql(
     with closing(
         psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
     ) as connection:
-        names = connection.execute(POSTGRESQL_COLUMNS_SQL).fetchall()
+        columns_by_table = connection.execute(POSTGRESQL_COLUMNS_SQL).fetchall()
         role = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(rolname,"
             " 'MEMBER') ORDER BY array_position(%s::text[], rolname::text) LIMIT 1",
@@ -240,11 +242,11 @@ def _query_postgresql(
         connection.execute("SELECT 1")  # from now on the transaction cannot be made writable again
 
         @contextmanager
-        def step() -> Iterator[None]:
+        def statement_errors() -> Iterator[None]:
             """A statement in what time is left, and what the server says to it as one line."""
-            left = max(1, int((deadline - time.monotonic()) * 1000))
+            remaining_ms = max(1, int((deadline - time.monotonic()) * 1000))
             try:
-                connection.execute(f"SET LOCAL statement_timeout = {left}")
+                connection.execute(f"SET LOCAL statement_timeout = {remaining_ms}")
                 yield
             except psycopg.errors.QueryCanceled as error:
                 raise InputError(_too_long_message(timeout_s)) from error
@@ -264,7 +266,9 @@ def _query_postgresql(
                         f"only reading is allowed here ({message}); write one SELECT, VALUES or"
                         " WITH"
                     ) from error
-                raise InputError(f"SQL: {with_name_hint(message, sql, names)}") from error
+                raise InputError(
+                    f"SQL: {with_name_hint(message, sql, columns_by_table)}"
+                ) from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg
         # quotes
@@ -272,26 +276,26 @@ def _query_postgresql(
             sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection)
         )
         cursor = connection.cursor()
-        with step():
+        with statement_errors():
             # WITH HOLD would run everything at once; a plain cursor gives rows as they come.
             # Binary: a single statement
             cursor.execute(
                 f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n".encode(), binary=True
             )
-        with step():
+        with statement_errors():
             columns = cursor.execute(b"FETCH 0 FROM simworld_query", binary=True).description or ()
 
         def rows() -> SqlRows:
-            count = FETCH_ROWS
-            while count == FETCH_ROWS:
-                count = 0
-                with step():  # row by row: one alone may be large
+            fetched = FETCH_ROWS
+            while fetched == FETCH_ROWS:
+                fetched = 0
+                with statement_errors():  # row by row: one alone may be large
                     for row in cursor.stream(
                         f"FETCH {FETCH_ROWS} FROM simworld_query".encode(), binary=True
                     ):
                         if (size := row_size(row)) > row_bytes:
                             raise InputError(_too_large_message(size, row_bytes))
-                        count += 1
+                        fetched += 1
                         yield row
 
         yield tuple(column.name for column in columns), rows()
@@ -309,15 +313,15 @@ def _value_size(value: Any) -> int:
     return len(str(value)) if isinstance(value, (dict, list)) else 8
 
 
-def megabytes(size: int) -> str:
+def format_megabytes(size: int) -> str:
     """A size for people."""
     return f"{max(size >> 20, 1):,} MB"
 
 
-def _too_large_message(size: int, most: int) -> str:
+def _too_large_message(size: int, limit: int) -> str:
     return (
-        f"a row of {megabytes(size)} is more than the {megabytes(most)} that are shown here; "
-        "ask for parts of its columns, as in substr(text, 1, 1000)"
+        f"a row of {format_megabytes(size)} is more than the {format_megabytes(limit)} that are"
+        " shown here; ask for parts of its columns, as in substr(text, 1, 1000)"
     )
 
 

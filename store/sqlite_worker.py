@@ -66,15 +66,19 @@ def limit_process(timeout_s: float) -> None:
         import resource
     except ImportError:  # Windows
         return
-    for kind, most in (
+    for kind, limit in (
         (resource.RLIMIT_AS, MAX_PROCESS_BYTES),
         (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
         (resource.RLIMIT_CPU, int(timeout_s) + 2),
     ):
-        _, hard = resource.getrlimit(kind)
+        _, hard_limit = resource.getrlimit(kind)
         try:
             resource.setrlimit(
-                kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+                kind,
+                (
+                    limit if hard_limit == resource.RLIM_INFINITY else min(limit, hard_limit),
+                    hard_limit,
+                ),
             )
         except (OSError, ValueError):
             continue  # a system that does not know this limit
@@ -108,7 +112,7 @@ def send_rows(connection: sqlite3.Connection, request: dict[str, Any]) -> None:
         None if cursor.description is None else [column[0] for column in cursor.description],
     )
     batch: list[tuple[Any, ...]] = []
-    held = 0
+    batch_bytes = 0
     for row in cursor:
         size = sum(len(value) if isinstance(value, (str, bytes)) else 8 for value in row)
         if size > request["row_bytes"]:
@@ -116,10 +120,10 @@ def send_rows(connection: sqlite3.Connection, request: dict[str, Any]) -> None:
             send_message("row", size)
             return
         batch.append(row)
-        held += size
-        if len(batch) == BATCH_ROWS or held > BATCH_BYTES:
+        batch_bytes += size
+        if len(batch) == BATCH_ROWS or batch_bytes > BATCH_BYTES:
             send_message("rows", batch)
-            batch, held = [], 0
+            batch, batch_bytes = [], 0
     send_message("rows", batch)
     send_message("end", None)
 

@@ -43,11 +43,11 @@ def search_text(
     )
     if connection.dialect.name == "sqlite":
         # whose last column stands for all of them
-        words = lightweight(FTS_TABLE, column("rowid", Integer), column(FTS_TABLE))
-        number = words.c.rowid  # FTS5 walks its rows in this order by itself
-        query = query.join(words, number == EpisodeTextRow.number)
-        wanted = " ".join('"' + phrase.replace('"', '""') + '"' for phrase in phrases)
-        query = query.where(words.c[FTS_TABLE].op("MATCH")(wanted))
+        fts = lightweight(FTS_TABLE, column("rowid", Integer), column(FTS_TABLE))
+        number = fts.c.rowid  # FTS5 walks its rows in this order by itself
+        query = query.join(fts, number == EpisodeTextRow.number)
+        match_query = " ".join('"' + phrase.replace('"', '""') + '"' for phrase in phrases)
+        query = query.where(fts.c[FTS_TABLE].op("MATCH")(match_query))
     else:
         vector = func.to_tsvector(literal_column("'simple'"), EpisodeTextRow.text)
         for phrase in phrases:

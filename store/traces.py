@@ -95,13 +95,13 @@ def earlier_actions(
     """What a planner did in the last so many episodes of the same run that ended before this one,
     the latest episode first.
     """
-    run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
-    steered = exists().where(
+    same_run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
+    used_planner = exists().where(
         PlanStepRow.episode_id == EpisodeRow.id, PlanStepRow.planner_id == planner_id
     )
-    latest = (
+    latest_episodes = (
         select(EpisodeRow.id, EpisodeRow.ended)
-        .where(EpisodeRow.run == run, ended_before(episode_id), steered)
+        .where(EpisodeRow.run == same_run, ended_before(episode_id), used_planner)
         .order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc())
         .limit(episodes)
         .subquery()
@@ -117,7 +117,7 @@ def earlier_actions(
             PlanStepRow.action_dtype,
             PlanStepRow.action_shape,
         )
-        .join(latest, latest.c.id == PlanStepRow.episode_id)
+        .join(latest_episodes, latest_episodes.c.id == PlanStepRow.episode_id)
         .join(
             ActRow,
             and_(
@@ -128,12 +128,15 @@ def earlier_actions(
         )
         .where(PlanStepRow.planner_id == planner_id, PlanStepRow.action.is_not(None))
         .order_by(
-            latest.c.ended.desc(), PlanStepRow.episode_id, PlanStepRow.turn, PlanStepRow.position
+            latest_episodes.c.ended.desc(),
+            PlanStepRow.episode_id,
+            PlanStepRow.turn,
+            PlanStepRow.position,
         )
     ).mappings()
-    plain = ("episode_id", "turn", "seat", "text", "noisy")
+    fields = ("episode_id", "turn", "seat", "text", "noisy")
     return [
-        UsedAction(**{name: row[name] for name in plain}, action=action)
+        UsedAction(**{name: row[name] for name in fields}, action=action)
         for row in rows
         if (action := decode_vector(row, "action")) is not None
     ]
@@ -147,7 +150,7 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
         .group_by(EpisodeRow.ending)
     )
     episodes = _select_episodes(query).with_only_columns(EpisodeRow.id).subquery()
-    steps = (
+    plan_steps = (
         select(table(PlanStepRow))
         .join(episodes, episodes.c.id == PlanStepRow.episode_id)
         .join(
@@ -166,25 +169,27 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
         )
         .where(_agent_filter(query), *_plan_filters(query))
     )
-    by_kind = (
+    kind_columns = (
         PlanStepRow.encoder_id,
         PlanStepRow.state_dtype,
         PlanStepRow.state_shape,
         PlanStepRow.action_dtype,
         PlanStepRow.action_shape,
     )
-    kinds = connection.execute(steps.with_only_columns(*by_kind, func.count()).group_by(*by_kind))
+    kinds = connection.execute(
+        plan_steps.with_only_columns(*kind_columns, func.count()).group_by(*kind_columns)
+    )
     planners = connection.execute(
-        steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(
+        plan_steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(
             PlanStepRow.planner_id
         )
     )
     dtypes = connection.execute(
-        steps.with_only_columns(ActRow.dtype, func.count())
+        plan_steps.with_only_columns(ActRow.dtype, func.count())
         .where(ActRow.dtype.is_not(None))
         .group_by(ActRow.dtype)
     )
-    judged = connection.execute(
+    judge_counts = connection.execute(
         select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
         .join(episodes, episodes.c.id == JudgementRow.episode_id)
         .where(JudgementRow.status == JudgementStatus.ok.value)
@@ -205,7 +210,7 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
         ),
         planners=_count_by_name(planners),
         dtypes=_count_by_name(dtypes),
-        judges=_count_by_name(judged),
+        judges=_count_by_name(judge_counts),
         fingerprint=_fingerprint(connection, query),
     )
 
@@ -218,19 +223,21 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
     """Episodes and judgements never change once stored, so their ids stand for their content;
     attributions are only added.
     """
-    parts = (
+    attribution_counts = (
         select(AttributionRow.judgement_id, func.count().label("parts"))
         .group_by(AttributionRow.judgement_id)
         .subquery()
     )
-    ok = and_(
+    is_ok = and_(
         JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value
     )
     rows = (
         _select_episodes(query)
-        .with_only_columns(EpisodeRow.id, JudgementRow.id, parts.c.parts)
-        .join(JudgementRow, ok, isouter=True)
-        .join(parts, parts.c.judgement_id == JudgementRow.id, isouter=True)
+        .with_only_columns(EpisodeRow.id, JudgementRow.id, attribution_counts.c.parts)
+        .join(JudgementRow, is_ok, isouter=True)
+        .join(
+            attribution_counts, attribution_counts.c.judgement_id == JudgementRow.id, isouter=True
+        )
         .order_by(EpisodeRow.id, JudgementRow.id)
     )
     digest = hashlib.sha256()
@@ -266,10 +273,10 @@ def _episode_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
 
 
 def _agent_filter(query: TraceQuery) -> ColumnElement[bool]:
-    named = or_(
+    is_agent = or_(
         EpisodeSeatRow.agent_name.in_(query.agents), EpisodeSeatRow.agent_id.in_(query.agents)
     )
-    return named if query.agents else EpisodeSeatRow.seat.is_not(None)
+    return is_agent if query.agents else EpisodeSeatRow.seat.is_not(None)
 
 
 def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
@@ -285,9 +292,9 @@ def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
 
 def _select_episodes(query: TraceQuery) -> Select[Any]:
     """Episodes that match, did not fail, and have a vector that fits."""
-    vectors = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
+    has_vector = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
     return select(table(EpisodeRow)).where(
-        *_episode_filters(query), EpisodeRow.ending != Ending.failed.value, vectors
+        *_episode_filters(query), EpisodeRow.ending != Ending.failed.value, has_vector
     )
 
 
@@ -319,39 +326,39 @@ def _acts_by_seat(
 def _scores_by_seat(
     connection: Connection, ids: Sequence[str]
 ) -> dict[tuple[str, str], list[JudgementScores]]:
-    ok = and_(JudgementRow.episode_id.in_(ids), JudgementRow.status == JudgementStatus.ok.value)
+    is_ok = and_(JudgementRow.episode_id.in_(ids), JudgementRow.status == JudgementStatus.ok.value)
     judgements = connection.execute(
         select(JudgementRow.id, JudgementRow.episode_id, JudgementRow.judge_id, JudgementRow.sample)
-        .where(ok)
+        .where(is_ok)
         .order_by(JudgementRow.judge_id, JudgementRow.sample)
     ).mappings()
     verdicts = connection.execute(
         select(VerdictRow.judgement_id, VerdictRow.seat, VerdictRow.dimension, VerdictRow.rescaled)
         .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
-        .where(ok)
+        .where(is_ok)
         .order_by(VerdictRow.position)
     )
     rescaled: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for judgement, seat, dimension, value in verdicts:
         rescaled[judgement][seat][dimension] = value
-    attributions = connection.execute(
+    attribution_rows = connection.execute(
         select(table(AttributionRow))
         .join(JudgementRow, JudgementRow.id == AttributionRow.judgement_id)
-        .where(ok)
+        .where(is_ok)
         .order_by(AttributionRow.turn)
     ).mappings()
-    parts: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(
+    attributions: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(
         lambda: defaultdict(dict)
     )
-    for row in attributions:
-        parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row[
-            "value"
-        ]
-    return _group_by_seat(judgements, rescaled, parts)
+    for row in attribution_rows:
+        attributions[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][
+            row["turn"]
+        ] = row["value"]
+    return _group_by_seat(judgements, rescaled, attributions)
 
 
 def _group_by_seat(
-    judgements: Any, rescaled: Any, parts: Any
+    judgements: Any, rescaled: Any, attributions: Any
 ) -> dict[tuple[str, str], list[JudgementScores]]:
     by_seat: dict[tuple[str, str], list[JudgementScores]] = defaultdict(list)
     row: RowMapping
@@ -363,7 +370,7 @@ def _group_by_seat(
                     judge_id=row["judge_id"],
                     sample=row["sample"],
                     rescaled=values,
-                    attributions=dict(parts[row["id"], seat]),
+                    attributions=dict(attributions[row["id"], seat]),
                 )
             )
     return by_seat

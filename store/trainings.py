@@ -28,8 +28,8 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     row = {name: getattr(training, name) for name in TRAINING_FIELDS}
     if insert_new(connection, TrainingRow, row | {"status": "running", "finished": None}):
         return True
-    here = TrainingRow.name == training.name
-    stored = connection.execute(select(table(TrainingRow)).where(here)).mappings().one()
+    has_name = TrainingRow.name == training.name
+    stored = connection.execute(select(table(TrainingRow)).where(has_name)).mappings().one()
     changed = [
         name for name in ("kind", "settings", "data") if stored[name] != to_storable_json(row[name])
     ]
@@ -37,7 +37,9 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
         # It never came to its first measurement, so nothing is lost if the corrected one takes its
         # name.
         connection.execute(
-            update(TrainingRow).where(here).values(row | {"status": "running", "finished": None})
+            update(TrainingRow)
+            .where(has_name)
+            .values(row | {"status": "running", "finished": None})
         )
         return True
     if changed:
@@ -45,7 +47,7 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
             f"a training {training.name!r} exists with other {' and '.join(changed)}; give another"
             " name, or undo the change"
         )
-    connection.execute(update(TrainingRow).where(here).values(status="running", finished=None))
+    connection.execute(update(TrainingRow).where(has_name).values(status="running", finished=None))
     return False
 
 

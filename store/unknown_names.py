@@ -42,23 +42,23 @@ def check_names(
     for kind, name, columns in filters:
         if name is None:
             continue
-        is_it = select(columns[0]).where(or_(*(column == name for column in columns))).limit(1)
-        if connection.execute(is_it).first() is None:
+        find_name = select(columns[0]).where(or_(*(column == name for column in columns))).limit(1)
+        if connection.execute(find_name).first() is None:
             unknown.append((kind, name))
     if not unknown:
         return
-    there = filter_names(connection)
-    known = {
-        "run": there.runs,
-        "scenario": there.scenarios,
-        "family": there.families,
-        "agent": there.agents,
+    known = filter_names(connection)
+    known_names = {
+        "run": known.runs,
+        "scenario": known.scenarios,
+        "family": known.families,
+        "agent": known.agents,
     }
     problems = []
     for kind, name in unknown:
         hint = (
-            did_you_mean(name, known[kind])
-            or f"; there are {', '.join(known[kind][:_MAX_LISTED]) or 'none'}"
+            did_you_mean(name, known_names[kind])
+            or f"; there are {', '.join(known_names[kind][:_MAX_LISTED]) or 'none'}"
         )
         problems.append(Problem(message=f"no {kind} {name!r} in this database{hint}"))
     raise InputError(problems)
@@ -83,5 +83,5 @@ def no_episode_error(connection: Connection, prefix: str) -> InputError:
 
 def did_you_mean_id(prefix: str, ids: Iterable[str]) -> str:
     """`; did you mean '90ce1b2a3f'?` where one of the ids begins nearly so, else an empty text."""
-    begins = {id_[: len(prefix)]: id_[: max(SHORT_ID_DIGITS, len(prefix))] for id_ in ids}
-    return did_you_mean(prefix, begins, cutoff=ID_CUTOFF, display=begins.__getitem__)
+    by_prefix = {id_[: len(prefix)]: id_[: max(SHORT_ID_DIGITS, len(prefix))] for id_ in ids}
+    return did_you_mean(prefix, by_prefix, cutoff=ID_CUTOFF, display=by_prefix.__getitem__)

@@ -42,11 +42,11 @@ class QuerySource:
     def rows(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> list[SqlRow]:
         """All rows of an aggregate. Raises InputError where they are too large to hold."""
         with store.query(
-            self.url, sql, values, most_bytes=MAX_BYTES, timeout_s=self.timeout_s
+            self.url, sql, values, max_bytes=MAX_BYTES, timeout_s=self.timeout_s
         ) as answer:
             rows_ = list(answer)
-        if answer.cut:
-            raise InputError(f"{self.where}: an answer is too large: {answer.note('')}")
+        if answer.truncated:
+            raise InputError(f"{self.where}: an answer is too large: {answer.truncation_note('')}")
         return rows_
 
     def stream(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> Iterator[SqlRow]:
@@ -69,10 +69,12 @@ class QuerySource:
         """At most `limit` rows (0: all) as they come, with a Note where there were more."""
         seconds = self.timeout_s if timeout_s is None else timeout_s
         with store.query(
-            self.url, sql, values, limit=limit, most_bytes=MAX_BYTES, timeout_s=seconds
+            self.url, sql, values, limit=limit, max_bytes=MAX_BYTES, timeout_s=seconds
         ) as answer:
             frame_ = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
-        return noted(frame_, (answer.note("limit=0 gives all"),) if answer.cut else ())
+        return noted(
+            frame_, (answer.truncation_note("limit=0 gives all"),) if answer.truncated else ()
+        )
 
 
 def table(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:

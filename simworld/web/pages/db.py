@@ -111,16 +111,16 @@ def run_query(
             sql,
             values,
             limit=limit,
-            most_bytes=MOST_BYTES,
+            max_bytes=MOST_BYTES,
             timeout_s=TIMEOUT_S,
-            stopped=state.stopping.is_set,
+            should_stop=state.stopping.is_set,
         ) as result:
             raw = [[_kept(value) for value in row] for row in result]
             return ResultTable(
                 columns=result.columns,
                 numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(result.columns))],
                 rows=[[_text(value) for value in row] for row in raw],
-                note=result.note("choose more above"),
+                note=result.truncation_note("choose more above"),
             )
     finally:
         TURNS.release()
