@@ -55,22 +55,18 @@ def load_document(
     loaded_scenarios: list[LoadedScenario] = []
     for variant in variants:
         loaded, variant_problems = _load_variant(
-            document,
-            variant,
-            path,
-            personas,
-            check_shape=not _has_placeholders_left(variant, problems),
+            document, variant, path, personas, check_shape=not _unfilled(variant, problems)
         )
         problems += variant_problems
         loaded_scenarios += loaded
     if not problems:
-        problems += _indistinguishable_variants(document, loaded_scenarios)
+        problems += _equal_variants(document, loaded_scenarios)
     if problems:
         raise InputError(merge_broken_personas(sort_problems(problems)))
     return tuple(loaded_scenarios)
 
 
-def _has_placeholders_left(variant: Variant, problems: list[Problem]) -> bool:
+def _unfilled(variant: Variant, problems: list[Problem]) -> bool:
     # A number that still reads {{price}}, for the parameters are wrong, would be reported as a
     # wrong type.
     return bool(problems) and isinstance(variant.data, dict) and has_unfilled_values(variant.data)
@@ -87,16 +83,14 @@ def _load_variant(
         except InputError as error:
             problems += error.problems
     problems += rule_problems(document, variant.data)
-    named_personas, persona_problems, persona_files = _find_personas(
-        document, variant.data, path, personas
-    )
+    named, persona_problems, persona_files = _find_personas(document, variant.data, path, personas)
     problems += persona_problems
     rubric, rubric_problems = _find_rubric(document, file, path)
     problems += rubric_problems
     if file is None or problems:
         return [], problems
     try:
-        scenario = _build_scenario(file, variant, named_personas, rubric)
+        scenario = _build_scenario(file, variant, named, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
         return [], [Problem(message=str(error), where=document.file_position(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
@@ -114,7 +108,7 @@ def _load_variant(
 def _find_personas(
     document: Document, data: Any, path: Path, personas: PersonaFinder
 ) -> tuple[dict[int, Persona], list[Problem], dict[int, Path]]:
-    named_personas: dict[int, Persona] = {}
+    named: dict[int, Persona] = {}
     persona_files: dict[int, Path] = {}
     problems: list[Problem] = []
     seats = data.get("seats") if isinstance(data, dict) else None
@@ -127,13 +121,11 @@ def _find_personas(
         if loaded is None:
             problem = document.problem(("seats", i, "persona"), message)
             if file is not None:
-                problem = BrokenPersona(
-                    message=problem.message, where=problem.where, persona_file=file
-                )
+                problem = BrokenPersona(message=problem.message, where=problem.where, file=file)
             problems.append(problem)
         else:
-            named_personas[i], persona_files[i] = loaded.persona, loaded.path
-    return named_personas, problems, persona_files
+            named[i], persona_files[i] = loaded.persona, loaded.path
+    return named, problems, persona_files
 
 
 def _find_rubric(
@@ -155,15 +147,12 @@ def _find_rubric(
 
 
 def _build_scenario(
-    file: ScenarioFile,
-    variant: Variant,
-    named_personas: Mapping[int, Persona],
-    rubric: Rubric | None,
+    file: ScenarioFile, variant: Variant, named: Mapping[int, Persona], rubric: Rubric | None
 ) -> Scenario:
     return Scenario(
         name=file.name + variant.suffix,
         setting=file.setting,
-        seats=tuple(_build_seat(seat, named_personas.get(i)) for i, seat in enumerate(file.seats)),
+        seats=tuple(_build_seat(seat, named.get(i)) for i, seat in enumerate(file.seats)),
         relationships=_pair_relationships(file),
         order=file.order,
         limits=Limits(turns=file.limits.turns, silence=file.limits.silence),
@@ -199,9 +188,7 @@ def _pair_relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationshi
     return {pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger}
 
 
-def _indistinguishable_variants(
-    document: Document, variants: list[LoadedScenario]
-) -> list[Problem]:
+def _equal_variants(document: Document, variants: list[LoadedScenario]) -> list[Problem]:
     """Variants that differ only in what no seat reads: a run could not tell them apart."""
     problems = []
     first_names: dict[str, str] = {}

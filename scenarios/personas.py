@@ -95,7 +95,7 @@ class BrokenPersona(Problem):
     lines.
     """
 
-    persona_file: Path
+    file: Path
 
 
 def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
@@ -106,13 +106,13 @@ def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
     files_using: dict[Path, dict[str, None]] = {}
     for problem in distinct:
         if isinstance(problem, BrokenPersona):
-            files_using.setdefault(problem.persona_file, {})[problem.where.split(":")[0]] = None
+            files_using.setdefault(problem.file, {})[problem.where.split(":")[0]] = None
     merged: list[Problem] = []
     for problem in distinct:
         if not isinstance(problem, BrokenPersona):
             merged.append(problem)
-        elif problem.persona_file in files_using:
-            _, *others = files_using.pop(problem.persona_file)
+        elif problem.file in files_using:
+            _, *others = files_using.pop(problem.file)
             also_used_by = (
                 f"; {join_with_and(others)} {'use' if len(others) > 1 else 'uses'} it too"
                 if others

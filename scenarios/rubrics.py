@@ -90,7 +90,7 @@ class RubricFile(BaseModel):
         )
 
 
-def builtin_rubric_names() -> tuple[str, ...]:
+def rubric_names() -> tuple[str, ...]:
     """The names of the shipped rubrics, sorted."""
     return tuple(sorted(path.stem for path in _RUBRICS_FOLDER.glob("*.yaml")))
 
@@ -112,7 +112,7 @@ def load_custom_rubric(name: str, beside: Path) -> Rubric | None:
     Raises:
         InputError: as `load_rubric`.
     """
-    return None if name in builtin_rubric_names() else load_rubric(name, beside=beside)
+    return None if name in rubric_names() else load_rubric(name, beside=beside)
 
 
 def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
@@ -124,15 +124,13 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
     Raises:
         InputError: there is no such rubric, or its file is wrong; every problem with its place.
     """
-    if name in builtin_rubric_names():
+    if name in rubric_names():
         return _build_rubric(
             load_text((_RUBRICS_FOLDER / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
         )
     if not name.endswith(SUFFIXES):
         hint = (
-            did_you_mean_file(
-                name, "rubrics", beside=beside or Path(), known=builtin_rubric_names()
-            )
+            did_you_mean_file(name, "rubrics", beside=beside or Path(), known=rubric_names())
             or f"; {_choices_text()}"
         )
         raise InputError(
@@ -143,19 +141,17 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
     for path in (*candidates, _RUBRICS_FOLDER / name):
         if os.path.isfile(path):  # Path.is_file raises for a name that is too long
             return _build_rubric(load_yaml(path))
-    searched_folders = dict.fromkeys(str(place.parent) for place in candidates)
+    searched = dict.fromkeys(str(place.parent) for place in candidates)
     hint = (
-        did_you_mean_file(name, "rubrics", beside=beside or Path(), known=builtin_rubric_names())
+        did_you_mean_file(name, "rubrics", beside=beside or Path(), known=rubric_names())
         or f"; {_choices_text()}"
     )
-    raise InputError(
-        f"no rubric file {shorten(name)}; looked in {', '.join(searched_folders)}{hint}"
-    )
+    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(searched)}{hint}")
 
 
 def _choices_text() -> str:
     return (
-        f"with simworld comes {join_with_and(builtin_rubric_names())}, and"
+        f"with simworld comes {join_with_and(rubric_names())}, and"
         " `simworld rubric new NAME` writes one of your own"
     )
 

@@ -28,9 +28,9 @@ from simworld.language import language_codes, load_language
 from simworld.yamlfile import shorten
 from simworld.yamlfile.json_schema import json_schema
 
-MAX_TEXT_LENGTH = 50_000  # characters of one field: more fits no model
+MAX_TEXT = 50_000  # characters of one field: more fits no model
 MAX_SEATS = 64
-MAX_LIST_LENGTH = 1_000
+MAX_LIST = 1_000
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _FAMILY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -92,7 +92,7 @@ def _check_language(code: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _add_language_codes(schema: JsonDict) -> None:
+def _list_codes(schema: JsonDict) -> None:
     schema["enum"] = list(language_codes())
 
 
@@ -104,12 +104,12 @@ def _check_printable(text: str) -> str:
 
 OptionalText = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=MAX_TEXT_LENGTH),
+    StringConstraints(strip_whitespace=True, max_length=MAX_TEXT),
     AfterValidator(_check_printable),
 ]
 Text = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT_LENGTH),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
     AfterValidator(_check_printable),
 ]
 Slug = Annotated[
@@ -126,9 +126,7 @@ Family = Annotated[
 ]
 ParameterName = Annotated[str, AfterValidator(_check_parameter_name)]
 ParameterValue = bool | int | float | Text
-LanguageCode = Annotated[
-    str, AfterValidator(_check_language), Field(json_schema_extra=_add_language_codes)
-]
+LanguageCode = Annotated[str, AfterValidator(_check_language), Field(json_schema_extra=_list_codes)]
 TurnCount = Annotated[int, Field(ge=1, le=100_000), _OrPlaceholder()]
 Number = Annotated[float, Field(allow_inf_nan=False), _OrPlaceholder()]
 Flag = Annotated[bool, _OrPlaceholder()]
@@ -204,7 +202,7 @@ class CheckFields(_ScenarioPart):
     )
     pattern: Annotated[str, Field(min_length=1, max_length=2_000)] = ""
     words: tuple[Text, ...] = Field(
-        (), max_length=MAX_LIST_LENGTH, description="For keyword: whole words, case ignored."
+        (), max_length=MAX_LIST, description="For keyword: whole words, case ignored."
     )
     by: OptionalText = Field("", description="Only what this seat says; default: anyone.")
     between: tuple[Number, Number] | None = Field(
@@ -230,19 +228,19 @@ class ScenarioFile(_ScenarioPart):
         None, description="The statistical unit: scenarios of one idea. Default: the name."
     )
     kind: OptionalText = Field("", description="A word like bargaining, persuasion or consoling.")
-    tags: tuple[Text, ...] = Field((), max_length=MAX_LIST_LENGTH)
+    tags: tuple[Text, ...] = Field((), max_length=MAX_LIST)
     setting: Text = Field(description="What everybody at the table sees and knows.")
     judge_note: OptionalText = Field("", description="Background that only a judge reads.")
     relationship: Relationship = Field(
         Relationship.stranger, description="For every pair that `relationships` does not name."
     )
     relationships: tuple[RelationshipFields, ...] = Field(
-        (), max_length=MAX_LIST_LENGTH, description="Pair by pair."
+        (), max_length=MAX_LIST, description="Pair by pair."
     )
     seats: tuple[SeatFields, ...] = Field(min_length=2, max_length=MAX_SEATS)
     order: TurnOrder = TurnOrder.round_robin
     limits: LimitsFields = LimitsFields()
-    checks: tuple[CheckFields, ...] = Field((), max_length=MAX_LIST_LENGTH)
+    checks: tuple[CheckFields, ...] = Field((), max_length=MAX_LIST)
     language: LanguageCode = Field(
         ENGLISH,
         description="Of the words that simworld itself writes into prompts and transcripts.",

@@ -29,7 +29,7 @@ def rule_problems(document: Document, data: Any) -> list[Problem]:
     """The problems of a scenario's data (placeholders replaced), each with its place."""
     if not isinstance(data, dict):
         return []
-    seats = [name for _, _, name in _named_entries(data, "seats")]
+    seats = [name for _, _, name in _named(data, "seats")]
     return [
         *_duplicate_name_problems(document, data, "seats", "two seats are called"),
         *_duplicate_name_problems(document, data, "checks", "two checks are called"),
@@ -38,9 +38,7 @@ def rule_problems(document: Document, data: Any) -> list[Problem]:
     ]
 
 
-def _named_entries(
-    data: Mapping[str, Any], section: str
-) -> Iterator[tuple[int, Mapping[str, Any], str]]:
+def _named(data: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mapping[str, Any], str]]:
     for i, entry in _entries(data, section):
         if isinstance(entry.get("name"), str):
             yield i, entry, entry["name"].strip()
@@ -56,7 +54,7 @@ def _duplicate_name_problems(
     document: Document, data: Mapping[str, Any], section: str, noun: str
 ) -> Iterator[Problem]:
     seen: set[str] = set()
-    for i, _, name in _named_entries(data, section):
+    for i, _, name in _named(data, section):
         if name in seen:
             yield document.problem((section, i, "name"), f"{noun} '{shorten(name)}'")
         seen.add(name)

@@ -95,28 +95,6 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
     return tuple(chosen.values())
 
 
-def read_library(personas: PersonaFinder | None = None) -> tuple[LoadedScenario, ...]:
-    """Every scenario of the library, by file name. Raises InputError with every problem."""
-    return _read_folder(LIBRARY_FOLDER, personas or PersonaFinder())
-
-
-def read_heldout(personas: PersonaFinder | None = None) -> tuple[LoadedScenario, ...]:
-    """Every scenario of the held-out set, by file name. Raises InputError with every problem."""
-    return _read_folder(HELDOUT_FOLDER, personas or PersonaFinder())
-
-
-def read_exam(personas: PersonaFinder | None = None) -> tuple[LoadedScenario, ...]:
-    """Every scenario of the test set, by file name. Raises InputError with every problem."""
-    return _read_folder(EXAM_FOLDER, personas or PersonaFinder())
-
-
-def read_language_set(personas: PersonaFinder | None = None) -> tuple[LoadedScenario, ...]:
-    """The scenarios in other languages than English, by file name. Raises InputError with every
-    problem.
-    """
-    return _read_folder(LANGUAGES_FOLDER, personas or PersonaFinder())
-
-
 def read_files(paths: Iterable[Path], personas: PersonaFinder) -> ScenarioSelection:
     """What the files hold; persona files are validated and counted. Problems are collected, not
     raised.
@@ -174,15 +152,13 @@ def is_persona_file(document: Document, path: Path) -> bool:
 def name_clashes(scenarios: Iterable[LoadedScenario]) -> list[Problem]:
     """Different files whose scenarios have the same name."""
     problems = []
-    by_name: dict[str, LoadedScenario] = {}
+    first: dict[str, LoadedScenario] = {}
     for loaded in scenarios:
         name = loaded.scenario.name
-        if name in by_name and os.path.realpath(by_name[name].path) != os.path.realpath(
-            loaded.path
-        ):
-            message = f"name: '{name}' is already the name of the scenario in {by_name[name].path}"
+        if name in first and os.path.realpath(first[name].path) != os.path.realpath(loaded.path):
+            message = f"name: '{name}' is already the name of the scenario in {first[name].path}"
             problems.append(Problem(message=message, where=loaded.where))
-        by_name.setdefault(name, loaded)
+        first.setdefault(name, loaded)
     return problems
 
 
@@ -203,7 +179,7 @@ class _ShippedScenarios:
 
     def _read_set(self, folder: Path) -> tuple[LoadedScenario, ...]:
         if folder not in self._read:
-            self._read[folder] = _read_folder(folder, self.personas)
+            self._read[folder] = read_folder(folder, self.personas)
         return self._read[folder]
 
     def matching(self, selector: str) -> list[LoadedScenario]:
@@ -220,8 +196,9 @@ class _ShippedScenarios:
         ]
 
 
-def _read_folder(folder: Path, personas: PersonaFinder) -> tuple[LoadedScenario, ...]:
-    selection = read_files(scenario_files(folder), personas)
+def read_folder(folder: Path, personas: PersonaFinder | None = None) -> tuple[LoadedScenario, ...]:
+    """Every scenario of a folder, by file name. Raises InputError with every problem."""
+    selection = read_files(scenario_files(folder), personas or PersonaFinder())
     if selection.problems:
         raise InputError(sort_problems(selection.problems))
     return tuple(selection.scenarios)

@@ -93,7 +93,7 @@ def translate_sotopia(files: SotopiaFiles, folder: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _EnvironmentTexts:
+class _EnvTexts:
     setting: TextParts
     goals: tuple[TextParts, ...]
 
@@ -121,12 +121,12 @@ class _EnvironmentTexts:
 
 def _read_environment_texts(
     files: SotopiaFiles, folder: Path
-) -> tuple[dict[str, _EnvironmentTexts], list[Problem]]:
-    texts: dict[str, _EnvironmentTexts] = {}
+) -> tuple[dict[str, _EnvTexts], list[Problem]]:
+    texts: dict[str, _EnvTexts] = {}
     problems: list[Problem] = []
     for key, environment in files.environments.items():
         parts_read: list[TextParts] = []
-        for field_path, text in [
+        for field, text in [
             ("scenario", environment.scenario),
             *_numbered("agent_goals", environment.agent_goals),
         ]:
@@ -134,20 +134,16 @@ def _read_environment_texts(
                 parts = read_markup(text, len(environment.agent_goals))
             except MarkupError as error:
                 problems.append(
-                    Problem(
-                        message=f"{key}.{field_path}: {error}", where=str(folder / ENVIRONMENTS)
-                    )
+                    Problem(message=f"{key}.{field}: {error}", where=str(folder / ENVIRONMENTS))
                 )
                 continue
             if not parts.text:
                 problems.append(
-                    Problem(
-                        message=f"{key}.{field_path}: is empty", where=str(folder / ENVIRONMENTS)
-                    )
+                    Problem(message=f"{key}.{field}: is empty", where=str(folder / ENVIRONMENTS))
                 )
             parts_read.append(parts)
         if len(parts_read) == len(environment.agent_goals) + 1:
-            texts[key] = _EnvironmentTexts(setting=parts_read[0], goals=tuple(parts_read[1:]))
+            texts[key] = _EnvTexts(setting=parts_read[0], goals=tuple(parts_read[1:]))
     return texts, problems
 
 
@@ -155,9 +151,7 @@ def _numbered(name: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(f"{name}.{i}", text) for i, text in enumerate(texts)]
 
 
-def _scenario(
-    name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _EnvironmentTexts
-) -> Scenario:
+def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _EnvTexts) -> Scenario:
     environment = files.environments[combo.env_id]
     seats = tuple(
         Seat(
@@ -201,14 +195,14 @@ def _meta(
         "occupation_constraint": environment.occupation_constraint,
         "agent_constraint": environment.agent_constraint,
     }
-    meta |= environment.unknown_fields() | {
-        f"combo.{name}": value for name, value in combo.unknown_fields().items()
+    meta |= environment.extras() | {
+        f"combo.{name}": value for name, value in combo.extras().items()
     }
     for i, key in enumerate(combo.agent_ids):
         agent = agents[key]
         meta[f"person-{i + 1}"] = key
         meta[f"person-{i + 1}.model_id"] = agent.model_id
-        meta |= {f"person-{i + 1}.{name}": value for name, value in agent.unknown_fields().items()}
+        meta |= {f"person-{i + 1}.{name}": value for name, value in agent.extras().items()}
     texts = {
         name: tidy_text(value if isinstance(value, str) else json.dumps(value))
         for name, value in meta.items()
@@ -260,7 +254,7 @@ def _persona_ids(agents: Mapping[str, SotopiaCharacter]) -> dict[str, str]:
     """
     names = {key: _persona_name(key, agent) for key, agent in agents.items()}
     count = Counter(names.values())
-    return _number_duplicates(
+    return _unique_names(
         {
             key: name if count[name] == 1 else f"{name}-{_id_suffix(key)}"
             for key, name in names.items()
@@ -278,10 +272,10 @@ def _combo_names(files: SotopiaFiles) -> dict[int, str]:
         codename = slugify(files.environments[combo.env_id].codename) or "scenario"
         ids = "-".join(_id_suffix(key) for key in (combo.env_id, *combo.agent_ids))
         names[i] = f"{codename}-{ids}"
-    return _number_duplicates(names)
+    return _unique_names(names)
 
 
-def _number_duplicates(names: Mapping[Any, str]) -> dict[Any, str]:
+def _unique_names(names: Mapping[Any, str]) -> dict[Any, str]:
     """The names, the second and later ones of a kind with a number."""
     counts: Counter[str] = Counter()
     unique = {}

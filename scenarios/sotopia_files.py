@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from scenarios.scenario_file import MAX_TEXT_LENGTH
+from scenarios.scenario_file import MAX_TEXT
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
@@ -26,7 +26,7 @@ class _SotopiaTable(BaseModel):
 
     pk: str = ""
 
-    def unknown_fields(self) -> dict[str, Any]:
+    def extras(self) -> dict[str, Any]:
         """Fields that this version of the importer does not know."""
         return dict(self.model_extra or {})
 
@@ -87,12 +87,10 @@ def read_sotopia(folder: Path) -> SotopiaFiles:
     problems: list[Problem] = []
     if not os.path.isdir(folder):
         raise InputError([Problem(message="no such folder", where=str(folder))])
-    environments = _records_by_id(
+    environments = _by_id(
         _read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, SotopiaEnvironment, problems
     )
-    agents = _records_by_id(
-        _read(folder / AGENTS, problems), folder / AGENTS, SotopiaCharacter, problems
-    )
+    agents = _by_id(_read(folder / AGENTS, problems), folder / AGENTS, SotopiaCharacter, problems)
     combos = _combos(_read(folder / COMBOS, problems), folder / COMBOS, problems)
     if not problems:
         problems += _bad_references(folder / COMBOS, environments, agents, combos)
@@ -103,9 +101,7 @@ def read_sotopia(folder: Path) -> SotopiaFiles:
 
 def _read(path: Path, problems: list[Problem]) -> Any:
     try:
-        return json.loads(
-            read_source_text(path, MAX_BYTES), object_pairs_hook=_refuse_duplicate_keys
-        )
+        return json.loads(read_source_text(path, MAX_BYTES), object_pairs_hook=_unique_keys)
     except InputError as error:
         problems += error.problems
     except json.JSONDecodeError as error:
@@ -120,7 +116,7 @@ def _read(path: Path, problems: list[Problem]) -> Any:
     return None
 
 
-def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
         names = [name for name, _ in pairs]
@@ -129,9 +125,7 @@ def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return data
 
 
-def _records_by_id(
-    data: Any, path: Path, model: type[Any], problems: list[Problem]
-) -> dict[str, Any]:
+def _by_id(data: Any, path: Path, model: type[Any], problems: list[Problem]) -> dict[str, Any]:
     """A mapping from id to record; a list of records with `pk` is taken too."""
     if data is None:
         return {}
@@ -171,17 +165,15 @@ def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[SotopiaMeet
     return tuple(combo for combo in validated if combo is not None)
 
 
-def _validated(
-    entry: Any, model: type[Any], json_path: str, path: Path, problems: list[Problem]
-) -> Any:
-    if wrong := list(_text_problems(entry, json_path)):
+def _validated(entry: Any, model: type[Any], key: str, path: Path, problems: list[Problem]) -> Any:
+    if wrong := list(_text_problems(entry, key)):
         problems += [Problem(message=text, where=str(path)) for text in wrong]
         return None
     try:
         return TypeAdapter(model).validate_json(json.dumps(entry), strict=True)
     except ValidationError as error:
         problems += [
-            Problem(message=f"{json_path}.{text}", where=str(path)) for text in problem_texts(error)
+            Problem(message=f"{key}.{text}", where=str(path)) for text in problem_texts(error)
         ]
         return None
 
@@ -200,8 +192,8 @@ def _text_problems(data: Any, json_path: str) -> Iterator[str]:
             yield f"{json_path}: half of a surrogate pair"
         elif control := CONTROL_CHARACTERS.search(data):
             yield f"{json_path}: control character U+{ord(control[0]):04X}"
-        elif len(data) > MAX_TEXT_LENGTH:
-            yield f"{json_path}: {len(data):,} characters; at most {MAX_TEXT_LENGTH:,} are read"
+        elif len(data) > MAX_TEXT:
+            yield f"{json_path}: {len(data):,} characters; at most {MAX_TEXT:,} are read"
 
 
 def _bad_references(

@@ -14,7 +14,7 @@ from scenarios.variants import LITERAL_KEYS
 from simworld.core.scenario import ENGLISH, Persona, Relationship, Scenario, TurnOrder, plain
 from simworld.yamlfile.scalars import resolve_scalar
 
-LINE_WIDTH = 110
+WIDTH = 110
 _BRACE_PARAMETER = "brace"  # the parameter whose value is one brace
 _DOUBLE_BRACE = re.compile(r"\{(?=\{)")
 
@@ -65,24 +65,22 @@ def dump_scenario(scenario: Scenario, personas: Mapping[str, str] | None = None)
     A variant's name has dots, which a file's name field has not: give it another name first.
     """
     data = scenario_data(scenario, personas or {})
-    escaped = {
-        key: value if key in LITERAL_KEYS else _escape_braces(value) for key, value in data.items()
-    }
+    escaped = {key: value if key in LITERAL_KEYS else _escape(value) for key, value in data.items()}
     if escaped != data:
         escaped["parameters"] = _FlowMapping({_BRACE_PARAMETER: "{"})
     return _dump_yaml(escaped)
 
 
-def _escape_braces(data: Any) -> Any:
+def _escape(data: Any) -> Any:
     """The data with every `{{` written so that the loader takes it for a text, and for no
     parameter.
     """
     if isinstance(data, str):
         return _DOUBLE_BRACE.sub(f"{{{{{_BRACE_PARAMETER}}}}}", data)
     if isinstance(data, dict):
-        return type(data)({key: _escape_braces(value) for key, value in data.items()})
+        return type(data)({key: _escape(value) for key, value in data.items()})
     if isinstance(data, list):
-        return type(data)(_escape_braces(value) for value in data)
+        return type(data)(_escape(value) for value in data)
     return data
 
 
@@ -139,6 +137,4 @@ def _relationships(scenario: Scenario) -> dict[str, Any]:
 
 
 def _dump_yaml(data: Mapping[str, Any]) -> str:
-    return yaml.dump(
-        dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=LINE_WIDTH
-    )
+    return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH)

@@ -105,7 +105,7 @@ def _file_identity(address: DatabaseAddress) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-def reading_method(
+def read_method(
     function: Callable[Concatenate[Connection, _Parameters], _Result],
 ) -> Callable[Concatenate[Database, _Parameters], _Result]:
     """The method that answers with a function of a connection, in one transaction."""
@@ -117,7 +117,7 @@ def reading_method(
     return _with_signature_of(function, method, bound=1)
 
 
-def writing_method(
+def write_method(
     function: Callable[Concatenate[Connection, _Parameters], _Result], *, lost: str
 ) -> Callable[Concatenate[Database, _Parameters], _Result]:
     """The method that changes the database by a function of a connection, in one transaction;
@@ -131,7 +131,7 @@ def writing_method(
     return _with_signature_of(function, method, bound=1)
 
 
-def streaming_method(
+def stream_method(
     function: Callable[Concatenate[Connection, _Parameters], Iterator[_Result]],
 ) -> Callable[Concatenate[Database, _Parameters], Iterator[_Result]]:
     """The method that yields what a generator of a connection does, all in one transaction."""
@@ -145,7 +145,7 @@ def streaming_method(
     return _with_signature_of(function, method, bound=1)
 
 
-def batched_method(
+def batch_method(
     function: Callable[
         Concatenate[Connection, _Cursor | None, _Parameters],
         tuple[Iterable[_Result], _Cursor | None],

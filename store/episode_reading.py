@@ -57,7 +57,7 @@ from store.tables import (
 from store.unknown_names import no_episode_error
 
 SCENARIO_ID = re.compile(rf"{SCENARIO_ID_VERSION}-[0-9a-f]{{32}}")
-GENERATION_FIELDS = tuple(Generation.__dataclass_fields__)
+GENERATION = tuple(Generation.__dataclass_fields__)
 MAX_EMPTY_TURNS = 10_000  # turns without an act in one episode
 BATCH = 64  # whole episodes held at a time while streaming
 ID_BATCH = 1000  # ids held at a time
@@ -87,10 +87,8 @@ def select_episodes(
     if family is not None:
         query = query.where(EpisodeRow.family == family)
     if agent is not None:
-        is_agent = or_(EpisodeSeatRow.agent_name == agent, EpisodeSeatRow.agent_id == agent)
-        query = query.where(
-            exists().where(and_(EpisodeSeatRow.episode_id == EpisodeRow.id, is_agent))
-        )
+        named = or_(EpisodeSeatRow.agent_name == agent, EpisodeSeatRow.agent_id == agent)
+        query = query.where(exists().where(and_(EpisodeSeatRow.episode_id == EpisodeRow.id, named)))
     return query
 
 
@@ -100,11 +98,9 @@ def only_run_of_agent(connection: Connection, agent: str) -> str | None:
     Raises LookupError where there is no such agent at all: whoever looks for it would look through
     everything.
     """
-    is_agent = or_(RunAgentRow.agent_name == agent, RunAgentRow.agent_id == agent)
+    named = or_(RunAgentRow.agent_name == agent, RunAgentRow.agent_id == agent)
     runs = (
-        connection.execute(select(RunAgentRow.run).where(is_agent).distinct().limit(2))
-        .scalars()
-        .all()
+        connection.execute(select(RunAgentRow.run).where(named).distinct().limit(2)).scalars().all()
     )
     if not runs:
         agent_exists = exists().where(or_(AgentRow.name == agent, AgentRow.id == agent))
@@ -152,7 +148,7 @@ def next_episodes(
     size = BATCH if limit is None else max(0, min(BATCH, limit - count))
     query = select_episodes(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
     query = query.where(EpisodeRow.id > last_id).order_by(EpisodeRow.id).limit(size)
-    episodes = _load_episodes(connection, connection.execute(query).mappings().all(), vectors)
+    episodes = _load_all(connection, connection.execute(query).mappings().all(), vectors)
     count += len(episodes)
     is_last = len(episodes) < BATCH or count == limit
     return episodes, None if is_last else (episodes[-1].id, count)
@@ -229,17 +225,17 @@ def find_episode(
     if len(matches) > 1:
         shown = ", ".join(row["id"] for row in matches[:3]) + (", …" if len(matches) > 3 else "")
         raise InputError(f"several episodes begin with {prefix}: {shown}; give more of the id")
-    return _load_episodes(connection, matches, vectors)[0]
+    return _load_all(connection, matches, vectors)[0]
 
 
 def _summarise(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
     """Summaries of episode rows, in their order."""
     seats = _part_rows(connection, EpisodeSeatRow, [row["id"] for row in rows], "position")
     failed = _failed_seats(connection, [row for row in rows if row["failure_kind"] is not None])
-    return [_build_summary(row, seats[row["id"]], failed.get(row["id"])) for row in rows]
+    return [_summary(row, seats[row["id"]], failed.get(row["id"])) for row in rows]
 
 
-def _load_episodes(
+def _load_all(
     connection: Connection, rows: Sequence[RowMapping], vectors: bool
 ) -> list[StoredEpisode]:
     """Episodes with all their parts, in the order of their rows; without `vectors` plans are left
@@ -252,9 +248,7 @@ def _load_episodes(
     return [
         StoredEpisode(
             summary=summary,
-            episode=_build_episode(
-                summary, acts[summary.id], plans[summary.id], checks[summary.id]
-            ),
+            episode=_episode(summary, acts[summary.id], plans[summary.id], checks[summary.id]),
         )
         for summary in _summarise(connection, rows)
     ]
@@ -291,12 +285,10 @@ def _failed_seats(connection: Connection, rows: Sequence[RowMapping]) -> dict[st
     turns: dict[str, dict[int, list[Act]]] = defaultdict(lambda: defaultdict(list))
     for id_, turn, seat, kind in connection.execute(query):
         turns[id_][turn].append(Act(seat=seat, action=Action(kind=ActionKind(kind))))
-    select_scenarios = select(table(ScenarioRow)).where(
+    played = select(table(ScenarioRow)).where(
         ScenarioRow.id.in_({row["scenario_id"] for row in rows})
     )
-    scenarios = {
-        row["id"]: scenario_from_row(row) for row in connection.execute(select_scenarios).mappings()
-    }
+    scenarios = {row["id"]: scenario_from_row(row) for row in connection.execute(played).mappings()}
     return {
         row["id"]: who_failed(
             scenarios[row["scenario_id"]],
@@ -307,15 +299,13 @@ def _failed_seats(connection: Connection, rows: Sequence[RowMapping]) -> dict[st
     }
 
 
-def _build_summary(
-    row: RowMapping, seats: Sequence[RowMapping], failed: str | None
-) -> EpisodeSummary:
+def _summary(row: RowMapping, seats: Sequence[RowMapping], failed: str | None) -> EpisodeSummary:
     records = [
         SeatRecord(**{name: seat[name] for name in SeatRecord.__dataclass_fields__})
         for seat in seats
     ]
     return EpisodeSummary(
-        **{name: row[name] for name in _COLUMN_FIELDS},
+        **{name: row[name] for name in _COPIED},
         ending=Ending(row["ending"]),
         failure=read_failure(row),
         seats=tuple(records),
@@ -323,19 +313,17 @@ def _build_summary(
     )
 
 
-_DERIVED_FIELDS = ("ending", "failure", "seats", "failed_seat")
-_COLUMN_FIELDS = tuple(
-    name for name in EpisodeSummary.__dataclass_fields__ if name not in _DERIVED_FIELDS
-)
+_DERIVED = ("ending", "failure", "seats", "failed_seat")
+_COPIED = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not in _DERIVED)
 
 
-def _build_episode(
+def _episode(
     summary: EpisodeSummary,
     acts: Sequence[RowMapping],
     plans: Sequence[RowMapping],
     checks: Sequence[RowMapping],
 ) -> Episode:
-    plan_at = {(row["turn"], row["position"]): read_plan_step(row) for row in plans}
+    plan_at = {(row["turn"], row["position"]): read_plan(row) for row in plans}
     # else memory would be filled with turns in which nothing happened
     if summary.turns > len(acts) + MAX_EMPTY_TURNS:
         raise StoreDamaged(
@@ -362,9 +350,7 @@ def _build_episode(
 
 def _build_act(row: RowMapping, plan: PlanStep | None) -> Act:
     generation = (
-        None
-        if row["model_id"] is None
-        else Generation(**{name: row[name] for name in GENERATION_FIELDS})
+        None if row["model_id"] is None else Generation(**{name: row[name] for name in GENERATION})
     )
     # an empty mapping would make a private act a public one
     if not isinstance(row["recipients"], list):
@@ -373,7 +359,7 @@ def _build_act(row: RowMapping, plan: PlanStep | None) -> Act:
     return Act(seat=row["seat"], action=action, generation=generation, plan=plan)
 
 
-def read_plan_step(row: RowMapping) -> PlanStep:
+def read_plan(row: RowMapping) -> PlanStep:
     """The vectors in a row of the table `plan_steps`."""
     state = decode_vector(row, "state")
     if state is None:

@@ -25,15 +25,7 @@ from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 
 Rescaled = Mapping[tuple[str, str], float]
-COPIED_FIELDS = (
-    "rubric_id",
-    "model_id",
-    "dtype",
-    "prompt_tokens",
-    "new_tokens",
-    "latency_s",
-    "reply",
-)
+COPIED = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "latency_s", "reply")
 
 
 def add_judge(connection: Connection, judge_id: str, name: str, spec: Mapping[str, Any]) -> None:
@@ -107,7 +99,7 @@ def judgement_row(judgement: Judgement) -> dict[str, Any]:
         "status": judgement.status.value,
         **failure_columns(judgement.failure),
         "earlier_failures": [],
-        **{name: getattr(judgement, name) for name in COPIED_FIELDS},
+        **{name: getattr(judgement, name) for name in COPIED},
         "judged": datetime.now(UTC),
     }
 
@@ -244,7 +236,7 @@ def _build_stored_judgement(row: RowMapping, verdicts: Sequence[RowMapping]) -> 
                 for verdict in verdicts
             ),
             failure=read_failure(row),
-            **{name: row[name] for name in COPIED_FIELDS},
+            **{name: row[name] for name in COPIED},
         ),
         judge_name=row["judge_name"],
         attempt=row["attempt"],

@@ -26,13 +26,7 @@ from simworld.core.errors import InputError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
 from store.connection import BUSY_TIMEOUT_S, open_engine
-from store.database import (
-    Database,
-    batched_method,
-    reading_method,
-    streaming_method,
-    writing_method,
-)
+from store.database import Database, batch_method, read_method, stream_method, write_method
 from store.database_address import DatabaseAddress, parse_address
 from store.records import AgentRecord, StoredJudgement
 from store.scenario_json import scenario_from_row
@@ -87,22 +81,22 @@ class Store(Database):
 
     # Runs: what they plan, and what has become of it
 
-    begin_run = writing_method(store.runs.begin_run, lost="nothing new was stored")
-    add_profile = writing_method(store.runs.add_profile, lost="the run's profile was not stored")
-    run_summaries = reading_method(store.runs.run_summaries)
-    run_summary = reading_method(store.runs.run_summary)
-    run_record = reading_method(store.runs.run_record)
-    planned_items = reading_method(store.runs.planned_items)
-    item_states = reading_method(store.runs.item_states)
+    begin_run = write_method(store.runs.begin_run, lost="nothing new was stored")
+    add_profile = write_method(store.runs.add_profile, lost="the run's profile was not stored")
+    run_summaries = read_method(store.runs.run_summaries)
+    run_summary = read_method(store.runs.run_summary)
+    run_record = read_method(store.runs.run_record)
+    planned_items = read_method(store.runs.planned_items)
+    item_states = read_method(store.runs.item_states)
 
     # What there is, named and counted
 
-    run_scenarios = reading_method(store.overview.run_scenarios)
-    run_agents = reading_method(store.overview.run_agents)
-    ending_counts = reading_method(store.overview.ending_counts)
-    scenario_lines = reading_method(store.overview.scenario_lines)
-    filter_names = reading_method(store.overview.filter_names)
-    check_names = reading_method(store.unknown_names.check_names)
+    run_scenarios = read_method(store.overview.run_scenarios)
+    run_agents = read_method(store.overview.run_agents)
+    ending_counts = read_method(store.overview.ending_counts)
+    scenario_lines = read_method(store.overview.scenario_lines)
+    filter_names = read_method(store.overview.filter_names)
+    check_names = read_method(store.unknown_names.check_names)
 
     def scenario(self, id_: str) -> Scenario:
         """The scenario as it was stored, judge note included; raises InputError where there is
@@ -176,27 +170,27 @@ class Store(Database):
                 seats=self._seats[key],
             )
 
-    episodes = batched_method(store.episode_reading.next_episodes)
-    episode = reading_method(store.episode_reading.find_episode)
-    episode_size = reading_method(store.episode_reading.episode_size)
-    episode_summaries = reading_method(store.episode_reading.episode_summaries)
-    summaries_by_id = reading_method(store.episode_reading.summaries_by_id)
-    search_text = reading_method(store.text_search.search_text)
-    texts_by_episode = reading_method(store.text_search.texts_by_episode)
-    add_embeddings = writing_method(
+    episodes = batch_method(store.episode_reading.next_episodes)
+    episode = read_method(store.episode_reading.find_episode)
+    episode_size = read_method(store.episode_reading.episode_size)
+    episode_summaries = read_method(store.episode_reading.episode_summaries)
+    summaries_by_id = read_method(store.episode_reading.summaries_by_id)
+    search_text = read_method(store.text_search.search_text)
+    texts_by_episode = read_method(store.text_search.texts_by_episode)
+    add_embeddings = write_method(
         store.embeddings.add_embeddings, lost="nothing of these embeddings was stored"
     )
-    unembedded_episodes = batched_method(store.embeddings.unembedded_episodes)
-    embedding_counts = reading_method(store.embeddings.count_embeddings)
-    embeddings = streaming_method(store.embeddings.stream_embeddings)
+    unembedded_episodes = batch_method(store.embeddings.unembedded_episodes)
+    embedding_counts = read_method(store.embeddings.count_embeddings)
+    embeddings = stream_method(store.embeddings.stream_embeddings)
 
     # Judges, their judgements and scores, and the cells that standings read
 
-    add_judge = writing_method(store.judgements.add_judge, lost="the judge was not stored")
-    record_judge_check = writing_method(
+    add_judge = write_method(store.judgements.add_judge, lost="the judge was not stored")
+    record_judge_check = write_method(
         store.judgements.record_judge_check, lost="what the check came to was not stored"
     )
-    judges = reading_method(store.judgements.judges)
+    judges = read_method(store.judgements.judges)
 
     def add_judgement(
         self,
@@ -234,31 +228,31 @@ class Store(Database):
         """All judgements of an episode, failed ones too, by judge and sample."""
         return self.judgements_by_episode([episode_id])[episode_id]
 
-    judgements_by_episode = reading_method(store.judgements.judgements_by_episode)
-    unjudged_episodes = batched_method(store.judgements.unjudged_episodes)
-    score_rows = batched_method(store.score_rows.next_score_rows)
-    scoring_judge_ids = reading_method(store.cell_reading.scoring_judge_ids)
-    cells_fingerprint = reading_method(store.cell_reading.cells_fingerprint)
-    cells = streaming_method(store.cell_reading.read_cells)
-    retest_sums = reading_method(store.cell_reading.read_retest_sums)
-    add_attributions = writing_method(
+    judgements_by_episode = read_method(store.judgements.judgements_by_episode)
+    unjudged_episodes = batch_method(store.judgements.unjudged_episodes)
+    score_rows = batch_method(store.score_rows.next_score_rows)
+    scoring_judge_ids = read_method(store.cell_reading.scoring_judge_ids)
+    cells_fingerprint = read_method(store.cell_reading.cells_fingerprint)
+    cells = stream_method(store.cell_reading.read_cells)
+    retest_sums = read_method(store.cell_reading.read_retest_sums)
+    add_attributions = write_method(
         store.attributions.add_attributions, lost="nothing of this attribution was stored"
     )
-    unattributed_judgements = batched_method(store.attributions.unattributed_judgements)
+    unattributed_judgements = batch_method(store.attributions.unattributed_judgements)
 
     # What planners learn from, and their trainings
 
-    traces = batched_method(store.traces.next_traces)
-    trace_overview = reading_method(store.traces.trace_overview)
-    earlier_actions = reading_method(store.traces.earlier_actions)
-    begin_training = writing_method(
+    traces = batch_method(store.traces.next_traces)
+    trace_overview = read_method(store.traces.trace_overview)
+    earlier_actions = read_method(store.traces.earlier_actions)
+    begin_training = write_method(
         store.trainings.begin_training, lost="the training was not stored"
     )
-    add_training_steps = writing_method(
+    add_training_steps = write_method(
         store.trainings.add_training_steps, lost="nothing of these steps was stored"
     )
-    finish_training = writing_method(
+    finish_training = write_method(
         store.trainings.finish_training, lost="the training's end was not stored"
     )
-    training_runs = reading_method(store.trainings.training_runs)
-    training_steps = reading_method(store.trainings.training_steps)
+    training_runs = read_method(store.trainings.training_runs)
+    training_steps = read_method(store.trainings.training_steps)

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.judgement import JudgementStatus
-from store.episode_reading import decode_vector, ended_before, read_plan_step
+from store.episode_reading import decode_vector, ended_before, read_plan
 from store.records import (
     JudgementScores,
     SeatTrace,
@@ -65,7 +65,7 @@ def next_traces(
     ids = list(rows)
     seats = connection.execute(
         select(table(EpisodeSeatRow))
-        .where(EpisodeSeatRow.episode_id.in_(ids), _agent_filter(query))
+        .where(EpisodeSeatRow.episode_id.in_(ids), _is_agent(query))
         .order_by(EpisodeSeatRow.episode_id, EpisodeSeatRow.position)
     )
     acts = _acts_by_seat(connection, query, ids)
@@ -99,7 +99,7 @@ def earlier_actions(
     used_planner = exists().where(
         PlanStepRow.episode_id == EpisodeRow.id, PlanStepRow.planner_id == planner_id
     )
-    latest_episodes = (
+    latest = (
         select(EpisodeRow.id, EpisodeRow.ended)
         .where(EpisodeRow.run == same_run, ended_before(episode_id), used_planner)
         .order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc())
@@ -117,7 +117,7 @@ def earlier_actions(
             PlanStepRow.action_dtype,
             PlanStepRow.action_shape,
         )
-        .join(latest_episodes, latest_episodes.c.id == PlanStepRow.episode_id)
+        .join(latest, latest.c.id == PlanStepRow.episode_id)
         .join(
             ActRow,
             and_(
@@ -128,10 +128,7 @@ def earlier_actions(
         )
         .where(PlanStepRow.planner_id == planner_id, PlanStepRow.action.is_not(None))
         .order_by(
-            latest_episodes.c.ended.desc(),
-            PlanStepRow.episode_id,
-            PlanStepRow.turn,
-            PlanStepRow.position,
+            latest.c.ended.desc(), PlanStepRow.episode_id, PlanStepRow.turn, PlanStepRow.position
         )
     ).mappings()
     fields = ("episode_id", "turn", "seat", "text", "noisy")
@@ -146,11 +143,11 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     """What `next_traces` would find, counted without reading a vector."""
     endings = (
         select(EpisodeRow.ending, func.count())
-        .where(*_episode_filters(query))
+        .where(*_conditions(query))
         .group_by(EpisodeRow.ending)
     )
     episodes = _select_episodes(query).with_only_columns(EpisodeRow.id).subquery()
-    plan_steps = (
+    steps = (
         select(table(PlanStepRow))
         .join(episodes, episodes.c.id == PlanStepRow.episode_id)
         .join(
@@ -167,7 +164,7 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
                 EpisodeSeatRow.episode_id == ActRow.episode_id, EpisodeSeatRow.seat == ActRow.seat
             ),
         )
-        .where(_agent_filter(query), *_plan_filters(query))
+        .where(_is_agent(query), *_plan_filters(query))
     )
     kind_columns = (
         PlanStepRow.encoder_id,
@@ -177,15 +174,15 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
         PlanStepRow.action_shape,
     )
     kinds = connection.execute(
-        plan_steps.with_only_columns(*kind_columns, func.count()).group_by(*kind_columns)
+        steps.with_only_columns(*kind_columns, func.count()).group_by(*kind_columns)
     )
     planners = connection.execute(
-        plan_steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(
+        steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(
             PlanStepRow.planner_id
         )
     )
     dtypes = connection.execute(
-        plan_steps.with_only_columns(ActRow.dtype, func.count())
+        steps.with_only_columns(ActRow.dtype, func.count())
         .where(ActRow.dtype.is_not(None))
         .group_by(ActRow.dtype)
     )
@@ -223,7 +220,7 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
     """Episodes and judgements never change once stored, so their ids stand for their content;
     attributions are only added.
     """
-    attribution_counts = (
+    counts = (
         select(AttributionRow.judgement_id, func.count().label("parts"))
         .group_by(AttributionRow.judgement_id)
         .subquery()
@@ -233,11 +230,9 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
     )
     rows = (
         _select_episodes(query)
-        .with_only_columns(EpisodeRow.id, JudgementRow.id, attribution_counts.c.parts)
+        .with_only_columns(EpisodeRow.id, JudgementRow.id, counts.c.parts)
         .join(JudgementRow, is_ok, isouter=True)
-        .join(
-            attribution_counts, attribution_counts.c.judgement_id == JudgementRow.id, isouter=True
-        )
+        .join(counts, counts.c.judgement_id == JudgementRow.id, isouter=True)
         .order_by(EpisodeRow.id, JudgementRow.id)
     )
     digest = hashlib.sha256()
@@ -247,7 +242,7 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
     return digest.hexdigest()
 
 
-def _episode_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
+def _conditions(query: TraceQuery) -> list[ColumnElement[bool]]:
     """What restricts episodes, whatever their ending and vectors."""
     conditions: list[ColumnElement[bool]] = []
     if query.runs:
@@ -267,12 +262,12 @@ def _episode_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
         conditions.append(EpisodeRow.ended < query.until)
     if query.agents:
         conditions.append(
-            exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent_filter(query))
+            exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _is_agent(query))
         )
     return conditions
 
 
-def _agent_filter(query: TraceQuery) -> ColumnElement[bool]:
+def _is_agent(query: TraceQuery) -> ColumnElement[bool]:
     is_agent = or_(
         EpisodeSeatRow.agent_name.in_(query.agents), EpisodeSeatRow.agent_id.in_(query.agents)
     )
@@ -294,7 +289,7 @@ def _select_episodes(query: TraceQuery) -> Select[Any]:
     """Episodes that match, did not fail, and have a vector that fits."""
     has_vector = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
     return select(table(EpisodeRow)).where(
-        *_episode_filters(query), EpisodeRow.ending != Ending.failed.value, has_vector
+        *_conditions(query), EpisodeRow.ending != Ending.failed.value, has_vector
     )
 
 
@@ -304,9 +299,7 @@ def _acts_by_seat(
     steps = connection.execute(
         select(table(PlanStepRow)).where(PlanStepRow.episode_id.in_(ids), *_plan_filters(query))
     ).mappings()
-    plans = {
-        (row["episode_id"], row["turn"], row["position"]): read_plan_step(row) for row in steps
-    }
+    plans = {(row["episode_id"], row["turn"], row["position"]): read_plan(row) for row in steps}
     rows = connection.execute(
         select(
             ActRow.episode_id, ActRow.turn, ActRow.position, ActRow.seat, ActRow.kind, ActRow.text

@@ -271,10 +271,8 @@ class _Builder:
         self.problems.append(Problem(message=message, where=_position_text(self.name, node)))
 
 
-def _position_text(name: str, element: yaml.Node | yaml.Event) -> str:
-    line, column = (
-        (element.start_mark.line, element.start_mark.column) if element.start_mark else (0, 0)
-    )
+def _position_text(name: str, node: yaml.Node | yaml.Event) -> str:
+    line, column = (node.start_mark.line, node.start_mark.column) if node.start_mark else (0, 0)
     return f"{name}:{line + 1}:{column + 1}"
 
 

@@ -16,14 +16,14 @@ from simworld.core.counts import counted
 MAX_SHOWN = 40  # characters of a value in a message
 
 
-SIMILARITY_CUTOFF = 0.6  # of likeness, from 0 to 1, for words
+CUTOFF = 0.6  # of likeness, from 0 to 1, for words
 
 
 def did_you_mean(
     word: object,
     candidates: Iterable[str],
     *,
-    cutoff: float = SIMILARITY_CUTOFF,
+    cutoff: float = CUTOFF,
     display: Callable[[str], str] = str,
 ) -> str:
     """`; did you mean 'goal'?` for a near miss, else an empty text; `display` gives what is said of
@@ -33,9 +33,7 @@ def did_you_mean(
     return f"; did you mean '{display(match)}'?" if match else ""
 
 
-def closest_match(
-    word: object, candidates: Iterable[str], *, cutoff: float = SIMILARITY_CUTOFF
-) -> str | None:
+def closest_match(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) -> str | None:
     """The candidate that `word` most likely stands for: other case or dashes, few letters apart, or
     else its beginning.
     """
@@ -74,7 +72,7 @@ def describe_value(value: Any, raw_text: str | None = None) -> str:
 
 
 # pydantic's error type → what was expected
-_EXPECTED_TYPES = {
+_EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -99,35 +97,31 @@ _EXPECTED_TYPES = {
 
 def expected_type(kind: str) -> str | None:
     """What an error of a wrong type expected, or None for errors of other kinds."""
-    return _EXPECTED_TYPES.get(kind)
+    return _EXPECTED.get(kind)
 
 
 def type_message(kinds: Sequence[str], value: Any, raw_text: str | None) -> str:
     """`expected text, found the number 5; put it in quotes`, for one error or for all branches of a
     union.
     """
-    expected = list(
-        dict.fromkeys(_EXPECTED_TYPES[kind] for kind in kinds if kind != "none_required")
-    )
-    text = f"expected {' or '.join(expected)}, found {describe_value(value, raw_text)}"
-    if "text" in expected and isinstance(value, bool | int | float):
+    types = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
+    text = f"expected {' or '.join(types)}, found {describe_value(value, raw_text)}"
+    if "text" in types and isinstance(value, bool | int | float):
         return f"{text}; put it in quotes"
     if value is None:
         return f"{text}; write a value or remove the line"
     return text
 
 
-def constraint_message(
-    kind: str, error: Mapping[str, Any], value: Any, raw_text: str | None
-) -> str:
+def constraint_message(kind: str, error: Mapping[str, Any], value: Any, raw: str | None) -> str:
     """The message of any other validation error."""
     context: Mapping[str, Any] = error.get("ctx", {})
     if wording := _WORDINGS.get(kind):
-        return wording(context, describe_value(value, raw_text))
+        return wording(context, describe_value(value, raw))
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"expected {join_with_or(choices)}, found {describe_value(value, raw_text)}{hint}"
+        return f"expected {join_with_or(choices)}, found {describe_value(value, raw)}{hint}"
     if kind == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = context.get("tag")
@@ -146,12 +140,9 @@ _WORDINGS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "less_than": lambda c, f: f"expected less than {c['lt']:g}, found {f}",
     "less_than_equal": lambda c, f: f"expected at most {c['le']:g}, found {f}",
     "too_short": lambda c, f: (
-        f"expected at least {_entry_count(c['min_length'])},"
-        f" found {_entry_count(c['actual_length'])}"
+        f"expected at least {_entries(c['min_length'])}, found {_entries(c['actual_length'])}"
     ),
-    "too_long": lambda c, f: (
-        f"expected at most {_entry_count(c['max_length'])}, found {_actual_count(c)}"
-    ),
+    "too_long": lambda c, f: f"expected at most {_entries(c['max_length'])}, found {_actual(c)}",
     "string_too_short": lambda c, f: (
         "must not be empty" if c["min_length"] == 1 else f"too short: at least {c['min_length']}"
     ),
@@ -198,19 +189,15 @@ def join_with_and(names: Sequence[str]) -> str:
     return _joined(names, "and")
 
 
-def _joined(words: Sequence[str], conjunction: str) -> str:
-    return (
-        f"{', '.join(words[:-1])} {conjunction} {words[-1]}" if len(words) > 1 else "".join(words)
-    )
+def _joined(words: Sequence[str], link: str) -> str:
+    return f"{', '.join(words[:-1])} {link} {words[-1]}" if len(words) > 1 else "".join(words)
 
 
-def _entry_count(n: int) -> str:
+def _entries(n: int) -> str:
     return counted(n, "entry", "entries")
 
 
-def _actual_count(context: Mapping[str, Any]) -> str:
+def _actual(context: Mapping[str, Any]) -> str:
     return (
-        _entry_count(context["actual_length"])
-        if context.get("actual_length") is not None
-        else "more"
+        _entries(context["actual_length"]) if context.get("actual_length") is not None else "more"
     )

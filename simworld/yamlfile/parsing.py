@@ -107,10 +107,8 @@ def _misspelt_fields(
     for loc in unknown_locs[:MAX_PROBLEMS]:
         fields = _fields_at(model, loc[:-1])
         present = _value_at(data, loc[:-1])
-        missing_names = [
-            name for name in fields if not (isinstance(present, dict) and name in present)
-        ]
-        if (name := closest_match(loc[-1], missing_names or fields)) is not None:
+        absent = [name for name in fields if not (isinstance(present, dict) and name in present)]
+        if (name := closest_match(loc[-1], absent or fields)) is not None:
             misspelt.add((*loc[:-1], name))
     return misspelt
 

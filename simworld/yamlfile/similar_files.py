@@ -48,14 +48,12 @@ def _nearby_files(named: Path, beside: Path, folder: str) -> Iterator[Path]:
     remaining = MAX_ENTRIES
     visited: set[Path] = set()
     other_kinds = {name for name in KIND_FOLDERS if name != folder}
-    searched_deep = list(
-        dict.fromkeys((named if named.is_absolute() else beside / named, beside, Path()))
-    )
+    deep = list(dict.fromkeys((named if named.is_absolute() else beside / named, beside, Path())))
     kind_folders = [
         current / folder
         for current in (beside, Path(), beside.parent if beside != Path() else Path(".."))
     ]
-    folders = [*searched_deep, *kind_folders]
+    folders = [*deep, *kind_folders]
     for i, current in enumerate(folders):
         if current in visited:
             continue
@@ -68,7 +66,7 @@ def _nearby_files(named: Path, beside: Path, folder: str) -> Iterator[Path]:
             if path.suffix in SUFFIXES:
                 yield path
             elif (
-                i < len(searched_deep)
+                i < len(deep)
                 and entry.name not in other_kinds
                 and not entry.name.startswith(".")
                 and _is_folder(entry)

@@ -14,15 +14,14 @@ import pytest
 from scenarios import find_scenarios
 from scenarios.loader import LoadedScenario, load_document
 from scenarios.personas import PersonaFinder
-from scenarios.selection import (
-    read_exam,
-    read_files,
-    read_heldout,
-    read_language_set,
-    read_library,
-    scenario_files,
+from scenarios.selection import read_files, read_folder, scenario_files
+from scenarios.shipped_folders import (
+    EXAM_FOLDER,
+    HELDOUT_FOLDER,
+    LANGUAGES_FOLDER,
+    LIBRARY_FOLDER,
+    PERSONAS_FOLDER,
 )
-from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LIBRARY_FOLDER, PERSONAS_FOLDER
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship, Scenario, TurnOrder
 from simworld.language import language_codes
@@ -72,7 +71,7 @@ def test_files_folders_globs_and_names() -> None:
 
 
 def test_names_of_the_library_their_globs_variants_tags_and_kinds() -> None:
-    library = read_library()
+    library = read_folder(LIBRARY_FOLDER)
     everything = [loaded.scenario.name for loaded in library]
     assert names("all") == names("library") == everything
     assert names("last-*") == [name for name in everything if name.startswith("last-")]
@@ -91,7 +90,7 @@ def test_names_of_the_library_their_globs_variants_tags_and_kinds() -> None:
 
 
 def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -> None:
-    heldout = [loaded.scenario.name for loaded in read_heldout()]
+    heldout = [loaded.scenario.name for loaded in read_folder(HELDOUT_FOLDER)]
     assert names("heldout") == heldout
     assert names("heldout", heldout[0], "all") == [*heldout, *names("all")]  # each once
     assert names(heldout[3]) == [heldout[3]]
@@ -105,7 +104,7 @@ def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -
 
 
 def test_the_test_set_is_named_whole_or_one_by_one_and_never_by_accident() -> None:
-    scenarios = [loaded.scenario for loaded in read_exam()]
+    scenarios = [loaded.scenario for loaded in read_folder(EXAM_FOLDER)]
     exam = [scenario.name for scenario in scenarios]
     assert names("exam") == exam
     assert names("exam", exam[0], "all") == [*exam, *names("all")]  # each once
@@ -207,8 +206,8 @@ def test_the_working_folder_cannot_change_a_library_scenario(folder: Path) -> No
 
 
 def test_the_library_is_as_large_and_varied_as_promised() -> None:
-    library = [loaded.scenario for loaded in read_library()]
-    files = {loaded.path for loaded in read_library()}
+    library = [loaded.scenario for loaded in read_folder(LIBRARY_FOLDER)]
+    files = {loaded.path for loaded in read_folder(LIBRARY_FOLDER)}
     assert len(files) >= 30
     assert len(Counter(scenario.kind for scenario in library)) >= 8
     assert "" not in {scenario.kind for scenario in library}
@@ -240,11 +239,11 @@ def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(pa
 @functools.cache
 def library_once() -> tuple[LoadedScenario, ...]:
     """The library, read once for all the files that are held against it."""
-    return read_library()
+    return read_folder(LIBRARY_FOLDER)
 
 
 def test_there_is_a_scenario_in_every_language_but_english() -> None:
-    found = [loaded.scenario for loaded in read_language_set()]
+    found = [loaded.scenario for loaded in read_folder(LANGUAGES_FOLDER)]
     assert sorted(scenario.language for scenario in found) == [
         code for code in language_codes() if code != "en"
     ]
@@ -253,7 +252,11 @@ def test_there_is_a_scenario_in_every_language_but_english() -> None:
     assert not {scenario.name for scenario in found} & set(
         names("all", "heldout", "exam", "*", "tag:price", "kind:bargaining")
     )
-    shipped = (*read_library(), *read_heldout(), *read_exam())
+    shipped = (
+        *read_folder(LIBRARY_FOLDER),
+        *read_folder(HELDOUT_FOLDER),
+        *read_folder(EXAM_FOLDER),
+    )
     everything = [*found, *(loaded.scenario for loaded in shipped)]
     assert (
         len({scenario.family for scenario in everything})
@@ -266,7 +269,7 @@ def test_there_is_a_scenario_in_every_language_but_english() -> None:
 
 
 def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:
-    heldout = [loaded.scenario for loaded in read_heldout()]
+    heldout = [loaded.scenario for loaded in read_folder(HELDOUT_FOLDER)]
     kinds = Counter(scenario.kind for scenario in heldout)
     assert len(heldout) == len({scenario.family for scenario in heldout}) == 32
     assert len(kinds) == 10
@@ -275,9 +278,9 @@ def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:
 
 
 def test_the_test_set_is_as_large_and_varied_as_promised() -> None:
-    exam = [loaded.scenario for loaded in read_exam()]
+    exam = [loaded.scenario for loaded in read_folder(EXAM_FOLDER)]
     assert len(exam) == len({scenario.family for scenario in exam}) == 40
-    kinds = {loaded.scenario.kind for loaded in read_library()}
+    kinds = {loaded.scenario.kind for loaded in read_folder(LIBRARY_FOLDER)}
     assert Counter(scenario.kind for scenario in exam) == dict.fromkeys(kinds, 4)
     assert len(kinds) == 10
     pairs = [[seat.persona.name for seat in scenario.seats] for scenario in exam]
@@ -289,8 +292,12 @@ def test_the_test_set_is_as_large_and_varied_as_promised() -> None:
 
 
 def test_no_text_of_the_test_set_stands_anywhere_else() -> None:
-    exam = [loaded.scenario for loaded in read_exam()]
-    others = [*read_library(), *read_heldout(), *read_language_set()]
+    exam = [loaded.scenario for loaded in read_folder(EXAM_FOLDER)]
+    others = [
+        *read_folder(LIBRARY_FOLDER),
+        *read_folder(HELDOUT_FOLDER),
+        *read_folder(LANGUAGES_FOLDER),
+    ]
     ours = [text for scenario in exam for text in own_texts(scenario)]
     assert max(Counter(ours).values()) == 1
     assert not set(ours) & {text for other in others for text in own_texts(other.scenario)}
@@ -321,7 +328,7 @@ def exam_texts() -> dict[str, list[str]]:
                 f"{loaded.scenario.rubric}\n{loaded.scenario.judge_note}".encode()
             ).hexdigest()[:16],
         ]
-        for loaded in read_exam()
+        for loaded in read_folder(EXAM_FOLDER)
     }
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from scenarios import load_scenario
 from scenarios.personas import load_persona
-from scenarios.selection import read_exam, read_heldout, read_library
+from scenarios.selection import read_folder
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LIBRARY_FOLDER
 from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.scenario import (
     Check,
@@ -121,7 +122,7 @@ def test_round_trip(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(
     "loaded",
-    [*read_library(), *read_heldout(), *read_exam()],
+    [*read_folder(LIBRARY_FOLDER), *read_folder(HELDOUT_FOLDER), *read_folder(EXAM_FOLDER)],
     ids=lambda loaded: loaded.scenario.name,
 )
 def test_what_is_shipped_survives_the_round_trip(loaded: object) -> None:
