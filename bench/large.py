@@ -170,7 +170,7 @@ def questions(
     yield "judgements of an episode", lambda: store.judgements(last.id)
     yield (
         "what is left to judge in a run",
-        lambda: list(store.unjudged_episodes(ids[0], 0, run=tournament.name)),
+        lambda: list(store.unjudged(ids[0], 0, run=tournament.name)),
     )
     yield "all runs with their counts", store.run_summaries
     for name, sql in SQL.items():

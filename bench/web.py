@@ -145,7 +145,7 @@ def embed(url: str) -> None:
 
     rng, id_ = np.random.default_rng(0), encoder_id(load_sentences())
     with open_store(url) as store:
-        missing = store.unembedded_episodes(id_)
+        missing = store.unembedded(id_)
         while ids := list(islice(missing, CHUNK)):
             vectors = rng.standard_normal((len(ids), DIMENSIONS), dtype=np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -27,13 +27,7 @@ _HOME = {
     "scenario_json_schema": "scenarios.scenario_file",
 }
 
-__all__ = [
-    "LoadedScenario",
-    "find_scenarios",
-    "import_sotopia",
-    "load_scenario",
-    "scenario_json_schema",
-]
+__all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:

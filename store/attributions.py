@@ -42,7 +42,7 @@ def add_attributions(
     )
 
 
-def unattributed_judgements(
+def unattributed(
     connection: Connection,
     after: str | None,
     judge_id: str,

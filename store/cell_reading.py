@@ -175,9 +175,9 @@ class _CellReader:
         )
         is_stored = episode[order[position]] == records["episode"]
         scores[order[position[is_stored]]] = records["values"][is_stored]
-        if (non_finite := np.isinf(scores).any(axis=(1, 2))).any():
+        if (infinite := np.isinf(scores).any(axis=(1, 2))).any():
             raise InputError(
-                _non_finite_message(self._connection, judge, int(episode[non_finite][0]))
+                _non_finite_message(self._connection, judge, int(episode[infinite][0]))
             )
         return scores
 
@@ -195,17 +195,15 @@ def _select_rows(connection: Connection, run: str, judge_ids: Sequence[str]) -> 
         CellCastRow.casts,
     ).where(CellCastRow.run == run)
     for judge_id in judge_ids:
-        score_row = aliased(CellScoreRow)
+        cell = aliased(CellScoreRow)
         same_cell = and_(
-            score_row.run == CellCastRow.run,
-            score_row.family == CellCastRow.family,
-            score_row.scenario_id == CellCastRow.scenario_id,
-            score_row.repeat == CellCastRow.repeat,
-            score_row.judge_id == judge_id,
+            cell.run == CellCastRow.run,
+            cell.family == CellCastRow.family,
+            cell.scenario_id == CellCastRow.scenario_id,
+            cell.repeat == CellCastRow.repeat,
+            cell.judge_id == judge_id,
         )
-        query = query.add_columns(score_row.stale, score_row.scores, score_row.retests).outerjoin(
-            score_row, same_cell
-        )
+        query = query.add_columns(cell.stale, cell.scores, cell.retests).outerjoin(cell, same_cell)
     query = query.order_by(CellCastRow.family, CellCastRow.scenario_id, CellCastRow.repeat)
     return connection.execute(query, execution_options={"yield_per": BLOCKS_PER_BATCH})
 
@@ -220,7 +218,7 @@ def _agent_names(connection: Connection, run: str) -> tuple[str, ...]:
 
 def _non_finite_message(connection: Connection, judge_id: str, episode: int) -> str:
     """What is wrong with a score of an episode."""
-    id_prefix = f"{episode:016x}"
+    prefix = f"{episode:016x}"
     query = (
         select(
             EpisodeRow.id,
@@ -232,9 +230,7 @@ def _non_finite_message(connection: Connection, judge_id: str, episode: int) -> 
         .join(JudgementRow, JudgementRow.episode_id == EpisodeRow.id)
         .join(VerdictRow, VerdictRow.judgement_id == JudgementRow.id)
         .where(
-            EpisodeRow.id >= id_prefix,
-            EpisodeRow.id < id_prefix + "g",
-            JudgementRow.judge_id == judge_id,
+            EpisodeRow.id >= prefix, EpisodeRow.id < prefix + "g", JudgementRow.judge_id == judge_id
         )
     )
     for id_, seat, dimension, score, rescaled in connection.execute(query):
@@ -244,6 +240,6 @@ def _non_finite_message(connection: Connection, judge_id: str, episode: int) -> 
                 " not finite; delete that judgement and judge again"
             )
     return (
-        f"episode {id_prefix}: a score by {judge_id} is not finite; delete that judgement and"
+        f"episode {prefix}: a score by {judge_id} is not finite; delete that judgement and"
         " judge again"
     )

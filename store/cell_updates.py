@@ -30,9 +30,7 @@ from store.sample_measures import StoredRubric, seat_measures, select_verdicts
 from store.tables import Base, CellCastRow, CellScoreRow, EpisodeRow, JudgementRow, table
 
 
-def add_episode_to_cells(
-    connection: Connection, episode: RowValues, seats: Sequence[RowValues]
-) -> None:
+def enter_episode(connection: Connection, episode: RowValues, seats: Sequence[RowValues]) -> None:
     """Enters an episode that was just added: its row in `episodes`, and its rows in `episode_seats`
     in their order.
     """
@@ -52,14 +50,12 @@ def add_episode_to_cells(
         )
 
 
-def add_judgement_to_cells(
+def enter_judgement(
     connection: Connection, episode_id: str, judge_id: str, rubric: StoredRubric
 ) -> None:
     """Enters what a judge's samples of an episode come to, of which one was just added."""
     measures = measures_of(rubric)
-    rows = connection.execute(
-        _verdicts_statement(), {"the_episode": episode_id, "the_judge": judge_id}
-    )
+    rows = connection.execute(_verdict_query(), {"the_episode": episode_id, "the_judge": judge_id})
     for (*block, _, _), seats in seat_measures(rows, {judge_id: rubric}):
         score, retest = (
             encode_scores(episode_id, seats, measures),
@@ -86,27 +82,24 @@ def add_judgement_to_cells(
 
 
 def _lock_or_insert(
-    connection: Connection, row_type: type[Base], new_row: RowValues
+    connection: Connection, row_type: type[Base], row: RowValues
 ) -> RowMapping | None:
     """The row of a block, locked until the transaction ends; None where there was none and this
     first one was added.
     """
-    key_values = _key_values(row_type, new_row)
-    stored = connection.execute(_select_statement(row_type), key_values).mappings().one_or_none()
-    if stored is None and not insert_new(connection, row_type, new_row):
-        stored = connection.execute(_select_statement(row_type), key_values).mappings().one()
+    key_values = _key_values(row_type, row)
+    stored = connection.execute(_select_row(row_type), key_values).mappings().one_or_none()
+    if stored is None and not insert_new(connection, row_type, row):
+        stored = connection.execute(_select_row(row_type), key_values).mappings().one()
     return stored
 
 
 def _update_row(
-    connection: Connection, row_type: type[Base], row: RowValues, new_blobs: RowValues
+    connection: Connection, row_type: type[Base], row: RowValues, blobs: RowValues
 ) -> None:
     connection.execute(
-        _update_statement(row_type),
-        {
-            **_key_values(row_type, row),
-            **{f"new_{name}": value for name, value in new_blobs.items()},
-        },
+        _update_query(row_type),
+        {**_key_values(row_type, row), **{f"new_{name}": value for name, value in blobs.items()}},
     )
 
 
@@ -118,13 +111,13 @@ def _key_values(row_type: type[Base], row: RowValues) -> dict[str, Any]:
 
 
 @cache
-def _select_statement(row_type: type[Base]) -> Select[Any]:
+def _select_row(row_type: type[Base]) -> Select[Any]:
     has_key = (column == bindparam(f"the_{column.name}") for column in table(row_type).primary_key)
     return select(table(row_type)).where(*has_key).with_for_update(key_share=True)
 
 
 @cache
-def _update_statement(row_type: type[Base]) -> Update:
+def _update_query(row_type: type[Base]) -> Update:
     has_key = (column == bindparam(f"the_{column.name}") for column in table(row_type).primary_key)
     blobs = [name for name in ("casts", "scores", "retests") if name in table(row_type).columns]
     return (
@@ -135,7 +128,7 @@ def _update_statement(row_type: type[Base]) -> Update:
 
 
 @cache
-def _verdicts_statement() -> Select[Any]:
+def _verdict_query() -> Select[Any]:
     return select_verdicts(
         and_(
             EpisodeRow.id == bindparam("the_episode"),

@@ -19,7 +19,7 @@ _EPISODE_COLUMNS = {
     name: ("episodes", name)
     for name in ("run", "scenario_name", "family", "repeat", "attempt", "ending")
 }
-VIEW_COLUMNS: dict[str, dict[str, tuple[str, str]]] = {
+VIEWS: dict[str, dict[str, tuple[str, str]]] = {
     "episode_scores": {
         "episode_id": ("episodes", "id"),
         "run": ("episodes", "run"),
@@ -103,7 +103,7 @@ def list_columns() -> list[ColumnInfo]:
         for table in metadata.sorted_tables
         for column in table.columns
     ]
-    for view, columns in VIEW_COLUMNS.items():
+    for view, columns in VIEWS.items():
         for name, (table_name, column_name) in columns.items():
             source = metadata.tables[table_name]
             comment = source.columns[column_name].comment or ""

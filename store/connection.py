@@ -21,13 +21,11 @@ from store.version import HEAD, VERSION_TABLE, VERSIONS
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 WAL_PAUSE_S = 0.02
-WRITE_OPTION = (
-    "simworld_write"  # execution option: the transaction begins by taking SQLite's write lock
-)
+# execution option: the transaction begins by taking SQLite's write lock
+WRITE_OPTION = "simworld_write"
 JSON_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-MIGRATION_LOCK_ID = (
-    7_163_926_531  # any number, the same in every process: PostgreSQL's advisory lock
-)
+# any number, the same in every process: PostgreSQL's advisory lock
+MIGRATION_LOCK_ID = 7_163_926_531
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -139,17 +140,12 @@ def _find_in_table(connection: sqlite3.Connection, table: Table, deadline: float
             f"{column.name}={_shown_value(row[column.name])}"
             for column in table.primary_key.columns
         )
-        for name, rule in rules.items():
-            if expected := rule(row[name]):
-                return Damage(
-                    table=table.name,
-                    key=key,
-                    column=name,
-                    value=_shown_value(row[name]),
-                    expected=expected,
-                )
-        for name, row_rule in ROW_RULES.get(table.name, {}).items():
-            if expected := row_rule(row):
+        expectations = chain(  # asked one by one: a row's rules count on cells that are right
+            ((name, rule(row[name])) for name, rule in rules.items()),
+            ((name, rule(row)) for name, rule in ROW_RULES.get(table.name, {}).items()),
+        )
+        for name, expected in expectations:
+            if expected:
                 return Damage(
                     table=table.name,
                     key=key,
@@ -287,21 +283,17 @@ def _json_rule(adapter: TypeAdapter[Any]) -> CellRule:
 
 def _vector_rule(name: str) -> Callable[[RowValues], str]:
     """What the blob of a vector must be, by the two columns that describe it."""
-    dtype_column, shape_column = (
-        (f"{name}_dtype", f"{name}_shape") if name != "vector" else ("dtype", "shape")
-    )
+    dtype, shape = (f"{name}_dtype", f"{name}_shape") if name != "vector" else ("dtype", "shape")
 
     def rule(row: RowValues) -> str:
         if row[name] is None:
             return ""
         try:
-            size = np.dtype(row[dtype_column]).itemsize * math.prod(json.loads(row[shape_column]))
+            size = np.dtype(row[dtype]).itemsize * math.prod(json.loads(row[shape]))
         except (TypeError, ValueError):
-            return f"a number format in {dtype_column} and dimensions in {shape_column}"
+            return f"a number format in {dtype} and dimensions in {shape}"
         return (
-            ""
-            if len(row[name]) == size
-            else f"{counted(size, 'byte')}, as {dtype_column} and {shape_column} say"
+            "" if len(row[name]) == size else f"{counted(size, 'byte')}, as {dtype} and {shape} say"
         )
 
     return rule

@@ -43,7 +43,7 @@ def add_embeddings(
     insert_missing(connection, EmbeddingRow, rows)
 
 
-def unembedded_episodes(
+def unembedded(
     connection: Connection, after: str | None, encoder_id: str
 ) -> tuple[list[str], str | None]:
     """Ids of episodes with at least one turn that have no embedding by this encoder; more may be

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
-from store.cell_updates import add_episode_to_cells
+from store.cell_updates import enter_episode
 from store.inserts import failure_columns, insert_all, insert_new
 from store.tables import (
     ActRow,
@@ -67,7 +67,7 @@ def add_episode(
         return False
     for part, rows in part_rows(row["id"], episode, seats).items():
         insert_all(connection, part, rows)
-    add_episode_to_cells(connection, row, seats)
+    enter_episode(connection, row, seats)
     return True
 
 

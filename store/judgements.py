@@ -18,7 +18,7 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_in
-from store.cell_updates import add_judgement_to_cells
+from store.cell_updates import enter_judgement
 from store.episode_reading import next_ids
 from store.inserts import failure_columns, insert_all, insert_missing, insert_new, read_failure
 from store.records import JudgeRecord, StoredJudgement
@@ -76,7 +76,7 @@ def add_judgement(
         insert_all(connection, JudgementRow, [row])
     insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
     if rubric is not None and judgement.verdicts:
-        add_judgement_to_cells(connection, judgement.episode_id, judgement.judge_id, rubric)
+        enter_judgement(connection, judgement.episode_id, judgement.judge_id, rubric)
     return True
 
 
@@ -162,7 +162,7 @@ def judgements_by_episode(
     return by_episode
 
 
-def unjudged_episodes(
+def unjudged(
     connection: Connection,
     after: str | None,
     judge_id: str,

@@ -40,15 +40,15 @@ def with_name_hint(message: str, sql: str, names: Iterable[Sequence[str]]) -> st
 
 
 def _column_hint(
-    unknown_name: str, table_or_alias: str, sql: str, tables: Mapping[str, Sequence[str]]
+    unknown_name: str, owner: str, sql: str, tables: Mapping[str, Sequence[str]]
 ) -> str:
-    used_tables = _tables_in_query(table_or_alias, sql, tables)
-    columns = list(dict.fromkeys(column for table in used_tables for column in tables[table]))
+    used = _tables_in_query(owner, sql, tables)
+    columns = list(dict.fromkeys(column for table in used for column in tables[table]))
     if owners := sorted(table for table in tables if unknown_name in tables[table]):
         return f"{unknown_name!r} is a column of {', '.join(owners)}"
     if nearest := get_close_matches(unknown_name, columns, n=1):
         return f"did you mean {nearest[0]!r}?"
-    if not used_tables:
+    if not used:
         all_columns = list(
             dict.fromkeys(column for columns in tables.values() for column in columns)
         )
@@ -62,21 +62,21 @@ def _column_hint(
         columns,
         key=lambda column: -SequenceMatcher(None, unknown_name.lower(), column.lower()).ratio(),
     )
-    return f"the nearest columns of {', '.join(used_tables)} are {', '.join(ranked[:MAX_NEAREST])}"
+    return f"the nearest columns of {', '.join(used)} are {', '.join(ranked[:MAX_NEAREST])}"
 
 
-def _tables_in_query(table_or_alias: str, sql: str, tables: Iterable[str]) -> list[str]:
+def _tables_in_query(owner: str, sql: str, tables: Iterable[str]) -> list[str]:
     """The tables that a query names, in its order; where a column's owner is given, an alias
     perhaps, only that one.
     """
     code = _TEXT_OR_COMMENT.sub(" ", sql)
     pattern = "|".join(map(re.escape, tables)) or r"(?!)"
     by_lower_name = {table.lower(): table for table in tables}
-    if table_or_alias:
+    if owner:
         aliased = re.search(
-            rf'\b({pattern})"?(?:\s+as)?\s+"?{re.escape(table_or_alias)}\b', code, re.IGNORECASE
+            rf'\b({pattern})"?(?:\s+as)?\s+"?{re.escape(owner)}\b', code, re.IGNORECASE
         )
-        if aliased or table_or_alias.lower() in by_lower_name:
-            return [by_lower_name[(aliased[1] if aliased else table_or_alias).lower()]]
+        if aliased or owner.lower() in by_lower_name:
+            return [by_lower_name[(aliased[1] if aliased else owner).lower()]]
     mentioned = re.findall(rf"(?<![\w.])({pattern})\b(?!\s*\.)", code, re.IGNORECASE)
     return list(dict.fromkeys(by_lower_name[table.lower()] for table in mentioned))

@@ -228,7 +228,7 @@ def _query_postgresql(
     with closing(
         psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
     ) as connection:
-        columns_by_table = connection.execute(POSTGRESQL_COLUMNS_SQL).fetchall()
+        names = connection.execute(POSTGRESQL_COLUMNS_SQL).fetchall()
         role = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(rolname,"
             " 'MEMBER') ORDER BY array_position(%s::text[], rolname::text) LIMIT 1",
@@ -266,9 +266,7 @@ def _query_postgresql(
                         f"only reading is allowed here ({message}); write one SELECT, VALUES or"
                         " WITH"
                     ) from error
-                raise InputError(
-                    f"SQL: {with_name_hint(message, sql, columns_by_table)}"
-                ) from error
+                raise InputError(f"SQL: {with_name_hint(message, sql, names)}") from error
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg
         # quotes

@@ -16,7 +16,7 @@ from typing import Any
 from store import sqlite_worker
 from store.query_parameters import BoundValue
 
-WATCH_INTERVAL_S = 0.1  # between two looks whether the query is still wanted
+WATCH_S = 0.1  # between two looks whether the query is still wanted
 SqlRow = tuple[Any, ...]
 ShouldStop = Callable[[], bool]
 
@@ -107,9 +107,7 @@ class QueryProcess:
             yield from value
 
     def _watch_deadline(self) -> None:
-        while not self._done.wait(
-            min(WATCH_INTERVAL_S, max(0.0, self._deadline - time.monotonic()))
-        ):
+        while not self._done.wait(min(WATCH_S, max(0.0, self._deadline - time.monotonic()))):
             if self._should_stop() or time.monotonic() >= self._deadline:
                 self._killed = True
                 self._process.kill()

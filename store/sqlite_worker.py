@@ -71,14 +71,10 @@ def limit_process(timeout_s: float) -> None:
         (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
         (resource.RLIMIT_CPU, int(timeout_s) + 2),
     ):
-        _, hard_limit = resource.getrlimit(kind)
+        _, hard = resource.getrlimit(kind)
         try:
             resource.setrlimit(
-                kind,
-                (
-                    limit if hard_limit == resource.RLIM_INFINITY else min(limit, hard_limit),
-                    hard_limit,
-                ),
+                kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard)
             )
         except (OSError, ValueError):
             continue  # a system that does not know this limit

@@ -180,7 +180,7 @@ class Store(Database):
     add_embeddings = write_method(
         store.embeddings.add_embeddings, lost="nothing of these embeddings was stored"
     )
-    unembedded_episodes = batch_method(store.embeddings.unembedded_episodes)
+    unembedded = batch_method(store.embeddings.unembedded)
     embedding_counts = read_method(store.embeddings.count_embeddings)
     embeddings = stream_method(store.embeddings.stream_embeddings)
 
@@ -229,7 +229,7 @@ class Store(Database):
         return self.judgements_by_episode([episode_id])[episode_id]
 
     judgements_by_episode = read_method(store.judgements.judgements_by_episode)
-    unjudged_episodes = batch_method(store.judgements.unjudged_episodes)
+    unjudged = batch_method(store.judgements.unjudged)
     score_rows = batch_method(store.score_rows.next_score_rows)
     scoring_judge_ids = read_method(store.cell_reading.scoring_judge_ids)
     cells_fingerprint = read_method(store.cell_reading.cells_fingerprint)
@@ -238,7 +238,7 @@ class Store(Database):
     add_attributions = write_method(
         store.attributions.add_attributions, lost="nothing of this attribution was stored"
     )
-    unattributed_judgements = batch_method(store.attributions.unattributed_judgements)
+    unattributed = batch_method(store.attributions.unattributed)
 
     # What planners learn from, and their trainings
 

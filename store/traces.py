@@ -118,14 +118,7 @@ def earlier_actions(
             PlanStepRow.action_shape,
         )
         .join(latest, latest.c.id == PlanStepRow.episode_id)
-        .join(
-            ActRow,
-            and_(
-                ActRow.episode_id == PlanStepRow.episode_id,
-                ActRow.turn == PlanStepRow.turn,
-                ActRow.position == PlanStepRow.position,
-            ),
-        )
+        .join(ActRow, _same_act())
         .where(PlanStepRow.planner_id == planner_id, PlanStepRow.action.is_not(None))
         .order_by(
             latest.c.ended.desc(), PlanStepRow.episode_id, PlanStepRow.turn, PlanStepRow.position
@@ -150,14 +143,7 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
     steps = (
         select(table(PlanStepRow))
         .join(episodes, episodes.c.id == PlanStepRow.episode_id)
-        .join(
-            ActRow,
-            and_(
-                ActRow.episode_id == PlanStepRow.episode_id,
-                ActRow.turn == PlanStepRow.turn,
-                ActRow.position == PlanStepRow.position,
-            ),
-        )
+        .join(ActRow, _same_act())
         .join(
             EpisodeSeatRow,
             and_(
@@ -265,6 +251,14 @@ def _conditions(query: TraceQuery) -> list[ColumnElement[bool]]:
             exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _is_agent(query))
         )
     return conditions
+
+
+def _same_act() -> ColumnElement[bool]:
+    return and_(
+        ActRow.episode_id == PlanStepRow.episode_id,
+        ActRow.turn == PlanStepRow.turn,
+        ActRow.position == PlanStepRow.position,
+    )
 
 
 def _is_agent(query: TraceQuery) -> ColumnElement[bool]:

@@ -70,11 +70,11 @@ def index_episodes(
     returns how many they were.
     """
     id_ = encoder_id(encoder)
-    total = sum(1 for _ in store.unembedded_episodes(id_))
+    total = sum(1 for _ in store.unembedded(id_))
     if not total:
         return 0
     scenarios: dict[str, Scenario] = {}
-    missing = store.unembedded_episodes(id_)
+    missing = store.unembedded(id_)
     done = 0
     while ids := list(islice(missing, BATCH)):
         on_progress(done, total)

@@ -63,9 +63,7 @@ def attribute_episodes(
     stopping = stopping or StopRules()
     stopping.begin()
     judges = _stored_judges(store, spec, backend)
-    total = sum(
-        1 for judge in judges for _ in store.unattributed_judgements(judge.id, method, run=run)
-    )
+    total = sum(1 for judge in judges for _ in store.unattributed(judge.id, method, run=run))
     tally = AttributionTally(total=total)
     report = on_progress or (lambda tally: None)
     report(tally)
@@ -104,9 +102,7 @@ def _due(
     store: Store, judge: Judge, method: str, run: str | None
 ) -> Iterator[tuple[str, Attributing]]:
     """Each with the id of its judgement."""
-    for judgement_id, episode_id, sample in store.unattributed_judgements(
-        judge.id, method, run=run
-    ):
+    for judgement_id, episode_id, sample in store.unattributed(judge.id, method, run=run):
         stored = store.episode(episode_id, vectors=False)
         scenario = store.scenario(stored.episode.scenario_id)
         (judgement,) = (

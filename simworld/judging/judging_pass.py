@@ -121,7 +121,7 @@ class JudgingRun:
         """
         self._stopping.begin()
         count = self._spec.samples if samples is None else samples
-        everything = sum(1 for _ in self._store.unjudged_episodes(ANY, 0, run=self._run)) * count
+        everything = sum(1 for _ in self._store.unjudged(ANY, 0, run=self._run)) * count
         first = load_rubric(self._spec.rubric or DEFAULT_RUBRIC)
         rubrics = [first]
         report = on_progress or (lambda tally: None)
@@ -158,15 +158,11 @@ class JudgingRun:
     def _count(self, judge: Judge, sample: int) -> int:
         return sum(
             1
-            for _ in self._store.unjudged_episodes(
-                judge.id, sample, run=self._run, retry_failed=self._retry
-            )
+            for _ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry)
         )
 
     def _due(self, judge: Judge, sample: int) -> Iterator[tuple[_JudgementKey, Judging]]:
-        for id_ in self._store.unjudged_episodes(
-            judge.id, sample, run=self._run, retry_failed=self._retry
-        ):
+        for id_ in self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry):
             stored = self._store.episode(id_, vectors=False)
             scenario = self._scenario(stored.episode.scenario_id)
             if self._spec.rubric and _names_another(scenario, judge.rubric):

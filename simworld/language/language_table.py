@@ -14,19 +14,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simworld.core.errors import InputError
-from simworld.core.scenario import ENGLISH, Relationship
+from simworld.core.scenario import ENGLISH as ENGLISH
+from simworld.core.scenario import Relationship
 from simworld.yamlfile import did_you_mean, load_text, parse, shorten
-
-__all__ = [
-    "ENGLISH",
-    "PROMPT_SLOT",
-    "PROMPT_SLOTS",
-    "Language",
-    "PersonaWords",
-    "language_codes",
-    "load_language",
-]
-
 
 # of prompts, in double braces
 PROMPT_SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")

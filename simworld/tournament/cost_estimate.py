@@ -133,7 +133,7 @@ def _unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpec) -> 
     return sum(
         len(
             set.intersection(
-                *(set(store.unjudged_episodes(id_, sample, run=tournament.name)) for id_ in ids)
+                *(set(store.unjudged(id_, sample, run=tournament.name)) for id_ in ids)
             )
         )
         for sample in range(judge.samples)

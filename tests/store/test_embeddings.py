@@ -55,12 +55,12 @@ def test_embeddings_come_back_as_they_were_by_encoder_and_run(
 
 def test_what_is_there_stays_and_what_is_missing_is_told(store: Store) -> None:
     ids = fill(store, 4)
-    assert list(store.unembedded_episodes("one")) == sorted(ids[:-1])
+    assert list(store.unembedded("one")) == sorted(ids[:-1])
     store.add_embeddings("one", {ids[0]: np.ones(2, np.float32)})
     store.add_embeddings("one", {ids[0]: np.zeros(2, np.float32), ids[1]: np.zeros(2, np.float32)})
     assert stored(store, "one")[ids[0]].tolist() == [1, 1]
-    assert list(store.unembedded_episodes("one")) == [ids[2]]
-    assert list(store.unembedded_episodes("other")) == sorted(ids[:-1])
+    assert list(store.unembedded("one")) == [ids[2]]
+    assert list(store.unembedded("other")) == sorted(ids[:-1])
 
 
 def test_what_is_no_embedding_is_refused(store: Store) -> None:

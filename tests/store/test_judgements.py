@@ -74,11 +74,11 @@ def test_unjudged_leaves_out_what_is_judged_and_what_failed(
     store.add_judge("j1", "judge", {})
     store.add_judgement(judged(ids[1], SCORES), SHARES)
     store.add_judgement(unjudgeable(ids[2]), {})
-    assert list(store.unjudged_episodes("j1", 0)) == sorted(ids[3:])
-    assert list(store.unjudged_episodes("j1", 0, retry_failed=True)) == sorted(ids[2:])
-    assert list(store.unjudged_episodes("j1", 1)) == sorted(ids[1:])
-    assert list(store.unjudged_episodes("j2", 0)) == sorted(ids[1:])
-    assert list(store.unjudged_episodes("j1", 0, run="other")) == []
+    assert list(store.unjudged("j1", 0)) == sorted(ids[3:])
+    assert list(store.unjudged("j1", 0, retry_failed=True)) == sorted(ids[2:])
+    assert list(store.unjudged("j1", 1)) == sorted(ids[1:])
+    assert list(store.unjudged("j2", 0)) == sorted(ids[1:])
+    assert list(store.unjudged("j1", 0, run="other")) == []
 
 
 def test_unjudged_may_be_judged_while_it_streams(
@@ -89,7 +89,7 @@ def test_unjudged_may_be_judged_while_it_streams(
     for work in items:
         add(store, work, played(work, "x"))
     store.add_judge("j1", "judge", {})
-    for id_ in store.unjudged_episodes("j1", 0):
+    for id_ in store.unjudged("j1", 0):
         store.add_judgement(judged(id_, SCORES), SHARES)
     assert len(list(store.score_rows())) == 10
 

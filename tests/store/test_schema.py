@@ -15,7 +15,7 @@ from sqlalchemy import MetaData, create_engine, inspect, select, text
 
 import store
 from simworld.core.errors import StoreMismatch
-from store.codebook import VIEW_COLUMNS, describe_database, list_columns, table_meanings
+from store.codebook import VIEWS, describe_database, list_columns, table_meanings
 from store.connection import open_engine
 from store.database_address import parse_address
 from store.migrations.migrate import config
@@ -64,7 +64,7 @@ def test_the_codebook_explains_every_column_of_tables_and_views(url: str) -> Non
     lines = list_columns()
     assert {(line.table, line.name) for line in lines} == there
     assert all(line.comment and line.type for line in lines)
-    assert set(VIEW_COLUMNS) <= names
+    assert set(VIEWS) <= names
     assert table_meanings().keys() == names
     assert all(table_meanings().values())
 

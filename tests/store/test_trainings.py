@@ -106,16 +106,16 @@ def test_attributions_belong_to_a_judgement_that_is_ok(store: Store) -> None:
     first, second = steered(store, repeats=2)
     score(store, judged(first, {("seller", "goal"): 7.0}))
     assert store.add_judgement(unjudgeable(second), {})
-    ((id_, episode, sample),) = store.unattributed_judgements("j1", "prefixes")
+    ((id_, episode, sample),) = store.unattributed("j1", "prefixes")
     assert (episode, sample) == (first, 0)
-    assert list(store.unattributed_judgements("j1", "prefixes", run="other")) == []
+    assert list(store.unattributed("j1", "prefixes", run="other")) == []
     parts = [Attribution(seat="seller", turn=0, value=0.25, dimension="goal")]
     store.add_attributions(id_, "prefixes", parts)
     store.add_attributions(id_, "prefixes", [replace(parts[0], value=0.75)])
     (trace, _) = store.traces(TraceQuery())
     assert trace.scores[0].attributions == {("prefixes", "goal"): {0: 0.25}}
-    assert list(store.unattributed_judgements("j1", "prefixes")) == []
-    assert [row[0] for row in store.unattributed_judgements("j1", "attributed")] == [id_]
+    assert list(store.unattributed("j1", "prefixes")) == []
+    assert [row[0] for row in store.unattributed("j1", "attributed")] == [id_]
     with pytest.raises(ValueError, match="finite"):
         store.add_attributions(id_, "attributed", [replace(parts[0], value=math.nan)])
 
@@ -169,7 +169,7 @@ def test_an_overview_counts_without_vectors(store: Store) -> None:
     )
     assert found.fingerprint != empty.fingerprint
     assert found.fingerprint == store.trace_overview(TraceQuery(runs=("first",))).fingerprint
-    ((judgement, _, _),) = store.unattributed_judgements("j1", "attributed")
+    ((judgement, _, _),) = store.unattributed("j1", "attributed")
     store.add_attributions(judgement, "attributed", [Attribution(seat="seller", turn=0, value=1.0)])
     assert store.trace_overview(TraceQuery()).fingerprint != found.fingerprint
     assert store.trace_overview(TraceQuery(agents=("rival",))).kinds == ()

@@ -37,9 +37,7 @@ def judged_content(context: PipelineContext, label: str, path: str) -> str | Non
             (r.judge_id, r.sample, r.episode_id, r.seat, r.dimension, r.score) for r in scores
         )
         if method is not None:
-            rows.append(
-                (id_, sum(1 for _ in context.store.unattributed_judgements(id_, method, run=run)))
-            )
+            rows.append((id_, sum(1 for _ in context.store.unattributed(id_, method, run=run))))
     return _digest(rows) if rows else None
 
 

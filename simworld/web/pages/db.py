@@ -20,7 +20,7 @@ from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from store import Store
 from store import query as ask
-from store.codebook import VIEW_COLUMNS, ColumnInfo, describe_database, list_columns
+from store.codebook import VIEWS, ColumnInfo, describe_database, list_columns
 from store.query_parameters import BoundValue, parameter_names
 
 LIMITS = ("100", "500", "2000")
@@ -74,14 +74,12 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
         "fault": None,
         "held": bool(sql) and not request.own,
         "views": [
-            (name, columns)
-            for name, columns in codebook_by_table(list_columns())
-            if name in VIEW_COLUMNS
+            (name, columns) for name, columns in codebook_by_table(list_columns()) if name in VIEWS
         ],
         "tables": [
             (name, columns)
             for name, columns in codebook_by_table(list_columns())
-            if name not in VIEW_COLUMNS
+            if name not in VIEWS
         ],
         "seconds": TIMEOUT_S,
     }

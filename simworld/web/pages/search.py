@@ -43,12 +43,8 @@ def search(state: AppState, store: Store, request: PageRequest) -> Page:
         answer |= (search_by_words if by == "words" else search_by_meaning)(
             state, store, request, text, run
         )
-    asked = {
-        "text": text,
-        "by": by,
-        "run": run,
-        "names": state.remember("names", store.filter_names),
-    }
+    names = state.remember("names", store.filter_names)
+    asked = {"text": text, "by": by, "run": run, "names": names}
     return Page(template="search.html", title="Search", values={**answer, **asked})
 
 

@@ -188,4 +188,4 @@ def test_a_pass_over_the_store_asks_nothing_twice(tmp_path: Path, method: str) -
         assert attribute_episodes(store, spec, backend, method).total == 0
         assert len(backend.asked) == asked
         judge_id = store.judges()[0].id
-        assert list(store.unattributed_judgements(judge_id, method)) == []
+        assert list(store.unattributed(judge_id, method)) == []

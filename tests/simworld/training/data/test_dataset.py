@@ -165,7 +165,7 @@ def test_rewards_are_attributed_by_the_stored_weights(store: Store, tmp_path: Pa
     judge(store, id_, 0.8, 0.8)
     with pytest.raises(InputError, match="simworld judge attribute --method attributed makes them"):
         made(store, tmp_path, reward={"place": "attributed"})
-    ((judgement, _, _),) = store.unattributed_judgements("j1", "attributed")
+    ((judgement, _, _),) = store.unattributed("j1", "attributed")
     weights = [
         Attribution(seat="seller", turn=turn, value=value)
         for turn, value in ((0, 1.0), (2, 3.0), (4, 0.0))
@@ -173,13 +173,13 @@ def test_rewards_are_attributed_by_the_stored_weights(store: Store, tmp_path: Pa
     store.add_attributions(judgement, "attributed", weights)
     data = made(store, tmp_path, reward={"place": "attributed", "centre": False})
     assert data.rewards.tolist() == pytest.approx([0.2, 0.6, 0.0])
-    assert list(store.unattributed_judgements("j1", "attributed")) == []
+    assert list(store.unattributed("j1", "attributed")) == []
 
 
 def test_rewards_are_differences_of_judged_prefixes(store: Store, tmp_path: Path) -> None:
     id_ = play(store, LAMP, FIVE, plans={0: step(0), 4: step(4)})  # turn 2 was not steered
     judge(store, id_, 0.9, 0.5)  # .8
-    ((judgement, _, _),) = store.unattributed_judgements("j1", "prefixes")
+    ((judgement, _, _),) = store.unattributed("j1", "prefixes")
     said = {"goal": (0.1, 0.3, 0.9), "tone": (0.5, 0.5, 0.5)}
     store.add_attributions(
         judgement,
