@@ -26,12 +26,12 @@ from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import (
     Document,
+    describe_value,
     did_you_mean,
     did_you_mean_file,
+    join_with_or,
     load_yaml,
-    or_list,
     parse,
-    value_text,
 )
 from simworld.yamlfile.json_schema import json_schema
 
@@ -83,7 +83,7 @@ class _NamedSpec(BaseModel):
         if not _NAME_PATTERN.search(name):
             raise ValueError(
                 "expected small letters, digits, dots, dashes and _, like 'haggler', found"
-                f" {value_text(name)}"
+                f" {describe_value(name)}"
             )
         return name
 
@@ -139,7 +139,7 @@ class LMSpec(ServerFields, _NamedSpec):
         if not _MODEL_PATTERN.search(model):
             raise ValueError(
                 "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
-                f" {value_text(model)}"
+                f" {describe_value(model)}"
             )
         if is_server_model(model):
             try:
@@ -288,8 +288,8 @@ def _parse_spec(document: Document) -> AgentSpec:
     model = _SPEC_BY_KIND.get(kind) if isinstance(kind, str) else None
     if model is None:
         message = (
-            f"expected {or_list(tuple(_SPEC_BY_KIND))}, found"
-            f" {value_text(kind)}{did_you_mean(kind, _SPEC_BY_KIND)}"
+            f"expected {join_with_or(tuple(_SPEC_BY_KIND))}, found"
+            f" {describe_value(kind)}{did_you_mean(kind, _SPEC_BY_KIND)}"
         )
         raise InputError([document.problem(("kind",), message)])
     return parse(document, model)

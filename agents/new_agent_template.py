@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import as_text
+from simworld.yamlfile import quote_scalar
 
 TEMPLATE = """\
 # A simworld agent: who speaks. Check it with:      simworld check {file}
@@ -45,5 +45,5 @@ def agent_template(name: str, file: str, *, number: int = 0) -> str:
             " like 'haggler'"
         )
     return TEMPLATE.format(
-        name=as_text(name), file=file, temperature=round(0.7 + 0.2 * number % 1.3, 1)
+        name=quote_scalar(name), file=file, temperature=round(0.7 + 0.2 * number % 1.3, 1)
     )

@@ -12,11 +12,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from simworld.language import SLOT, SLOTS, load_language
+from simworld.language import PROMPT_SLOT, PROMPT_SLOTS, load_language
 from simworld.yamlfile import load_yaml, parse
 
 PROMPTS_FOLDER = Path(__file__).parent / "prompts"
-ALL_SLOTS = (*SLOTS, "who")
+ALL_SLOTS = (*PROMPT_SLOTS, "who")
 
 
 class PromptTemplate(BaseModel):
@@ -37,7 +37,7 @@ class PromptTemplate(BaseModel):
     @field_validator("system", "instructions", "opening")
     @classmethod
     def _known_slots(cls, text: str) -> str:
-        if unknown := [slot for slot in SLOT.findall(text) if slot not in ALL_SLOTS]:
+        if unknown := [slot for slot in PROMPT_SLOT.findall(text) if slot not in ALL_SLOTS]:
             raise ValueError(
                 f"unknown slot {{{{{unknown[0]}}}}}; the slots are {', '.join(ALL_SLOTS)}"
             )
@@ -52,7 +52,7 @@ class PromptTemplate(BaseModel):
     def introduces_seat(self) -> bool:
         """Whether one line holds both the seat's name and its persona, and so introduces it."""
         lines = "\n".join((self.system, self.instructions, self.opening)).splitlines()
-        return any({"name", "persona"} <= set(SLOT.findall(line)) for line in lines)
+        return any({"name", "persona"} <= set(PROMPT_SLOT.findall(line)) for line in lines)
 
 
 @cache

@@ -20,7 +20,7 @@ from simworld.core.episode import ActionKind, Event, Observation, OtherSeat
 from simworld.core.person_names import first_word
 from simworld.core.requests import ChatPrompt, Message
 from simworld.core.scenario import ENGLISH, Persona
-from simworld.language import SLOT, Language, PersonaWords, load_language
+from simworld.language import PROMPT_SLOT, Language, PersonaWords, load_language
 
 PROMPT_RULES_VERSION = "2"  # of how prompts are filled: whole names are told, titles are no names
 
@@ -44,7 +44,7 @@ def build_prompt(
         for event in events
         if event.action.kind is not ActionKind.none
     ]
-    script = "\n".join([*lines, _language_of(observation).label(observation.label)])
+    script = "\n".join([*lines, _language_of(observation).speaker_label(observation.label)])
     user = Message(role="user", content=fill_template(template.instructions, slots))
     return ChatPrompt(messages=(*head, _with_note(user, note)), reply_start=script)
 
@@ -63,7 +63,7 @@ def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[st
         if not any("LATIN" in unicodedata.name(char, "") for char in label)
     ]
     ends = [
-        *map(_language_of(observation).label, labels),
+        *map(_language_of(observation).speaker_label, labels),
         *(f"{label}:" for label in labels),
         *(f"{label}：" for label in wide),
     ]
@@ -214,14 +214,14 @@ def fill_template(text: str, slots: dict[str, str]) -> str:
     """The text with its slots filled in one pass; a line whose slots are all empty is left out."""
     lines = []
     for line in text.splitlines():
-        names = SLOT.findall(line)
+        names = PROMPT_SLOT.findall(line)
         values = slots
         if {"name", "persona"} <= set(names) and slots.get("introduced"):
             values = {**slots, "persona": slots["introduced"]}
         optional = [name for name in names if name != "name"]
         if optional and not any(values[name] for name in optional):
             continue
-        lines.append(SLOT.sub(_slot_replacer(values), line))
+        lines.append(PROMPT_SLOT.sub(_slot_replacer(values), line))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 

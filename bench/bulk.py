@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, true
 
+from store.cell_rebuild import rebuild_all
 from store.inserts import RowValues
-from store.remake_cells import remake_all
 from store.tables import (
     Base,
     CellCastRow,
@@ -67,7 +67,7 @@ def keep_cells(connection: Connection) -> None:
         .insert()
         .from_select([*names, "judge_id", "stale", "scores", "retests"], scores)
     )
-    remake_all(connection)
+    rebuild_all(connection)
 
 
 def _copy(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:

@@ -102,7 +102,7 @@ def main() -> None:
             json.dumps(
                 {
                     "db": given.db.split(":")[0],
-                    "episodes": sum(run.episodes for run in store.runs()),
+                    "episodes": sum(run.episodes for run in store.run_summaries()),
                 }
             )
         )
@@ -138,7 +138,7 @@ def questions(
     plain, whole = tournament.judges
     first, second = tournament.agents[:2]
     ids = find_judge_ids(store, tournament.name, plain)
-    (last,) = store.summaries(run=tournament.name, limit=1)
+    (last,) = store.episode_summaries(run=tournament.name, limit=1)
     measured = replace(tournament, tie="measured")
     yield "standings", lambda: tournament_results(tournament, store, plain)
     if change:
@@ -160,11 +160,14 @@ def questions(
             rounds=1,
         ),
     )
-    yield "the latest episodes of a run", lambda: store.summaries(run=tournament.name, limit=20)
-    yield "the latest episodes of an agent", lambda: store.summaries(agent=first, limit=20)
+    yield (
+        "the latest episodes of a run",
+        lambda: store.episode_summaries(run=tournament.name, limit=20),
+    )
+    yield "the latest episodes of an agent", lambda: store.episode_summaries(agent=first, limit=20)
     yield (
         "the latest failures of a run",
-        lambda: store.summaries(run=tournament.name, ending=Ending.failed, limit=20),
+        lambda: store.episode_summaries(run=tournament.name, ending=Ending.failed, limit=20),
     )
     yield "an episode by the beginning of its id", lambda: store.episode(last.id[:10])
     yield "judgements of an episode", lambda: store.judgements(last.id)
@@ -172,7 +175,7 @@ def questions(
         "what is left to judge in a run",
         lambda: list(store.unjudged(ids[0], 0, run=tournament.name)),
     )
-    yield "all runs with their counts", store.runs
+    yield "all runs with their counts", store.run_summaries
     for name, sql in SQL.items():
         yield name, lambda sql=sql: answer(url, sql)  # type: ignore[misc]
 
@@ -186,7 +189,7 @@ def answer(url: str, sql: str) -> list[tuple[Any, ...]]:
 def more_judgements(store: Store, tournament: Tournament) -> Iterator[Judgement]:
     """Commits a further sample of the first judge, of one episode after the other."""
     first = add_judges(store, tournament)[0]
-    for summary in store.summaries(run=tournament.name, limit=1000):
+    for summary in store.episode_summaries(run=tournament.name, limit=1000):
         if summary.failure is None:
             names = {seat.seat: seat.agent_name for seat in summary.seats}
             cast = {seat.seat: seat.agent_id for seat in summary.seats}
@@ -209,9 +212,9 @@ def rates(
     run = next(
         name
         for name in (f"added-{n}" for n in count())
-        if name not in {known.run.name for known in store.runs()}
+        if name not in {known.run.name for known in store.run_summaries()}
     )
-    (last,) = store.summaries(run=tournament.name, limit=1)
+    (last,) = store.episode_summaries(run=tournament.name, limit=1)
     scenario = next(one for one in tournament.scenarios if len(one.seats) == 2)
     agents = [store.agent(seat.agent_id) for seat in last.seats[:2]]
     cast = {seat.name: agent.id for seat, agent in zip(scenario.seats, agents, strict=True)}

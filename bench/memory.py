@@ -101,7 +101,7 @@ def streamed(store: Store, tournament: Tournament) -> None:
 
 def scored(store: Store, tournament: Tournament) -> None:
     """Every score of one dimension."""
-    for _ in store.scores(dimension="goal"):
+    for _ in store.score_rows(dimension="goal"):
         pass
 
 

@@ -31,8 +31,8 @@ from simworld.analysis.semantic_search import Encoder, encoder_id, index_episode
 from simworld.core.episode import WorkItem
 from simworld.core.scenario import Persona, Scenario, Seat
 from store import AgentRecord, PlannedItem, RunRecord, open_store
-from store.codebook import describe
-from store.connection import connect
+from store.codebook import describe_database
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.tables import EpisodeRow, table
 
@@ -94,7 +94,7 @@ def measure(url: str, episodes: int, encoder: Encoder) -> dict[str, Any]:
         "search_s": sum(medians.values()),
         "fill_s": filled,
         "memory_mib": grown,
-        "file_mib": describe(url).bytes / 2**20,
+        "file_mib": describe_database(url).bytes / 2**20,
     }
     return found | {name: round(value, 3) for name, value in rest.items()}
 
@@ -151,7 +151,7 @@ def _add_rows(url: str, items: list[WorkItem], now: datetime) -> None:
         }
         for item in items
     ]
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with engine.begin() as connection:
         connection.execute(table(EpisodeRow).insert(), rows)
     engine.dispose()

@@ -31,10 +31,10 @@ from simworld.runner.stored_run import store_plan
 from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.tournament_plan import plan_matches, plan_tournament
 from store import Store, open_store
-from store.codebook import describe
-from store.connection import connect
+from store.codebook import describe_database
+from store.connection import open_engine
 from store.database_address import parse_address
-from store.episodes import episode_row, part_rows, seating
+from store.episode_writing import episode_row, part_rows, seat_rows
 from store.judgements import judgement_row, verdict_rows
 from store.tables import EpisodeRow, JudgementRow, VerdictRow
 
@@ -75,7 +75,7 @@ def main() -> None:
     for tournament in write(given.files, given.tournaments, given.agents, given.families):
         fill(given.db, tournament, given.episodes // given.tournaments)
     keep(given.db)
-    found = describe(given.db)
+    found = describe_database(given.db)
     print(
         json.dumps(
             {
@@ -128,7 +128,7 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
     with open_store(url) as store:
         store_plan(plan, LoadedAgents(agents=agents, backends={}, infos={}), store, planned)
         judges = add_judges(store, tournament)
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     seats: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for start in range(0, len(jobs), CHUNK):
         with engine.begin() as connection:
@@ -136,7 +136,7 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
             for number, job in enumerate(jobs[start : start + CHUNK], start):
                 cast = (job.item.scenario_id, *job.item.cast.values())
                 if cast not in seats:
-                    seats[cast] = seating(connection, job.item)
+                    seats[cast] = seat_rows(connection, job.item)
                 add_rows(batch, job, number, seats[cast], judges)
             insert(connection, batch)
     engine.dispose()
@@ -144,7 +144,7 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
 
 def keep(url: str) -> None:
     """Makes what the store keeps for standings."""
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with engine.begin() as connection:
         keep_cells(connection)
     engine.dispose()

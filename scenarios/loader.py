@@ -10,15 +10,15 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from scenarios.personas import BrokenPersona, Personas, merge_broken_personas, to_persona
-from scenarios.rubrics import own_rubric
+from scenarios.personas import BrokenPersona, PersonaFinder, build_persona, merge_broken_personas
+from scenarios.rubrics import load_custom_rubric
 from scenarios.scenario_file import ScenarioFile, SeatFields
 from scenarios.scenario_rules import rule_problems
-from scenarios.variants import Variant, expand, has_open_values
+from scenarios.variants import Variant, expand_variants, has_unfilled_values
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
-from simworld.yamlfile import Document, in_order, load_yaml, parse
+from simworld.yamlfile import Document, load_yaml, parse, sort_problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,49 +29,51 @@ class LoadedScenario:
     path: Path
     template: str  # the file's own name; differs from the scenario's for variants
     # seat → persona file; seats whose persona is written in place are left out
-    personas: Mapping[str, Path]
+    persona_files: Mapping[str, Path]
     where: str  # "rent.yaml:2:7", where the name stands
 
 
 def load_scenario(path: Path | str) -> tuple[Scenario, ...]:
     """The scenario in a file, or all of its variants. Raises InputError with every problem."""
-    return tuple(loaded.scenario for loaded in load_file(Path(path), Personas()))
+    return tuple(loaded.scenario for loaded in load_file(Path(path), PersonaFinder()))
 
 
-def load_file(path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
+def load_file(path: Path, personas: PersonaFinder) -> tuple[LoadedScenario, ...]:
     """As `load_scenario`, with where things came from; `personas` remembers persona files between
     calls.
     """
     return load_document(load_yaml(path), path, personas)
 
 
-def load_document(document: Document, path: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
+def load_document(
+    document: Document, path: Path, personas: PersonaFinder
+) -> tuple[LoadedScenario, ...]:
     """The scenarios of a document that was read from `path`. Raises InputError with every problem,
     in the file's order.
     """
-    variants, problems = expand(document)
-    found_all: list[LoadedScenario] = []
+    variants, problems = expand_variants(document)
+    loaded_scenarios: list[LoadedScenario] = []
     for variant in variants:
-        loaded, its_problems = _load_variant(
-            document, variant, path, personas, check_shape=not _is_open(variant, problems)
+        loaded, variant_problems = _load_variant(
+            document, variant, path, personas, check_shape=not _unfilled(variant, problems)
         )
-        problems += its_problems
-        found_all += loaded
+        problems += variant_problems
+        loaded_scenarios += loaded
     if not problems:
-        problems += _twins(document, found_all)
+        problems += _equal_variants(document, loaded_scenarios)
     if problems:
-        raise InputError(merge_broken_personas(in_order(problems)))
-    return tuple(found_all)
+        raise InputError(merge_broken_personas(sort_problems(problems)))
+    return tuple(loaded_scenarios)
 
 
-def _is_open(variant: Variant, problems: list[Problem]) -> bool:
+def _unfilled(variant: Variant, problems: list[Problem]) -> bool:
     # A number that still reads {{price}}, for the parameters are wrong, would be reported as a
     # wrong type.
-    return bool(problems) and isinstance(variant.data, dict) and has_open_values(variant.data)
+    return bool(problems) and isinstance(variant.data, dict) and has_unfilled_values(variant.data)
 
 
 def _load_variant(
-    document: Document, variant: Variant, path: Path, personas: Personas, *, check_shape: bool
+    document: Document, variant: Variant, path: Path, personas: PersonaFinder, *, check_shape: bool
 ) -> tuple[list[LoadedScenario], list[Problem]]:
     problems: list[Problem] = []
     file: ScenarioFile | None = None
@@ -81,49 +83,49 @@ def _load_variant(
         except InputError as error:
             problems += error.problems
     problems += rule_problems(document, variant.data)
-    persona_of, persona_problems, paths = _find_personas(document, variant.data, path, personas)
+    named, persona_problems, persona_files = _find_personas(document, variant.data, path, personas)
     problems += persona_problems
     rubric, rubric_problems = _find_rubric(document, file, path)
     problems += rubric_problems
     if file is None or problems:
         return [], problems
     try:
-        scenario = _build(file, variant, persona_of, rubric)
+        scenario = _build_scenario(file, variant, named, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
-        return [], [Problem(message=str(error), where=document.place(()))]
+        return [], [Problem(message=str(error), where=document.file_position(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
     return [
         LoadedScenario(
             scenario=scenario,
             path=path,
             template=file.name,
-            personas={names[i]: source for i, source in paths.items()},
-            where=document.place(("name",)),
+            persona_files={names[i]: file for i, file in persona_files.items()},
+            where=document.file_position(("name",)),
         )
     ], []
 
 
 def _find_personas(
-    document: Document, data: Any, path: Path, personas: Personas
+    document: Document, data: Any, path: Path, personas: PersonaFinder
 ) -> tuple[dict[int, Persona], list[Problem], dict[int, Path]]:
-    persona_of: dict[int, Persona] = {}
-    paths: dict[int, Path] = {}
+    named: dict[int, Persona] = {}
+    persona_files: dict[int, Path] = {}
     problems: list[Problem] = []
     seats = data.get("seats") if isinstance(data, dict) else None
     for i, seat in enumerate(seats if isinstance(seats, list) else []):
         name = seat.get("persona") if isinstance(seat, dict) else None
         if not isinstance(name, str) or not name.strip() or "{{" in name:
             continue
-        source, its_problems, missing, file = personas.find(name.strip(), path.parent)
-        problems += its_problems
-        if source is None:
-            problem = document.problem(("seats", i, "persona"), missing)
+        loaded, persona_problems, message, file = personas.find(name.strip(), path.parent)
+        problems += persona_problems
+        if loaded is None:
+            problem = document.problem(("seats", i, "persona"), message)
             if file is not None:
-                problem = BrokenPersona(message=problem.message, where=problem.where, persona=file)
+                problem = BrokenPersona(message=problem.message, where=problem.where, file=file)
             problems.append(problem)
         else:
-            persona_of[i], paths[i] = source.persona, source.path
-    return persona_of, problems, paths
+            named[i], persona_files[i] = loaded.persona, loaded.path
+    return named, problems, persona_files
 
 
 def _find_rubric(
@@ -135,23 +137,23 @@ def _find_rubric(
     if file is None:
         return None, ()
     try:
-        return own_rubric(file.rubric, path.parent), ()
+        return load_custom_rubric(file.rubric, path.parent), ()
     except InputError as error:
-        at = document.place(("rubric",))
+        field_position = document.file_position(("rubric",))
         return None, tuple(
-            p if p.where else Problem(message=f"rubric: {p.message}", where=at)
+            p if p.where else Problem(message=f"rubric: {p.message}", where=field_position)
             for p in error.problems
         )
 
 
-def _build(
-    file: ScenarioFile, variant: Variant, persona_of: Mapping[int, Persona], rubric: Rubric | None
+def _build_scenario(
+    file: ScenarioFile, variant: Variant, named: Mapping[int, Persona], rubric: Rubric | None
 ) -> Scenario:
     return Scenario(
         name=file.name + variant.suffix,
         setting=file.setting,
-        seats=tuple(_seat(seat, persona_of.get(i)) for i, seat in enumerate(file.seats)),
-        relationships=_relationships(file),
+        seats=tuple(_build_seat(seat, named.get(i)) for i, seat in enumerate(file.seats)),
+        relationships=_pair_relationships(file),
         order=file.order,
         limits=Limits(turns=file.limits.turns, silence=file.limits.silence),
         checks=tuple(Check(**dict(check)) for check in file.checks),
@@ -167,8 +169,8 @@ def _build(
     )
 
 
-def _seat(seat: SeatFields, named: Persona | None) -> Seat:
-    persona = named if isinstance(seat.persona, str) else to_persona(seat.persona)
+def _build_seat(seat: SeatFields, named_persona: Persona | None) -> Seat:
+    persona = named_persona if isinstance(seat.persona, str) else build_persona(seat.persona)
     if persona is None:
         raise LookupError(seat.name)
     return Seat(
@@ -176,7 +178,7 @@ def _seat(seat: SeatFields, named: Persona | None) -> Seat:
     )
 
 
-def _relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationship]:
+def _pair_relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationship]:
     """Every pair that is more than strangers, in the order of the seats."""
     kinds = {frozenset(entry.between): entry.kind for entry in file.relationships}
     pairs = {
@@ -186,17 +188,17 @@ def _relationships(file: ScenarioFile) -> dict[tuple[str, str], Relationship]:
     return {pair: kind for pair, kind in pairs.items() if kind is not Relationship.stranger}
 
 
-def _twins(document: Document, variants: list[LoadedScenario]) -> list[Problem]:
+def _equal_variants(document: Document, variants: list[LoadedScenario]) -> list[Problem]:
     """Variants that differ only in what no seat reads: a run could not tell them apart."""
     problems = []
-    first: dict[str, str] = {}
+    first_names: dict[str, str] = {}
     for loaded in variants:
         name, id_ = loaded.scenario.name, loaded.scenario.id
-        if id_ in first:
+        if id_ in first_names:
             message = (
-                f"the variants {first[id_]} and {name} show every seat the same; use the parameter"
-                " in a goal or the setting"
+                f"the variants {first_names[id_]} and {name} show every seat the same; use the"
+                " parameter in a goal or the setting"
             )
             problems.append(document.problem(("matrix",), message, key=True))
-        first.setdefault(id_, name)
+        first_names.setdefault(id_, name)
     return problems

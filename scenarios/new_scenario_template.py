@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from scenarios.scenario_file import SLUG
 from simworld.core.errors import InputError
-from simworld.language import known_languages
-from simworld.yamlfile import as_text
+from simworld.language import language_codes
+from simworld.yamlfile import quote_scalar
 
-TEMPLATE = """\
+SCENARIO_TEMPLATE = """\
 # A simworld scenario. Check it with:      simworld scenario check {file}
 # See what each seat will see with:        simworld scenario show {file}
 # For completion in an editor, run         simworld scenario schema > scenario.schema.json
@@ -78,7 +78,7 @@ rubric: sotopia
 # matrix: {{price: [30, 40, 50]}}      # {name}.price-30, {name}.price-40, {name}.price-50
 """
 
-PERSONA = """\
+PERSONA_TEMPLATE = """\
 # A simworld persona: who sits in a seat. Check it with:      simworld check {file}
 # A scenario names it, with `persona: {name}` in a seat, where this file lies beside the scenario or in a folder personas/.
 # For completion in an editor, run         simworld persona schema > persona.schema.json
@@ -110,8 +110,10 @@ def scenario_template(name: str, file: str) -> str:
         )
     title = name.replace("-", " ").capitalize()
     # A title like 12 or Null would not be text to the loader.
-    languages = ", ".join(known_languages())
-    return TEMPLATE.format(name=as_text(name), file=file, title=as_text(title), languages=languages)
+    languages = ", ".join(language_codes())
+    return SCENARIO_TEMPLATE.format(
+        name=quote_scalar(name), file=file, title=quote_scalar(title), languages=languages
+    )
 
 
 def persona_template(name: str, file: str) -> str:
@@ -123,4 +125,6 @@ def persona_template(name: str, file: str) -> str:
             f"'{name}' cannot be a persona's name; use small letters a-z, digits and dashes, like"
             " 'nadia-brandt'"
         )
-    return PERSONA.format(name=name, file=file, title=as_text(name.replace("-", " ").title()))
+    return PERSONA_TEMPLATE.format(
+        name=name, file=file, title=quote_scalar(name.replace("-", " ").title())
+    )

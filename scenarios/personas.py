@@ -8,21 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from scenarios.scenario_file import SLUG, PersonaFields
+from scenarios.shipped_folders import PERSONAS_FOLDER, SHIPPED_FOLDERS
 from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona
-from simworld.yamlfile import and_list, did_you_mean, load_yaml, parse, shorten
+from simworld.yamlfile import did_you_mean, join_with_and, load_yaml, parse, shorten
 
-LIBRARY = Path(__file__).parent / "library"
-HELDOUT = Path(__file__).parent / "heldout"
-EXAM = Path(__file__).parent / "exam"
-LANGUAGES = Path(__file__).parent / "languages"
-SHIPPED = (LIBRARY, HELDOUT, EXAM, LANGUAGES)
-LIBRARY_PERSONAS = Path(__file__).parent / "personas"
 SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FoundPersona:
+class LoadedPersona:
     """A persona and the file it was read from."""
 
     persona: Persona
@@ -30,23 +25,23 @@ class FoundPersona:
 
 
 @dataclass(slots=True)
-class Personas:
+class PersonaFinder:
     """Reads each persona file once; make one for each selection of scenarios."""
 
-    working: Path = field(default_factory=Path)
-    _read: dict[Path, FoundPersona | InputError] = field(default_factory=dict)
+    working_folder: Path = field(default_factory=Path)
+    _read: dict[Path, LoadedPersona | InputError] = field(default_factory=dict)
     _reported: set[Path] = field(default_factory=set)
 
     def find(
         self, name: str, beside: Path
-    ) -> tuple[FoundPersona | None, tuple[Problem, ...], str, Path | None]:
+    ) -> tuple[LoadedPersona | None, tuple[Problem, ...], str, Path | None]:
         """The persona `name` for a scenario file in the folder `beside`.
 
         Returns:
             The persona or None; the problems of its own file, reported once; what to say at the
             seat if there is none; its file.
         """
-        folders = self.folders(beside)
+        folders = self.search_folders(beside)
         if SLUG.fullmatch(name):
             for folder in folders:
                 for suffix in SUFFIXES:
@@ -54,7 +49,10 @@ class Personas:
                     if os.path.isfile(path):  # Path.is_file raises for a name that is too long
                         return self._load(path)
         known = [
-            path.stem for folder in folders for path in _files(folder) if _is_persona(folder, path)
+            path.stem
+            for folder in folders
+            for path in _yaml_files_in(folder)
+            if _is_persona(folder, path)
         ]
         return (
             None,
@@ -66,25 +64,25 @@ class Personas:
             None,
         )
 
-    def folders(self, beside: Path) -> Sequence[Path]:
+    def search_folders(self, beside: Path) -> Sequence[Path]:
         """Where personas are looked for, first to last. Shipped scenarios use the library's
         personas alone.
         """
-        folders = [beside / "personas", beside, self.working / "personas", LIBRARY_PERSONAS]
-        if os.path.realpath(beside) in map(os.path.realpath, SHIPPED):
-            folders = [LIBRARY_PERSONAS]
+        folders = [beside / "personas", beside, self.working_folder / "personas", PERSONAS_FOLDER]
+        if os.path.realpath(beside) in map(os.path.realpath, SHIPPED_FOLDERS):
+            folders = [PERSONAS_FOLDER]
         return folders
 
     def _load(
         self, path: Path
-    ) -> tuple[FoundPersona | None, tuple[Problem, ...], str, Path | None]:
+    ) -> tuple[LoadedPersona | None, tuple[Problem, ...], str, Path | None]:
         if path not in self._read:
             try:
-                self._read[path] = FoundPersona(persona=load_persona(path), path=path)
+                self._read[path] = LoadedPersona(persona=load_persona(path), path=path)
             except InputError as error:
                 self._read[path] = error
         loaded = self._read[path]
-        if isinstance(loaded, FoundPersona):
+        if isinstance(loaded, LoadedPersona):
             return loaded, (), "", path
         problems = () if path in self._reported else loaded.problems
         self._reported.add(path)
@@ -97,7 +95,7 @@ class BrokenPersona(Problem):
     lines.
     """
 
-    persona: Path
+    file: Path
 
 
 def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
@@ -105,36 +103,36 @@ def merge_broken_personas(problems: Iterable[Problem]) -> list[Problem]:
     with the names of the other files.
     """
     distinct = list(dict.fromkeys(problems))
-    files: dict[Path, dict[str, None]] = {}
+    files_using: dict[Path, dict[str, None]] = {}
     for problem in distinct:
         if isinstance(problem, BrokenPersona):
-            files.setdefault(problem.persona, {})[problem.where.split(":")[0]] = None
+            files_using.setdefault(problem.file, {})[problem.where.split(":")[0]] = None
     merged: list[Problem] = []
     for problem in distinct:
         if not isinstance(problem, BrokenPersona):
             merged.append(problem)
-        elif problem.persona in files:
-            _, *others = files.pop(problem.persona)
-            too = (
-                f"; {and_list(others)} {'use' if len(others) > 1 else 'uses'} it too"
+        elif problem.file in files_using:
+            _, *others = files_using.pop(problem.file)
+            also_used_by = (
+                f"; {join_with_and(others)} {'use' if len(others) > 1 else 'uses'} it too"
                 if others
                 else ""
             )
-            merged.append(replace(problem, message=problem.message + too))
+            merged.append(replace(problem, message=problem.message + also_used_by))
     return merged
 
 
 def load_persona(path: Path) -> Persona:
     """The persona in a file. Raises InputError with every problem."""
-    return to_persona(parse(load_yaml(path), PersonaFields))
+    return build_persona(parse(load_yaml(path), PersonaFields))
 
 
-def to_persona(fields: PersonaFields) -> Persona:
+def build_persona(fields: PersonaFields) -> Persona:
     """The core's persona."""
     return Persona(**{name: getattr(fields, name) for name in PersonaFields.model_fields})
 
 
-def _files(folder: Path) -> list[Path]:
+def _yaml_files_in(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
     except OSError:

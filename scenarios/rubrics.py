@@ -16,10 +16,10 @@ from simworld.core.judgement import Dimension, Rubric
 from simworld.core.scenario import Scenario
 from simworld.yamlfile import (
     Document,
-    YamlLocation,
-    and_list,
+    KeyPath,
     did_you_mean,
     did_you_mean_file,
+    join_with_and,
     load_text,
     load_yaml,
     parse,
@@ -28,10 +28,10 @@ from simworld.yamlfile import (
 
 DEFAULT_RUBRIC = "sotopia"
 # what a question or a statement may name, each of the judged seat
-SLOTS = ("name", "goal", "knows", "secret")
+RUBRIC_SLOTS = ("name", "goal", "knows", "secret")
 SUFFIXES = (".yaml", ".yml")
 
-_SHIPPED = Path(__file__).parent / "rubrics"
+_RUBRICS_FOLDER = Path(__file__).parent / "rubrics"
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -71,7 +71,7 @@ class RubricFile(BaseModel):
     title: str = ""
     dimensions: tuple[DimensionFile, ...] = Field(min_length=1)
 
-    def rubric(self) -> Rubric:
+    def to_rubric(self) -> Rubric:
         """The rubric, without its title."""
         return Rubric(
             name=self.name,
@@ -90,12 +90,12 @@ class RubricFile(BaseModel):
         )
 
 
-def builtin_rubrics() -> tuple[str, ...]:
+def rubric_names() -> tuple[str, ...]:
     """The names of the shipped rubrics, sorted."""
-    return tuple(sorted(path.stem for path in _SHIPPED.glob("*.yaml")))
+    return tuple(sorted(path.stem for path in _RUBRICS_FOLDER.glob("*.yaml")))
 
 
-def rubric_of(scenario: Scenario) -> Rubric:
+def scenario_rubric(scenario: Scenario) -> Rubric:
     """The rubric that a scenario is judged by: the one that was read with it, else the one that it
     names.
 
@@ -105,14 +105,14 @@ def rubric_of(scenario: Scenario) -> Rubric:
     return scenario.own_rubric or load_rubric(scenario.rubric or DEFAULT_RUBRIC)
 
 
-def own_rubric(name: str, beside: Path) -> Rubric | None:
+def load_custom_rubric(name: str, beside: Path) -> Rubric | None:
     """The rubric that a scenario file in the folder `beside` names, or None for a shipped one,
     which needs no file.
 
     Raises:
         InputError: as `load_rubric`.
     """
-    return None if name in builtin_rubrics() else load_rubric(name, beside=beside)
+    return None if name in rubric_names() else load_rubric(name, beside=beside)
 
 
 def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
@@ -124,69 +124,71 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
     Raises:
         InputError: there is no such rubric, or its file is wrong; every problem with its place.
     """
-    if name in builtin_rubrics():
-        return _rubric(load_text((_SHIPPED / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml"))
+    if name in rubric_names():
+        return _build_rubric(
+            load_text((_RUBRICS_FOLDER / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
+        )
     if not name.endswith(SUFFIXES):
         hint = (
-            did_you_mean_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
-            or f"; {_choices()}"
+            did_you_mean_file(name, "rubrics", beside=beside or Path(), known=rubric_names())
+            or f"; {_choices_text()}"
         )
         raise InputError(
             f"no rubric named {shorten(name)!r}{hint} (a rubric of your own is named by its .yaml"
             " file)"
         )
-    places = [folder / name for folder in (beside, Path()) if folder is not None]
-    for path in (*places, _SHIPPED / name):
+    candidates = [folder / name for folder in (beside, Path()) if folder is not None]
+    for path in (*candidates, _RUBRICS_FOLDER / name):
         if os.path.isfile(path):  # Path.is_file raises for a name that is too long
-            return _rubric(load_yaml(path))
-    looked = dict.fromkeys(str(place.parent) for place in places)
+            return _build_rubric(load_yaml(path))
+    searched = dict.fromkeys(str(place.parent) for place in candidates)
     hint = (
-        did_you_mean_file(name, "rubrics", beside=beside or Path(), known=builtin_rubrics())
-        or f"; {_choices()}"
+        did_you_mean_file(name, "rubrics", beside=beside or Path(), known=rubric_names())
+        or f"; {_choices_text()}"
     )
-    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(looked)}{hint}")
+    raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(searched)}{hint}")
 
 
-def _choices() -> str:
+def _choices_text() -> str:
     return (
-        f"with simworld comes {and_list(builtin_rubrics())}, and `simworld rubric new NAME`"
-        " writes one of your own"
+        f"with simworld comes {join_with_and(rubric_names())}, and"
+        " `simworld rubric new NAME` writes one of your own"
     )
 
 
-def _rubric(document: Document) -> Rubric:
+def _build_rubric(document: Document) -> Rubric:
     file = parse(document, RubricFile)
     problems: list[Problem] = []
-    seen: set[str] = set()
+    seen_names: set[str] = set()
     for i, dimension in enumerate(file.dimensions):
-        if dimension.name in seen:
+        if dimension.name in seen_names:
             problems.append(
                 document.problem(
                     ("dimensions", i, "name"), f"a second dimension {dimension.name!r}"
                 )
             )
-        seen.add(dimension.name)
+        seen_names.add(dimension.name)
         low, high = dimension.range
         if not low < high:
             message = (
                 f"found [{low:g}, {high:g}], expected the lower end first and a higher one after it"
             )
             problems.append(document.problem(("dimensions", i, "range"), message))
-        texts: dict[YamlLocation, str] = {("dimensions", i, "question"): dimension.question}
-        for j, pair in enumerate(dimension.statements):
+        texts: dict[KeyPath, str] = {("dimensions", i, "question"): dimension.question}
+        for j, opposed in enumerate(dimension.statements):
             texts |= {
-                ("dimensions", i, "statements", j, "high"): pair.high,
-                ("dimensions", i, "statements", j, "low"): pair.low,
+                ("dimensions", i, "statements", j, "high"): opposed.high,
+                ("dimensions", i, "statements", j, "low"): opposed.low,
             }
         for loc, text in texts.items():
             if message := slot_problem(text):
                 problems.append(document.problem(loc, message))
     if problems:
         raise InputError(problems)
-    return file.rubric()
+    return file.to_rubric()
 
 
-def slot_names(text: str) -> set[str]:
+def slots_in(text: str) -> set[str]:
     """The slots that a question or statement names: `{goal}` → goal."""
     return set(_SLOT.findall(text))
 
@@ -198,9 +200,12 @@ def fill_slots(text: str, values: Mapping[str, str]) -> str:
 
 def slot_problem(text: str) -> str:
     """What is wrong with the slots of a text; empty if nothing is."""
-    unknown = slot_names(text) - set(SLOTS)
+    unknown = slots_in(text) - set(RUBRIC_SLOTS)
     if not unknown:
         return ""
     name = min(unknown)
-    hint = did_you_mean(name, SLOTS) or f"; known are {', '.join(f'{{{slot}}}' for slot in SLOTS)}"
+    hint = (
+        did_you_mean(name, RUBRIC_SLOTS)
+        or f"; known are {', '.join(f'{{{slot}}}' for slot in RUBRIC_SLOTS)}"
+    )
     return f"unknown slot {{{name}}}{hint}"

@@ -24,7 +24,7 @@ from pydantic_core import CoreSchema
 
 from simworld.core.errors import InputError
 from simworld.core.scenario import ENGLISH, CheckKind, Relationship, TurnOrder
-from simworld.language import known_languages, load_language
+from simworld.language import language_codes, load_language
 from simworld.yamlfile import shorten
 from simworld.yamlfile.json_schema import json_schema
 
@@ -49,7 +49,7 @@ class _OrPlaceholder:
         return {"anyOf": [handler(core), {"type": "string", "pattern": r"^\{\{.*\}\}$"}]}
 
 
-def _slug(text: str) -> str:
+def _check_slug(text: str) -> str:
     if not SLUG.fullmatch(text):
         raise ValueError(
             "expected small letters a-z, digits and dashes, like 'last-ticket', found"
@@ -58,7 +58,7 @@ def _slug(text: str) -> str:
     return text
 
 
-def _name_in_any_script(text: str) -> str:
+def _check_name_in_any_script(text: str) -> str:
     parts = text.split("-")
     if not all(part and part == part.lower() and _WORD.fullmatch(part) for part in parts):
         raise ValueError(
@@ -68,7 +68,7 @@ def _name_in_any_script(text: str) -> str:
     return text
 
 
-def _family(text: str) -> str:
+def _check_family(text: str) -> str:
     if not _FAMILY.fullmatch(text):
         raise ValueError(
             f"expected letters, digits, dots, dashes and underscores, found '{shorten(text)}'"
@@ -76,7 +76,7 @@ def _family(text: str) -> str:
     return text
 
 
-def _parameter(text: str) -> str:
+def _check_parameter_name(text: str) -> str:
     if not _PARAMETER.fullmatch(text):
         raise ValueError(
             "expected a parameter's name: a small letter, then small letters, digits, dashes and"
@@ -85,46 +85,48 @@ def _parameter(text: str) -> str:
     return text
 
 
-def _language(code: str) -> str:
+def _check_language(code: str) -> str:
     try:
         return load_language(code).code
     except InputError as error:
         raise ValueError(str(error)) from None
 
 
-def _languages(schema: JsonDict) -> None:
-    schema["enum"] = list(known_languages())
+def _list_codes(schema: JsonDict) -> None:
+    schema["enum"] = list(language_codes())
 
 
-def _printable(text: str) -> str:
+def _check_printable(text: str) -> str:
     if control := _CONTROL.search(text):
         raise ValueError(f"control character U+{ord(control[0]):04X} in the text")
     return text
 
 
 OptionalText = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT), AfterValidator(_printable)
+    str,
+    StringConstraints(strip_whitespace=True, max_length=MAX_TEXT),
+    AfterValidator(_check_printable),
 ]
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT),
-    AfterValidator(_printable),
+    AfterValidator(_check_printable),
 ]
 Slug = Annotated[
-    str, AfterValidator(_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})
+    str, AfterValidator(_check_slug), Field(json_schema_extra={"pattern": f"^{SLUG.pattern}$"})
 ]
 # For editors, which know no classes of letters: no capitals A-Z, spaces or punctuation of ASCII.
 NameInAnyScript = Annotated[
     str,
-    AfterValidator(_name_in_any_script),
+    AfterValidator(_check_name_in_any_script),
     Field(json_schema_extra={"pattern": r"^[^\sA-Z!-,./:-@\[-`{-~]+$"}, max_length=200),
 ]
 Family = Annotated[
-    str, AfterValidator(_family), Field(json_schema_extra={"pattern": f"^{_FAMILY.pattern}$"})
+    str, AfterValidator(_check_family), Field(json_schema_extra={"pattern": f"^{_FAMILY.pattern}$"})
 ]
-ParameterName = Annotated[str, AfterValidator(_parameter)]
+ParameterName = Annotated[str, AfterValidator(_check_parameter_name)]
 ParameterValue = bool | int | float | Text
-LanguageCode = Annotated[str, AfterValidator(_language), Field(json_schema_extra=_languages)]
+LanguageCode = Annotated[str, AfterValidator(_check_language), Field(json_schema_extra=_list_codes)]
 TurnCount = Annotated[int, Field(ge=1, le=100_000), _OrPlaceholder()]
 Number = Annotated[float, Field(allow_inf_nan=False), _OrPlaceholder()]
 Flag = Annotated[bool, _OrPlaceholder()]
@@ -263,12 +265,12 @@ class ScenarioFile(_ScenarioPart):
 
 def scenario_json_schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file, as committed beside the library."""
-    return _schema(ScenarioFile, "simworld scenario")
+    return _titled_schema(ScenarioFile, "simworld scenario")
 
 
 def persona_json_schema() -> dict[str, Any]:
     """The JSON Schema of a persona file."""
-    return _schema(PersonaFields, "simworld persona")
+    return _titled_schema(PersonaFields, "simworld persona")
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:
@@ -276,6 +278,6 @@ def schema_text(schema: Mapping[str, Any]) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+def _titled_schema(model: type[BaseModel], title: str) -> dict[str, Any]:
     schema = json_schema(model)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

@@ -31,10 +31,10 @@ def rule_problems(document: Document, data: Any) -> list[Problem]:
         return []
     seats = [name for _, _, name in _named(data, "seats")]
     return [
-        *_same_names(document, data, "seats", "two seats are called"),
-        *_same_names(document, data, "checks", "two checks are called"),
-        *_relationships(document, data, seats),
-        *_checks(document, data, seats),
+        *_duplicate_name_problems(document, data, "seats", "two seats are called"),
+        *_duplicate_name_problems(document, data, "checks", "two checks are called"),
+        *_relationship_problems(document, data, seats),
+        *_check_problems(document, data, seats),
     ]
 
 
@@ -50,7 +50,7 @@ def _entries(data: Mapping[str, Any], section: str) -> Iterator[tuple[int, Mappi
         yield from ((i, entry) for i, entry in enumerate(entries) if isinstance(entry, dict))
 
 
-def _same_names(
+def _duplicate_name_problems(
     document: Document, data: Mapping[str, Any], section: str, noun: str
 ) -> Iterator[Problem]:
     seen: set[str] = set()
@@ -60,12 +60,12 @@ def _same_names(
         seen.add(name)
 
 
-def _unknown_seat(name: str, seats: list[str]) -> str:
+def _unknown_seat_message(name: str, seats: list[str]) -> str:
     known = f"; the seats are {', '.join(shorten(seat) for seat in seats[:8])}" if seats else ""
     return f"unknown seat '{shorten(name)}'{did_you_mean(name, seats) or known}"
 
 
-def _relationships(
+def _relationship_problems(
     document: Document, data: Mapping[str, Any], seats: list[str]
 ) -> Iterator[Problem]:
     seen: set[frozenset[str]] = set()
@@ -76,7 +76,7 @@ def _relationships(
         loc = ("relationships", i, "between")
         for j, name in enumerate(between):
             if name.strip() not in seats:
-                yield document.problem((*loc, j), _unknown_seat(name, seats))
+                yield document.problem((*loc, j), _unknown_seat_message(name, seats))
         pair = frozenset(name.strip() for name in between)
         if len(between) == 2 and len(pair) == 1:
             yield document.problem(loc, "names the same seat twice")
@@ -88,13 +88,15 @@ def _relationships(
         seen.add(pair)
 
 
-def _checks(document: Document, data: Mapping[str, Any], seats: list[str]) -> Iterator[Problem]:
+def _check_problems(
+    document: Document, data: Mapping[str, Any], seats: list[str]
+) -> Iterator[Problem]:
     for i, check in _entries(data, "checks"):
         loc = ("checks", i)
         kind = check.get("kind")
         by = check.get("by")
         if isinstance(by, str) and by.strip() and by.strip() not in seats:
-            yield document.problem((*loc, "by"), _unknown_seat(by, seats))
+            yield document.problem((*loc, "by"), _unknown_seat_message(by, seats))
         if kind in ("regex", "keyword", "number"):
             for name, kinds in _ONLY_FOR.items():
                 if name in check and kind not in kinds:
@@ -103,8 +105,8 @@ def _checks(document: Document, data: Mapping[str, Any], seats: list[str]) -> It
             needed = "words" if kind == "keyword" else "pattern"
             if not check.get(needed) and (needed not in check or check[needed] == []):
                 yield document.problem(loc, f"a {kind} check needs '{needed}'")
-        yield from _pattern(document, check, i)
-        yield from _between(document, check, i)
+        yield from _pattern_problems(document, check, i)
+        yield from _between_problems(document, check, i)
         if check.get("ends") is True and check.get("absent") is True:
             yield document.problem(
                 (*loc, "ends"),
@@ -113,9 +115,9 @@ def _checks(document: Document, data: Mapping[str, Any], seats: list[str]) -> It
             )
 
 
-def _pattern(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
+def _pattern_problems(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
     if check.get("kind") == "keyword":
-        yield from _words(document, check, i)
+        yield from _keyword_problems(document, check, i)
         return
     pattern = check.get("pattern")
     if not isinstance(pattern, str):
@@ -133,7 +135,7 @@ def _pattern(document: Document, check: Mapping[str, Any], i: int) -> Iterator[P
         )
 
 
-def _words(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
+def _keyword_problems(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
     words = check.get("words")
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         return
@@ -143,7 +145,7 @@ def _words(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Pro
         yield document.problem(("checks", i, "words"), f"too many or too long: {error}")
 
 
-def _between(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
+def _between_problems(document: Document, check: Mapping[str, Any], i: int) -> Iterator[Problem]:
     between = check.get("between")
     if not isinstance(between, list) or len(between) != 2:
         return

@@ -21,7 +21,7 @@ from scenarios.sotopia_files import (
     SotopiaMeeting,
     read_sotopia,
 )
-from scenarios.sotopia_text import MarkupError, TextParts, read_markup, tidy
+from scenarios.sotopia_markup import MarkupError, TextParts, read_markup, tidy_text
 from scenarios.variants import slugify
 from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.errors import InputError, Problem
@@ -29,7 +29,7 @@ from simworld.core.scenario import Limits, Persona, Relationship, Scenario, Seat
 
 LIMITS = Limits(turns=20, silence=2)  # as in Sotopia
 _RELATIONSHIPS = tuple(Relationship)  # Sotopia's numbers 0 to 5, in this order
-_ABSENT = ("", "nan", "none", "null")
+_EMPTY_VALUES = ("", "nan", "none", "null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> ImportedS
                 )
             ]
         )
-    texts = translate(read_sotopia(folder), folder)
+    texts = translate_sotopia(read_sotopia(folder), folder)
     try:
         (out / "personas").mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
@@ -71,9 +71,9 @@ def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> ImportedS
     return ImportedScenarios(scenarios=len(texts) - personas, personas=personas, families=families)
 
 
-def translate(files: SotopiaFiles, folder: Path) -> dict[str, str]:
+def translate_sotopia(files: SotopiaFiles, folder: Path) -> dict[str, str]:
     """File name → YAML text. Raises InputError with every text whose markup cannot be read."""
-    markup, problems = _read_texts(files, folder)
+    markup, problems = _read_environment_texts(files, folder)
     if problems:
         raise InputError(problems)
     ids = _persona_ids(files.agents)
@@ -93,7 +93,7 @@ def translate(files: SotopiaFiles, folder: Path) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Texts:
+class _EnvTexts:
     setting: TextParts
     goals: tuple[TextParts, ...]
 
@@ -107,7 +107,7 @@ class _Texts:
         """What a seat learns: from its own goal's text, then from parts of any text that are
         addressed to it.
         """
-        own = [text for owner, text in self.goals[seat].knows if owner is None]
+        from_own_goal = [text for owner, text in self.goals[seat].knows if owner is None]
         addressed = [
             text
             for parts in (self.setting, *self.goals)
@@ -116,15 +116,17 @@ class _Texts:
         ]
         # A labelled part of the setting that names no viewer is for everybody.
         shared = [text for owner, text in self.setting.knows if owner is None]
-        return "\n".join([*own, *addressed, *shared])
+        return "\n".join([*from_own_goal, *addressed, *shared])
 
 
-def _read_texts(files: SotopiaFiles, folder: Path) -> tuple[dict[str, _Texts], list[Problem]]:
-    texts: dict[str, _Texts] = {}
+def _read_environment_texts(
+    files: SotopiaFiles, folder: Path
+) -> tuple[dict[str, _EnvTexts], list[Problem]]:
+    texts: dict[str, _EnvTexts] = {}
     problems: list[Problem] = []
     for key, environment in files.environments.items():
-        read: list[TextParts] = []
-        for at, text in [
+        parts_read: list[TextParts] = []
+        for field, text in [
             ("scenario", environment.scenario),
             *_numbered("agent_goals", environment.agent_goals),
         ]:
@@ -132,16 +134,16 @@ def _read_texts(files: SotopiaFiles, folder: Path) -> tuple[dict[str, _Texts], l
                 parts = read_markup(text, len(environment.agent_goals))
             except MarkupError as error:
                 problems.append(
-                    Problem(message=f"{key}.{at}: {error}", where=str(folder / ENVIRONMENTS))
+                    Problem(message=f"{key}.{field}: {error}", where=str(folder / ENVIRONMENTS))
                 )
                 continue
             if not parts.text:
                 problems.append(
-                    Problem(message=f"{key}.{at}: is empty", where=str(folder / ENVIRONMENTS))
+                    Problem(message=f"{key}.{field}: is empty", where=str(folder / ENVIRONMENTS))
                 )
-            read.append(parts)
-        if len(read) == len(environment.agent_goals) + 1:
-            texts[key] = _Texts(setting=read[0], goals=tuple(read[1:]))
+            parts_read.append(parts)
+        if len(parts_read) == len(environment.agent_goals) + 1:
+            texts[key] = _EnvTexts(setting=parts_read[0], goals=tuple(parts_read[1:]))
     return texts, problems
 
 
@@ -149,7 +151,7 @@ def _numbered(name: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(f"{name}.{i}", text) for i, text in enumerate(texts)]
 
 
-def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _Texts) -> Scenario:
+def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _EnvTexts) -> Scenario:
     environment = files.environments[combo.env_id]
     seats = tuple(
         Seat(
@@ -157,7 +159,7 @@ def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _Tex
             persona=_persona(files.agents[agent]),
             goal=texts.goals[i].text,
             knows=texts.knows(i),
-            secret=tidy(files.agents[agent].secret),
+            secret=tidy_text(files.agents[agent].secret),
         )
         for i, agent in enumerate(combo.agent_ids)
     )
@@ -193,14 +195,16 @@ def _meta(
         "occupation_constraint": environment.occupation_constraint,
         "agent_constraint": environment.agent_constraint,
     }
-    meta |= environment.more() | {f"combo.{name}": value for name, value in combo.more().items()}
+    meta |= environment.extras() | {
+        f"combo.{name}": value for name, value in combo.extras().items()
+    }
     for i, key in enumerate(combo.agent_ids):
         agent = agents[key]
         meta[f"person-{i + 1}"] = key
         meta[f"person-{i + 1}.model_id"] = agent.model_id
-        meta |= {f"person-{i + 1}.{name}": value for name, value in agent.more().items()}
+        meta |= {f"person-{i + 1}.{name}": value for name, value in agent.extras().items()}
     texts = {
-        name: tidy(value if isinstance(value, str) else json.dumps(value))
+        name: tidy_text(value if isinstance(value, str) else json.dumps(value))
         for name, value in meta.items()
     }
     named = {
@@ -208,35 +212,35 @@ def _meta(
         for name, text in texts.items()
         if name.rpartition(".")[2].strip() and name.isprintable()
     }
-    return {name: text for name, text in named.items() if text.casefold() not in _ABSENT}
+    return {name: text for name, text in named.items() if text.casefold() not in _EMPTY_VALUES}
 
 
 def _persona(agent: SotopiaCharacter) -> Persona:
     """The core's persona; the secret goes to the seat, for a persona is what others may learn."""
     personality = [
         agent.personality_and_values,
-        _labelled("Big five", agent.big_five),
-        _labelled("Decision making", agent.decision_making_style),
-        _labelled("Type", agent.mbti),
+        _labelled_sentence("Big five", agent.big_five),
+        _labelled_sentence("Decision making", agent.decision_making_style),
+        _labelled_sentence("Type", agent.mbti),
     ]
     values = [
-        _labelled("Moral values", ", ".join(agent.moral_values)),
-        _labelled("Personal values", ", ".join(agent.schwartz_personal_values)),
+        _labelled_sentence("Moral values", ", ".join(agent.moral_values)),
+        _labelled_sentence("Personal values", ", ".join(agent.schwartz_personal_values)),
     ]
     return Persona(
-        name=tidy(f"{agent.first_name} {agent.last_name}"),
-        short=tidy(agent.first_name) if " " in agent.first_name.strip() else "",
+        name=tidy_text(f"{agent.first_name} {agent.last_name}"),
+        short=tidy_text(agent.first_name) if " " in agent.first_name.strip() else "",
         age=agent.age,
-        gender=tidy(agent.gender).lower(),
-        pronouns=tidy(agent.gender_pronoun).lower(),
-        occupation=tidy(agent.occupation),
-        public=tidy(agent.public_info),
-        personality=tidy(" ".join(filter(None, personality))),
-        values=tidy(" ".join(filter(None, values))),
+        gender=tidy_text(agent.gender).lower(),
+        pronouns=tidy_text(agent.gender_pronoun).lower(),
+        occupation=tidy_text(agent.occupation),
+        public=tidy_text(agent.public_info),
+        personality=tidy_text(" ".join(filter(None, personality))),
+        values=tidy_text(" ".join(filter(None, values))),
     )
 
 
-def _labelled(label: str, text: str) -> str:
+def _labelled_sentence(label: str, text: str) -> str:
     return f"{label}: {text.strip().rstrip('.')}." if text.strip() else ""
 
 
@@ -250,35 +254,38 @@ def _persona_ids(agents: Mapping[str, SotopiaCharacter]) -> dict[str, str]:
     """
     names = {key: _persona_name(key, agent) for key, agent in agents.items()}
     count = Counter(names.values())
-    return _unique(
-        {key: name if count[name] == 1 else f"{name}-{_short(key)}" for key, name in names.items()}
+    return _unique_names(
+        {
+            key: name if count[name] == 1 else f"{name}-{_id_suffix(key)}"
+            for key, name in names.items()
+        }
     )
 
 
 def _persona_name(key: str, agent: SotopiaCharacter) -> str:
-    return slugify(f"{agent.first_name} {agent.last_name}".replace("'", "")) or _short(key)
+    return slugify(f"{agent.first_name} {agent.last_name}".replace("'", "")) or _id_suffix(key)
 
 
 def _combo_names(files: SotopiaFiles) -> dict[int, str]:
     names: dict[int, str] = {}
     for i, combo in enumerate(files.combos):
         codename = slugify(files.environments[combo.env_id].codename) or "scenario"
-        ids = "-".join(_short(key) for key in (combo.env_id, *combo.agent_ids))
+        ids = "-".join(_id_suffix(key) for key in (combo.env_id, *combo.agent_ids))
         names[i] = f"{codename}-{ids}"
-    return _unique(names)
+    return _unique_names(names)
 
 
-def _unique(names: Mapping[Any, str]) -> dict[Any, str]:
+def _unique_names(names: Mapping[Any, str]) -> dict[Any, str]:
     """The names, the second and later ones of a kind with a number."""
-    taken: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     unique = {}
     for key, name in names.items():
-        taken[name] += 1
-        unique[key] = name if taken[name] == 1 else f"{name}-no{taken[name]}"
+        counts[name] += 1
+        unique[key] = name if counts[name] == 1 else f"{name}-no{counts[name]}"
     return unique
 
 
-def _short(key: str) -> str:
+def _id_suffix(key: str) -> str:
     """The end of an id, as part of a name: ids of one day begin alike."""
     short = slugify(key[-6:])
     return short if SLUG.fullmatch(short) else "x"

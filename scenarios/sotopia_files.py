@@ -15,7 +15,7 @@ from scenarios.scenario_file import MAX_TEXT
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import problem_texts, shorten
-from simworld.yamlfile.source import FORBIDDEN, read_source
+from simworld.yamlfile.source_text import CONTROL_CHARACTERS, read_source_text
 
 ENVIRONMENTS, AGENTS, COMBOS = "environments.json", "agents.json", "environment_agent_combos.json"
 MAX_BYTES = 64 * 1024 * 1024
@@ -26,7 +26,7 @@ class _SotopiaTable(BaseModel):
 
     pk: str = ""
 
-    def more(self) -> dict[str, Any]:
+    def extras(self) -> dict[str, Any]:
         """Fields that this version of the importer does not know."""
         return dict(self.model_extra or {})
 
@@ -87,10 +87,10 @@ def read_sotopia(folder: Path) -> SotopiaFiles:
     problems: list[Problem] = []
     if not os.path.isdir(folder):
         raise InputError([Problem(message="no such folder", where=str(folder))])
-    environments = _keyed(
+    environments = _by_id(
         _read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, SotopiaEnvironment, problems
     )
-    agents = _keyed(_read(folder / AGENTS, problems), folder / AGENTS, SotopiaCharacter, problems)
+    agents = _by_id(_read(folder / AGENTS, problems), folder / AGENTS, SotopiaCharacter, problems)
     combos = _combos(_read(folder / COMBOS, problems), folder / COMBOS, problems)
     if not problems:
         problems += _bad_references(folder / COMBOS, environments, agents, combos)
@@ -101,7 +101,7 @@ def read_sotopia(folder: Path) -> SotopiaFiles:
 
 def _read(path: Path, problems: list[Problem]) -> Any:
     try:
-        return json.loads(read_source(path, MAX_BYTES), object_pairs_hook=_no_duplicates)
+        return json.loads(read_source_text(path, MAX_BYTES), object_pairs_hook=_unique_keys)
     except InputError as error:
         problems += error.problems
     except json.JSONDecodeError as error:
@@ -116,16 +116,16 @@ def _read(path: Path, problems: list[Problem]) -> Any:
     return None
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key '{twice}' occurs twice in one object")
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key '{duplicate}' occurs twice in one object")
     return data
 
 
-def _keyed(data: Any, path: Path, model: type[Any], problems: list[Problem]) -> dict[str, Any]:
+def _by_id(data: Any, path: Path, model: type[Any], problems: list[Problem]) -> dict[str, Any]:
     """A mapping from id to record; a list of records with `pk` is taken too."""
     if data is None:
         return {}
@@ -165,35 +165,35 @@ def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[SotopiaMeet
     return tuple(combo for combo in validated if combo is not None)
 
 
-def _validated(entry: Any, model: type[Any], at: str, path: Path, problems: list[Problem]) -> Any:
-    if wrong := list(_wrong_texts(entry, at)):
+def _validated(entry: Any, model: type[Any], key: str, path: Path, problems: list[Problem]) -> Any:
+    if wrong := list(_text_problems(entry, key)):
         problems += [Problem(message=text, where=str(path)) for text in wrong]
         return None
     try:
         return TypeAdapter(model).validate_json(json.dumps(entry), strict=True)
     except ValidationError as error:
         problems += [
-            Problem(message=f"{at}.{text}", where=str(path)) for text in problem_texts(error)
+            Problem(message=f"{key}.{text}", where=str(path)) for text in problem_texts(error)
         ]
         return None
 
 
-def _wrong_texts(data: Any, at: str) -> Iterator[str]:
+def _text_problems(data: Any, json_path: str) -> Iterator[str]:
     """What no scenario's file can hold, which JSON's escapes may write."""
     if isinstance(data, dict):
         for key, value in data.items():
-            yield from _wrong_texts(key, f"{at}.{shorten(key)}")
-            yield from _wrong_texts(value, f"{at}.{shorten(key)}")
+            yield from _text_problems(key, f"{json_path}.{shorten(key)}")
+            yield from _text_problems(value, f"{json_path}.{shorten(key)}")
     elif isinstance(data, list):
         for i, value in enumerate(data):
-            yield from _wrong_texts(value, f"{at}.{i}")
+            yield from _text_problems(value, f"{json_path}.{i}")
     elif isinstance(data, str):
         if any("\ud800" <= c <= "\udfff" for c in data):
-            yield f"{at}: half of a surrogate pair"
-        elif control := FORBIDDEN.search(data):
-            yield f"{at}: control character U+{ord(control[0]):04X}"
+            yield f"{json_path}: half of a surrogate pair"
+        elif control := CONTROL_CHARACTERS.search(data):
+            yield f"{json_path}: control character U+{ord(control[0]):04X}"
         elif len(data) > MAX_TEXT:
-            yield f"{at}: {len(data):,} characters; at most {MAX_TEXT:,} are read"
+            yield f"{json_path}: {len(data):,} characters; at most {MAX_TEXT:,} are read"
 
 
 def _bad_references(

@@ -13,14 +13,15 @@ from math import prod
 from typing import Any
 
 from simworld.core.errors import Problem
-from simworld.yamlfile import Document, YamlLocation, did_you_mean
+from simworld.yamlfile import Document, KeyPath, did_you_mean
 
 MAX_VARIANTS = 1_000
-MAX_SLUG = 40
-MAX_WRITTEN = 20_000_000  # characters of all variants together; what holds no text counts as ten
+MAX_SLUG_LENGTH = 40
+# characters of all variants together; what holds no text counts as ten
+MAX_EXPANDED_LENGTH = 20_000_000
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}")
-UNTOUCHED = frozenset({"name", "family", "parameters", "matrix"})
+LITERAL_KEYS = frozenset({"name", "family", "parameters", "matrix"})
 VariantValue = str | int | float | bool
 
 
@@ -34,7 +35,7 @@ class Variant:
     data: Any
 
 
-def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
+def expand_variants(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
     """The variants of a file, in the order of its matrix, and the problems of its parameters.
 
     Where parameters are wrong the file comes back once and unreplaced, so that its other problems
@@ -43,10 +44,10 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
     data = document.data
     if not isinstance(data, dict):
         return (Variant(suffix="", data=data),), []
-    used = list(_placeholders(data))
-    defaults, axes, problems = _declared(document, data)
+    placeholders = list(_placeholders(data))
+    defaults, axes, problems = _declared_parameters(document, data)
     names = {*defaults, *axes}
-    problems += _usage_problems(document, used, names)
+    problems += _usage_problems(document, placeholders, names)
     problems += _matrix_problems(document, axes)
     problems += _size_problems(document, defaults, axes)
     if problems or not names:
@@ -56,28 +57,28 @@ def expand(document: Document) -> tuple[tuple[Variant, ...], list[Problem]]:
         *([(name, i) for i in range(len(values))] for name, values in axes.items())
     ):
         values = {
-            name: (value, document.written(("parameters", name)))
+            name: (value, document.raw_text(("parameters", name)))
             for name, value in defaults.items()
         }
         for name, i in combination:
-            values[name] = (axes[name][i], document.written(("matrix", name, i)))
+            values[name] = (axes[name][i], document.raw_text(("matrix", name, i)))
         suffix = "".join(f".{slugify(name)}-{slugify(values[name][0])}" for name, _ in combination)
         replaced = {
-            key: value if key in UNTOUCHED else _replace(value, (key,), values)
+            key: value if key in LITERAL_KEYS else _substitute(value, (key,), values)
             for key, value in data.items()
         }
         variants.append(Variant(suffix=suffix, data=replaced))
     return tuple(variants), problems
 
 
-def has_open_values(data: Any) -> bool:
+def has_unfilled_values(data: Any) -> bool:
     """Whether a placeholder still stands where no text is expected, so that the data cannot be
     validated.
     """
-    return any(takes_values(loc) for loc, _ in _placeholders(data))
+    return any(is_value_field(loc) for loc, _ in _placeholders(data))
 
 
-def takes_values(loc: YamlLocation) -> bool:
+def is_value_field(loc: KeyPath) -> bool:
     """Whether the field at `loc` holds a number or a truth value, and no text."""
     match tuple(loc):
         case (
@@ -96,26 +97,28 @@ def slugify(value: VariantValue) -> str:
     text = str(value).lower() if not isinstance(value, bool) else ("true" if value else "false")
     if isinstance(value, int | float) and not isinstance(value, bool) and text.startswith("-"):
         text = f"minus{text}"
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG].rstrip("-")
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:MAX_SLUG_LENGTH].rstrip("-")
 
 
-def _declared(
+def _declared_parameters(
     document: Document, data: Mapping[str, Any]
 ) -> tuple[dict[str, VariantValue], dict[str, list[VariantValue]], list[Problem]]:
     """What the file declares, as far as it has the right shape (the schema reports the rest)."""
     problems = []
     parameters, matrix = data.get("parameters"), data.get("matrix")
-    defaults = _pairs(parameters, _is_value)
-    axes = _pairs(
+    defaults = _valid_entries(parameters, _is_value)
+    axes = _valid_entries(
         matrix,
         lambda values: isinstance(values, list) and bool(values) and all(map(_is_value, values)),
     )
-    places: list[tuple[YamlLocation, VariantValue]] = [
+    declared_values: list[tuple[KeyPath, VariantValue]] = [
         (("parameters", n), v) for n, v in defaults.items()
     ]
-    places += [(("matrix", n, i), v) for n, values in axes.items() for i, v in enumerate(values)]
-    for loc, value in places:
+    declared_values += [
+        (("matrix", n, i), v) for n, values in axes.items() for i, v in enumerate(values)
+    ]
+    for loc, value in declared_values:
         if isinstance(value, str) and "{{" in value:
             problems.append(
                 document.problem(loc, "a parameter's value cannot refer to another parameter")
@@ -124,36 +127,36 @@ def _declared(
 
 
 def _usage_problems(
-    document: Document, used: list[tuple[YamlLocation, str]], names: set[str]
+    document: Document, placeholders: list[tuple[KeyPath, str]], declared_names: set[str]
 ) -> list[Problem]:
     problems = []
-    for loc, name in used:
+    for loc, name in placeholders:
         if not name:
             problems.append(document.problem(loc, "'{{' without a parameter's name and '}}'"))
-        elif loc[0] in UNTOUCHED:
+        elif loc[0] in LITERAL_KEYS:
             if loc[0] in ("name", "family"):
                 problems.append(
                     document.problem(
                         loc, "a parameter cannot stand here; the matrix names its variants"
                     )
                 )
-        elif name not in names:
+        elif name not in declared_names:
             message = (
                 f"unknown parameter '{name}'; declare it in parameters or"
-                f" matrix{did_you_mean(name, names)}"
+                f" matrix{did_you_mean(name, declared_names)}"
             )
             problems.append(document.problem(loc, message))
-    in_use = {name for loc, name in used if loc[0] not in UNTOUCHED}
+    used_names = {name for loc, name in placeholders if loc[0] not in LITERAL_KEYS}
     for section in ("parameters", "matrix"):
         entries = document.data.get(section)
         for name in entries if isinstance(entries, dict) else ():
-            if name not in in_use and (
+            if name not in used_names and (
                 section == "parameters" or name not in (document.data.get("parameters") or {})
             ):
-                spare = [other for other in in_use if other not in names]
+                undeclared_names = [other for other in used_names if other not in declared_names]
                 message = (
                     f"nothing uses this parameter; write {{{{{name}}}}} in a"
-                    f" text{did_you_mean(name, spare)}"
+                    f" text{did_you_mean(name, undeclared_names)}"
                 )
                 problems.append(document.problem((section, name), message, key=True))
     return problems
@@ -166,7 +169,7 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[VariantValue]])
         message = f"{count:,} combinations; at most {MAX_VARIANTS:,} are expanded"
         problems.append(document.problem(("matrix",), message, key=True))
     for name, values in axes.items():
-        seen: dict[str, int] = {}
+        first_index: dict[str, int] = {}
         for i, value in enumerate(values):
             slug = slugify(value)
             if not slug:
@@ -175,10 +178,13 @@ def _matrix_problems(document: Document, axes: Mapping[str, list[VariantValue]])
                         ("matrix", name, i), "needs a letter a-z or a digit, for the variant's name"
                     )
                 )
-            elif slug in seen:
-                message = f"gives the same name as entry {seen[slug] + 1}, '{slugify(name)}-{slug}'"
+            elif slug in first_index:
+                message = (
+                    f"gives the same name as entry {first_index[slug] + 1},"
+                    f" '{slugify(name)}-{slug}'"
+                )
                 problems.append(document.problem(("matrix", name, i), message))
-            seen.setdefault(slug, i)
+            first_index.setdefault(slug, i)
     return problems
 
 
@@ -191,30 +197,31 @@ def _size_problems(
     lengths = {name: len(str(value)) for name, value in defaults.items()}
     lengths |= {name: max(len(str(value)) for value in values) for name, values in axes.items()}
     count = prod(map(len, axes.values()))
-    size = count * _written(
-        {key: document.data[key] for key in document.data if key not in UNTOUCHED}, lengths
+    size = count * _expanded_length(
+        {key: document.data[key] for key in document.data if key not in LITERAL_KEYS}, lengths
     )
-    if not lengths or count > MAX_VARIANTS or size <= MAX_WRITTEN:
+    if not lengths or count > MAX_VARIANTS or size <= MAX_EXPANDED_LENGTH:
         return []
     section = "matrix" if axes else "parameters"
     message = (
-        f"the variants would hold {size:,} characters together; at most {MAX_WRITTEN:,} are written"
+        f"the variants would hold {size:,} characters together; at most {MAX_EXPANDED_LENGTH:,}"
+        " are written"
     )
     return [document.problem((section,), message, key=True)]
 
 
-def _written(data: Any, lengths: Mapping[str, int]) -> int:
+def _expanded_length(data: Any, lengths: Mapping[str, int]) -> int:
     """How long the data is with every placeholder replaced by its longest value."""
     if isinstance(data, dict):
-        return sum(10 + _written(value, lengths) for value in data.values())
+        return sum(10 + _expanded_length(value, lengths) for value in data.values())
     if isinstance(data, list):
-        return sum(10 + _written(value, lengths) for value in data)
+        return sum(10 + _expanded_length(value, lengths) for value in data)
     if not isinstance(data, str):
         return 0
     return len(data) + sum(lengths.get(match[1], 0) for match in _PLACEHOLDER.finditer(data))
 
 
-def _placeholders(data: Any, loc: YamlLocation = ()) -> Iterator[tuple[YamlLocation, str]]:
+def _placeholders(data: Any, loc: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
     """Every placeholder with its place; an empty name for `{{` that begins none."""
     if isinstance(data, dict):
         for key, value in data.items():
@@ -227,32 +234,32 @@ def _placeholders(data: Any, loc: YamlLocation = ()) -> Iterator[tuple[YamlLocat
             yield loc, match[1]
         # a pattern may have braces of its own
         is_pattern = loc[0] == "checks" and loc[-1] == "pattern"
-        if "{{" in _PLACEHOLDER.sub("", data) and not is_pattern and loc[0] not in UNTOUCHED:
+        if "{{" in _PLACEHOLDER.sub("", data) and not is_pattern and loc[0] not in LITERAL_KEYS:
             yield loc, ""
 
 
-def _replace(
-    data: Any, loc: YamlLocation, values: Mapping[str, tuple[VariantValue, str | None]]
+def _substitute(
+    data: Any, loc: KeyPath, values: Mapping[str, tuple[VariantValue, str | None]]
 ) -> Any:
     if isinstance(data, dict):
-        return {key: _replace(value, (*loc, key), values) for key, value in data.items()}
+        return {key: _substitute(value, (*loc, key), values) for key, value in data.items()}
     if isinstance(data, list):
-        return [_replace(value, (*loc, i), values) for i, value in enumerate(data)]
+        return [_substitute(value, (*loc, i), values) for i, value in enumerate(data)]
     if not isinstance(data, str) or "{{" not in data:
         return data
     whole = _PLACEHOLDER.fullmatch(data.strip())
-    if whole and takes_values(loc):
+    if whole and is_value_field(loc):
         return values[whole[1]][0]
-    return _PLACEHOLDER.sub(lambda match: _text(*values[match[1]]), data)
+    return _PLACEHOLDER.sub(lambda match: _value_text(*values[match[1]]), data)
 
 
-def _text(value: VariantValue, written: str | None) -> str:
-    return written if written is not None else str(value)
+def _value_text(value: VariantValue, raw_text: str | None) -> str:
+    return raw_text if raw_text is not None else str(value)
 
 
-def _pairs(section: Any, fits: Callable[[Any], bool]) -> dict[str, Any]:
+def _valid_entries(section: Any, is_valid: Callable[[Any], bool]) -> dict[str, Any]:
     return (
-        {name: value for name, value in section.items() if fits(value)}
+        {name: value for name, value in section.items() if is_valid(value)}
         if isinstance(section, dict)
         else {}
     )

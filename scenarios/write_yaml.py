@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from scenarios.variants import UNTOUCHED
+from scenarios.variants import LITERAL_KEYS
 from simworld.core.scenario import (
     ENGLISH,
     Persona,
@@ -19,14 +19,14 @@ from simworld.core.scenario import (
     TurnOrder,
     nondefaults,
 )
-from simworld.yamlfile.scalars import resolve
+from simworld.yamlfile.scalars import resolve_scalar
 
 WIDTH = 110
-_BRACE = "brace"  # the parameter whose value is one brace
-_DOUBLED = re.compile(r"\{(?=\{)")
+_BRACE_PARAMETER = "brace"  # the parameter whose value is one brace
+_DOUBLE_BRACE = re.compile(r"\{(?=\{)")
 
 
-class _Flow(dict[str, Any]):
+class _FlowMapping(dict[str, Any]):
     """A mapping written on one line."""
 
 
@@ -46,18 +46,18 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if "\n" in text:
         style = "|"
-    elif not isinstance(resolve(text), str) or text == "<<":
+    elif not isinstance(resolve_scalar(text), str) or text == "<<":
         style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(
-    _Flow,
+    _FlowMapping,
     lambda d, data: d.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True),
 )
 _Dumper.add_representer(
@@ -72,28 +72,28 @@ def dump_scenario(scenario: Scenario, personas: Mapping[str, str] | None = None)
     A variant's name has dots, which a file's name field has not: give it another name first.
     """
     data = scenario_data(scenario, personas or {})
-    literal = {key: value if key in UNTOUCHED else _literal(value) for key, value in data.items()}
-    if literal != data:
-        literal["parameters"] = _Flow({_BRACE: "{"})
-    return _yaml(literal)
+    escaped = {key: value if key in LITERAL_KEYS else _escape(value) for key, value in data.items()}
+    if escaped != data:
+        escaped["parameters"] = _FlowMapping({_BRACE_PARAMETER: "{"})
+    return _dump_yaml(escaped)
 
 
-def _literal(data: Any) -> Any:
+def _escape(data: Any) -> Any:
     """The data with every `{{` written so that the loader takes it for a text, and for no
     parameter.
     """
     if isinstance(data, str):
-        return _DOUBLED.sub(f"{{{{{_BRACE}}}}}", data)
+        return _DOUBLE_BRACE.sub(f"{{{{{_BRACE_PARAMETER}}}}}", data)
     if isinstance(data, dict):
-        return type(data)({key: _literal(value) for key, value in data.items()})
+        return type(data)({key: _escape(value) for key, value in data.items()})
     if isinstance(data, list):
-        return type(data)(_literal(value) for value in data)
+        return type(data)(_escape(value) for value in data)
     return data
 
 
 def dump_persona(persona: Persona) -> str:
     """A persona as the YAML of its file."""
-    return _yaml(nondefaults(persona))
+    return _dump_yaml(nondefaults(persona))
 
 
 def scenario_data(scenario: Scenario, personas: Mapping[str, str]) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def scenario_data(scenario: Scenario, personas: Mapping[str, str]) -> dict[str, 
             for seat in scenario.seats
         ],
         "order": scenario.order.value if scenario.order is not TurnOrder.round_robin else "",
-        "limits": _Flow(dataclasses.asdict(scenario.limits)),
-        "checks": [_Flow(nondefaults(check)) for check in scenario.checks],
+        "limits": _FlowMapping(dataclasses.asdict(scenario.limits)),
+        "checks": [_FlowMapping(nondefaults(check)) for check in scenario.checks],
         "language": scenario.language if scenario.language != ENGLISH else "",
         "rubric": scenario.rubric if scenario.rubric != "sotopia" else "",
         "meta": dict(scenario.meta),
@@ -136,12 +136,12 @@ def _relationships(scenario: Scenario) -> dict[str, Any]:
         return {"relationship": kinds.pop().value}
     return {
         "relationships": [
-            _Flow({"between": [a, b], "is": scenario.relationship(a, b).value})
+            _FlowMapping({"between": [a, b], "is": scenario.relationship(a, b).value})
             for a, b in pairs
             if scenario.relationship(a, b) is not Relationship.stranger
         ]
     }
 
 
-def _yaml(data: Mapping[str, Any]) -> str:
+def _dump_yaml(data: Mapping[str, Any]) -> str:
     return yaml.dump(dict(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH)

@@ -93,7 +93,7 @@ def records(
     """Episodes as plain JSON data, in the order of ids."""
     episodes = store.episodes(run=run, vectors=vectors)
     while chunk := list(islice(episodes, CHUNK)):
-        judgements = store.judgements_of([stored.id for stored in chunk])
+        judgements = store.judgements_by_episode([stored.id for stored in chunk])
         for stored in chunk:
             yield record(stored, judgements[stored.id])
 

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from store.connection import check_store as check_store
-    from store.connection import upgrade as upgrade
-    from store.facade import Store as Store
-    from store.facade import open_store as open_store
-    from store.readonly import query as query
+    from store.connection import upgrade_store as upgrade_store
     from store.records import AgentRecord as AgentRecord
     from store.records import Attribution as Attribution
     from store.records import Cells as Cells
@@ -39,15 +36,18 @@ if TYPE_CHECKING:
     from store.records import TrainingStep as TrainingStep
     from store.records import UsedAction as UsedAction
     from store.records import VectorKind as VectorKind
+    from store.sql_query import query as query
+    from store.store import Store as Store
+    from store.store import open_store as open_store
 
 __simworld__ = True  # the name fence looks for this mark: simworld/name_clash_check.py
 
 _HOME = {
     "check_store": "store.connection",
-    "upgrade": "store.connection",
-    "Store": "store.facade",
-    "open_store": "store.facade",
-    "query": "store.readonly",
+    "upgrade_store": "store.connection",
+    "Store": "store.store",
+    "open_store": "store.store",
+    "query": "store.sql_query",
     "AgentRecord": "store.records",
     "Attribution": "store.records",
     "Cells": "store.records",

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from sqlalchemy import MetaData, Table, func, select, text
 from sqlalchemy.dialects import postgresql
 
-from store.connection import connect
-from store.damage import as_damage
+from store.connection import open_engine
+from store.damage import diagnose_damage
 from store.database_address import parse_address
 from store.database_errors import store_errors
 from store.tables import Base
 from store.version import HEAD
 
 # View → column → the table and column it shows; the views themselves are made by the migrations
-_EPISODE = {
+_EPISODE_COLUMNS = {
     name: ("episodes", name)
     for name in ("run", "scenario_name", "family", "repeat", "attempt", "ending")
 }
@@ -24,7 +24,7 @@ VIEWS: dict[str, dict[str, tuple[str, str]]] = {
         "episode_id": ("episodes", "id"),
         "run": ("episodes", "run"),
         "scenario_id": ("episodes", "scenario_id"),
-        **_EPISODE,
+        **_EPISODE_COLUMNS,
         "judge_id": ("judgements", "judge_id"),
         "judge_name": ("judges", "name"),
         "sample": ("judgements", "sample"),
@@ -40,7 +40,7 @@ VIEWS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "transcripts": {
         "episode_id": ("episodes", "id"),
-        **_EPISODE,
+        **_EPISODE_COLUMNS,
         "turn": ("acts", "turn"),
         "position": ("acts", "position"),
         "seat": ("acts", "seat"),
@@ -75,7 +75,7 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class DatabaseDescription:
     """What a database holds."""
 
     where: str
@@ -84,14 +84,14 @@ class Description:
     tables: tuple[tuple[str, int], ...]  # name and rows
 
 
-def codebook() -> list[ColumnInfo]:
+def list_columns() -> list[ColumnInfo]:
     """Every column of every table and view, from the comments in `store.tables`."""
     metadata: MetaData = Base.metadata
     lines = [
         ColumnInfo(
             table=table.name,
             name=column.name,
-            type=_type(table, column.name),
+            type=_column_type(table, column.name),
             key=" ".join(
                 [
                     *(["key"] if column.primary_key else []),
@@ -107,12 +107,12 @@ def codebook() -> list[ColumnInfo]:
         for name, (table_name, column_name) in columns.items():
             source = metadata.tables[table_name]
             comment = source.columns[column_name].comment or ""
-            of = _type(source, column_name)
+            type_ = _column_type(source, column_name)
             lines.append(
                 ColumnInfo(
                     table=view,
                     name=name,
-                    type=of,
+                    type=type_,
                     key=f"→ {table_name}.{column_name}",
                     comment=comment,
                 )
@@ -120,7 +120,7 @@ def codebook() -> list[ColumnInfo]:
     return lines
 
 
-def meanings() -> dict[str, str]:
+def table_meanings() -> dict[str, str]:
     """Table or view → what a row of it is."""
     tables = {
         str(mapper.local_table): mapper.class_.__doc__ or "" for mapper in Base.registry.mappers
@@ -128,12 +128,12 @@ def meanings() -> dict[str, str]:
     return {name: text.splitlines()[0] for name, text in tables.items()} | VIEW_MEANINGS
 
 
-def describe(url: str) -> Description:
+def describe_database(url: str) -> DatabaseDescription:
     """Tables with counts, version and size of a database; raises as `open_store`."""
     address = parse_address(url)
-    engine = connect(address, create=False, read_only=True)
+    engine = open_engine(address, create=False, read_only=True)
     try:
-        with as_damage(address), store_errors(str(address)), engine.connect() as connection:
+        with diagnose_damage(address), store_errors(str(address)), engine.connect() as connection:
             counts = tuple(
                 (
                     table.name,
@@ -149,9 +149,9 @@ def describe(url: str) -> Description:
             bytes_ = int(connection.execute(text(size)).scalar_one())
     finally:
         engine.dispose()
-    return Description(where=str(address), version=HEAD, bytes=bytes_, tables=counts)
+    return DatabaseDescription(where=str(address), version=HEAD, bytes=bytes_, tables=counts)
 
 
-def _type(table: Table, column: str) -> str:
+def _column_type(table: Table, column: str) -> str:
     """The column's type as PostgreSQL calls it, in lower case."""
     return table.columns[column].type.compile(dialect=postgresql.dialect()).lower()  # type: ignore[no-untyped-call]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.pool import QueuePool
 
 from simworld.core.errors import InputError, StoreError, StoreMismatch
-from store.damage import as_damage
+from store.damage import diagnose_damage
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import store_errors
 from store.version import HEAD, VERSION_TABLE, VERSIONS
@@ -21,9 +21,11 @@ from store.version import HEAD, VERSION_TABLE, VERSIONS
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 WAL_PAUSE_S = 0.02
-WRITE = "simworld_write"  # execution option: the transaction begins by taking SQLite's write lock
-JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-MIGRATION_LOCK = 7_163_926_531  # any number, the same in every process: PostgreSQL's advisory lock
+# execution option: the transaction begins by taking SQLite's write lock
+WRITE_OPTION = "simworld_write"
+JSON_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+# any number, the same in every process: PostgreSQL's advisory lock
+MIGRATION_LOCK_ID = 7_163_926_531
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:
@@ -32,7 +34,7 @@ def _is_no_interrupt(record: logging.LogRecord) -> bool:
     return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
 
 
-def connect(
+def open_engine(
     address: DatabaseAddress,
     *,
     create: bool,
@@ -53,11 +55,11 @@ def connect(
     """
     if address.path is not None:
         _check_file(address.path, create=create)
-    engine = _engine(
+    engine = _create_engine(
         address, busy_timeout_s, create=create, read_only=read_only, row_bytes=row_bytes
     )
     try:
-        with as_damage(address), store_errors(str(address)):
+        with diagnose_damage(address), store_errors(str(address)):
             with engine.connect() as connection:
                 empty = not _check_version(connection, address)
             if empty and not create:
@@ -85,15 +87,15 @@ def check_store(url: str) -> bool:
         _check_file(address.path, create=True)
         if not address.path.exists():
             return False
-    engine = _engine(address, BUSY_TIMEOUT_S, create=False)
+    engine = _create_engine(address, BUSY_TIMEOUT_S, create=False)
     try:
-        with as_damage(address), store_errors(str(address)), engine.connect() as connection:
+        with diagnose_damage(address), store_errors(str(address)), engine.connect() as connection:
             return _check_version(connection, address)
     finally:
         engine.dispose()
 
 
-def upgrade(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, str]:
+def upgrade_store(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, str]:
     """Brings a database to this code's version, in one transaction; returns the versions before (""
     if empty) and after.
 
@@ -105,11 +107,11 @@ def upgrade(url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> tuple[str, s
     address = parse_address(url)
     if address.path is not None:
         _check_file(address.path, create=False)
-    engine = _engine(address, busy_timeout_s, create=False)
+    engine = _create_engine(address, busy_timeout_s, create=False)
     try:
-        with as_damage(address), store_errors(str(address), "the database is as it was"):
+        with diagnose_damage(address), store_errors(str(address), "the database is as it was"):
             with engine.connect() as connection:
-                before = _version(connection, address)
+                before = _read_version(connection, address)
                 if before:
                     _refuse_newer(before, address)
             if before != HEAD:
@@ -156,7 +158,7 @@ def _use_wal(engine: Engine, address: DatabaseAddress, busy_timeout_s: float) ->
             time.sleep(WAL_PAUSE_S)
 
 
-def _engine(
+def _create_engine(
     address: DatabaseAddress,
     busy_timeout_s: float,
     *,
@@ -168,13 +170,13 @@ def _engine(
         server = create_engine(
             address.url,
             connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
-            json_serializer=JSON.encode,
+            json_serializer=JSON_ENCODER.encode,
             execution_options={"postgresql_readonly": True} if read_only else {},
         )
         if read_only:
 
             @event.listens_for(server, "connect")
-            def wait_no_longer(connection: Any, record: Any) -> None:
+            def limit_lock_wait(connection: Any, record: Any) -> None:
                 connection.execute(f"SET lock_timeout = {int(busy_timeout_s * 1000)}")
                 connection.commit()
 
@@ -187,7 +189,10 @@ def _engine(
         )
 
     engine = create_engine(
-        "sqlite://", creator=connect_sqlite, poolclass=QueuePool, json_serializer=JSON.encode
+        "sqlite://",
+        creator=connect_sqlite,
+        poolclass=QueuePool,
+        json_serializer=JSON_ENCODER.encode,
     )
     logging.getLogger("sqlalchemy.pool.impl.QueuePool").addFilter(_is_no_interrupt)
 
@@ -203,22 +208,22 @@ def _engine(
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get(WRITE, False)
+        immediate = connection.get_execution_options().get(WRITE_OPTION, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
 
 
-def _version(connection: Connection, address: DatabaseAddress) -> str:
+def _read_version(connection: Connection, address: DatabaseAddress) -> str:
     """The version of a simworld database, or empty for a database without tables; raises
     StoreMismatch for any other.
     """
     tables = inspect(connection).get_table_names()
     if VERSION_TABLE not in tables:
         if tables:
-            shown = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
+            tables_text = ", ".join(sorted(tables)[:3]) + (", …" if len(tables) > 3 else "")
             raise StoreMismatch(
-                f"{address} is a database, but not one of simworld (its tables: {shown})"
+                f"{address} is a database, but not one of simworld (its tables: {tables_text})"
             )
         return ""
     versions = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalars().all()
@@ -229,7 +234,7 @@ def _version(connection: Connection, address: DatabaseAddress) -> str:
     return str(versions[0])
 
 
-def check_unchanged(connection: Connection, address: DatabaseAddress) -> None:
+def check_version_unchanged(connection: Connection, address: DatabaseAddress) -> None:
     """Raises StoreMismatch where a database that was opened has meanwhile been brought to another
     version.
     """
@@ -240,7 +245,7 @@ def check_unchanged(connection: Connection, address: DatabaseAddress) -> None:
 
 def _check_version(connection: Connection, address: DatabaseAddress) -> bool:
     """Whether the database is of this code's version; False where it is empty."""
-    version = _version(connection, address)
+    version = _read_version(connection, address)
     if not version:
         return False
     _refuse_newer(version, address)
@@ -264,20 +269,20 @@ def _migrate(engine: Engine, address: DatabaseAddress) -> None:
     """Runs what migrations are missing, all in one transaction; two processes at once do it
     once.
     """
+    from store.cell_rebuild import rebuild_all
     from store.migrations.migrate import migrate  # Alembic is slow to import and seldom needed
-    from store.remake_cells import remake_all
 
-    with engine.connect().execution_options(**{WRITE: True}) as connection:
+    with engine.connect().execution_options(**{WRITE_OPTION: True}) as connection:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:  # rebuilding a table would cascade; the pragma works only outside a transaction
             connection.connection.dbapi_connection.execute("PRAGMA foreign_keys=OFF")  # type: ignore[union-attr]
         try:
             with connection.begin():
                 if not sqlite:
-                    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
-                if _version(connection, address) != HEAD:
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK_ID})"))
+                if _read_version(connection, address) != HEAD:
                     migrate(connection)
-                    remake_all(connection)  # migrations leave what the code keeps to the code
+                    rebuild_all(connection)  # migrations leave what the code keeps to the code
         finally:
             if sqlite:
                 connection.connection.dbapi_connection.execute("PRAGMA foreign_keys=ON")  # type: ignore[union-attr]

@@ -14,15 +14,15 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from sqlalchemy import Connection, Engine
 
 from simworld.core.errors import StoreError
-from store.connection import WRITE, check_unchanged
-from store.damage import as_damage
+from store.connection import WRITE_OPTION, check_version_unchanged
+from store.damage import diagnose_damage
 from store.database_address import DatabaseAddress
 from store.database_errors import store_errors
-from store.interrupts import held_back
+from store.interrupts import delay_interrupts
 
-_Arguments = ParamSpec("_Arguments")
-_Answer = TypeVar("_Answer")
-_Place = TypeVar("_Place")
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+_Cursor = TypeVar("_Cursor")
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -32,10 +32,10 @@ class Database:
     def __init__(self, address: DatabaseAddress, engine: Engine) -> None:
         self._address = address
         self._engine = engine
-        self._file = _identity(address)
+        self._opened_file = _file_identity(address)
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """The file, or the URL without its password."""
         return str(self._address)
 
@@ -54,23 +54,23 @@ class Database:
         """Closes all connections."""
         self._engine.dispose()
 
-    def check(self) -> None:
+    def check_unchanged(self) -> None:
         """Raises an error if the database was replaced or upgraded since it was opened.
 
         Raises:
             StoreError: the file was deleted, moved or replaced; the database is locked or gone.
             StoreMismatch: it was brought to another version.
         """
-        if _identity(self._address) != self._file:
-            raise StoreError(f"{self.where} was deleted, moved or replaced while it was in use")
+        if _file_identity(self._address) != self._opened_file:
+            raise StoreError(f"{self.location} was deleted, moved or replaced while it was in use")
         with self._read() as connection:
-            check_unchanged(connection, self._address)
+            check_version_unchanged(connection, self._address)
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         with (
-            as_damage(self._address),
-            store_errors(self.where),
+            diagnose_damage(self._address),
+            store_errors(self.location),
             self._engine.connect() as connection,
             connection.begin(),
         ):
@@ -80,21 +80,21 @@ class Database:
     def _write(self, lost: str) -> Iterator[Connection]:
         # A deleted file can still be written through its open connection, and all of it would
         # vanish with the process.
-        if _identity(self._address) != self._file:
+        if _file_identity(self._address) != self._opened_file:
             raise StoreError(
-                f"{self.where} was deleted, moved or replaced while it was in use; {lost}"
+                f"{self.location} was deleted, moved or replaced while it was in use; {lost}"
             )
         with (
-            held_back(),
-            as_damage(self._address),
-            store_errors(self.where, lost),
-            self._engine.connect().execution_options(**{WRITE: True}) as connection,
+            delay_interrupts(),
+            diagnose_damage(self._address),
+            store_errors(self.location, lost),
+            self._engine.connect().execution_options(**{WRITE_OPTION: True}) as connection,
             connection.begin(),
         ):
             yield connection
 
 
-def _identity(address: DatabaseAddress) -> tuple[int, int] | None:
+def _file_identity(address: DatabaseAddress) -> tuple[int, int] | None:
     """Which file an SQLite address means now; None for a server, or where there is none."""
     if address.path is None:
         return None
@@ -105,52 +105,52 @@ def _identity(address: DatabaseAddress) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
-def reads(
-    function: Callable[Concatenate[Connection, _Arguments], _Answer],
-) -> Callable[Concatenate[Database, _Arguments], _Answer]:
+def read_method(
+    function: Callable[Concatenate[Connection, _Parameters], _Result],
+) -> Callable[Concatenate[Database, _Parameters], _Result]:
     """The method that answers with a function of a connection, in one transaction."""
 
-    def method(self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+    def method(self: Database, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
         with self._read() as connection:
             return function(connection, *args, **kwargs)
 
-    return _named_after(function, method, given=1)
+    return _with_signature_of(function, method, bound=1)
 
 
-def writes(
-    function: Callable[Concatenate[Connection, _Arguments], _Answer], *, lost: str
-) -> Callable[Concatenate[Database, _Arguments], _Answer]:
+def write_method(
+    function: Callable[Concatenate[Connection, _Parameters], _Result], *, lost: str
+) -> Callable[Concatenate[Database, _Parameters], _Result]:
     """The method that changes the database by a function of a connection, in one transaction;
     `lost` says what a failure means.
     """
 
-    def method(self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Answer:
+    def method(self: Database, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
         with self._write(lost) as connection:
             return function(connection, *args, **kwargs)
 
-    return _named_after(function, method, given=1)
+    return _with_signature_of(function, method, bound=1)
 
 
-def streams(
-    function: Callable[Concatenate[Connection, _Arguments], Iterator[_Answer]],
-) -> Callable[Concatenate[Database, _Arguments], Iterator[_Answer]]:
+def stream_method(
+    function: Callable[Concatenate[Connection, _Parameters], Iterator[_Result]],
+) -> Callable[Concatenate[Database, _Parameters], Iterator[_Result]]:
     """The method that yields what a generator of a connection does, all in one transaction."""
 
     def method(
-        self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs
-    ) -> Iterator[_Answer]:
+        self: Database, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> Iterator[_Result]:
         with self._read() as connection:
             yield from function(connection, *args, **kwargs)
 
-    return _named_after(function, method, given=1)
+    return _with_signature_of(function, method, bound=1)
 
 
-def batches(
+def batch_method(
     function: Callable[
-        Concatenate[Connection, _Place | None, _Arguments],
-        tuple[Iterable[_Answer], _Place | None],
+        Concatenate[Connection, _Cursor | None, _Parameters],
+        tuple[Iterable[_Result], _Cursor | None],
     ],
-) -> Callable[Concatenate[Database, _Arguments], Iterator[_Answer]]:
+) -> Callable[Concatenate[Database, _Parameters], Iterator[_Result]]:
     """The method that yields batch after batch, each in a transaction of its own, so that others
     may write meanwhile.
 
@@ -159,27 +159,27 @@ def batches(
     """
 
     def method(
-        self: Database, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs
-    ) -> Iterator[_Answer]:
-        after: _Place | None = None
+        self: Database, /, *args: _Parameters.args, **kwargs: _Parameters.kwargs
+    ) -> Iterator[_Result]:
+        cursor: _Cursor | None = None
         while True:
             with self._read() as connection:
-                batch, after = function(connection, after, *args, **kwargs)
+                batch, cursor = function(connection, cursor, *args, **kwargs)
             yield from batch
-            if after is None:
+            if cursor is None:
                 return
 
-    return _named_after(function, method, given=2, return_annotation=Iterator)
+    return _with_signature_of(function, method, bound=2, return_annotation=Iterator)
 
 
-def _named_after(
-    function: Callable[..., Any], method: _Method, *, given: int, **replaced: Any
+def _with_signature_of(
+    function: Callable[..., Any], method: _Method, *, bound: int, **changes: Any
 ) -> _Method:
     """The method with the function's name, text and signature, less the arguments given to it."""
     functools.update_wrapper(method, function)
     signature = inspect.signature(function)
-    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    parameters = [itself, *list(signature.parameters.values())[given:]]
-    described: Any = method
-    described.__signature__ = signature.replace(parameters=parameters, **replaced)
+    self_parameter = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [self_parameter, *list(signature.parameters.values())[bound:]]
+    signed: Any = method
+    signed.__signature__ = signature.replace(parameters=parameters, **changes)
     return method

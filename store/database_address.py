@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError
 from simworld.core.errors import InputError, MissingExtra
 
 MAX_SHOWN = 60  # characters of a file's name
-HOW = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
+ADDRESS_HINT = "use sqlite:///FILE or postgresql://USER@HOST/NAME"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,37 +40,37 @@ def parse_address(text: str) -> DatabaseAddress:
     PostgreSQL's driver is not installed.
     """
     if not text.strip():
-        raise InputError(f"the database's address is empty; {HOW}")
+        raise InputError(f"the database's address is empty; {ADDRESS_HINT}")
     try:
         text.encode()
     except UnicodeEncodeError:
         raise InputError("the database's address is not UTF-8 text; rename the file") from None
     if "://" not in text:
-        return _sqlite(text, text)
+        return _sqlite_address(text, text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         # the text may hold a password: not repeated
-        raise InputError(f"not a database address; {HOW}") from error
+        raise InputError(f"not a database address; {ADDRESS_HINT}") from error
     kind = url.get_backend_name()
     if kind == "sqlite":
         if url.database in (None, "", ":memory:"):
-            raise InputError(f"a database in memory is lost at once; {HOW}")
+            raise InputError(f"a database in memory is lost at once; {ADDRESS_HINT}")
         if url.query:
             raise InputError(
                 f"sqlite:///FILE takes no options, found {', '.join(sorted(url.query))}"
             )
-        return _sqlite(text, url.database or "")
+        return _sqlite_address(text, url.database or "")
     if kind in ("postgresql", "postgres"):
         if importlib.util.find_spec("psycopg") is None:
             raise MissingExtra("PostgreSQL", "postgresql")
         return DatabaseAddress(
             as_written=text, url=url.set(drivername="postgresql+psycopg"), path=None
         )
-    raise InputError(f"databases of the kind {kind!r} are not supported; {HOW}")
+    raise InputError(f"databases of the kind {kind!r} are not supported; {ADDRESS_HINT}")
 
 
-def _sqlite(text: str, path: str) -> DatabaseAddress:
+def _sqlite_address(text: str, path: str) -> DatabaseAddress:
     try:
         os.stat(path)
     except ValueError:
@@ -88,17 +88,17 @@ def sqlite_uri(path: Path, *, create: bool = False, read_only: bool = False) -> 
     """The `file:` URI by which SQLite opens a file, and whether that allows writing; never creates
     one unless asked.
     """
-    name = quote(str(path.absolute()))
+    quoted_path = quote(str(path.absolute()))
     if create and not path.exists():
-        return f"file:{name}?mode=rwc", True
+        return f"file:{quoted_path}?mode=rwc", True
     writable = _may_write(path) and _may_write(path.parent)
     if writable:
-        return f"file:{name}?mode={'ro' if read_only else 'rw'}", not read_only
+        return f"file:{quoted_path}?mode={'ro' if read_only else 'rw'}", not read_only
     # A WAL database in a folder where nothing can be written opens only when SQLite may take it as
     # unchanging
-    pending = path.with_name(path.name + "-wal").exists()
-    return f"file:{name}?mode=ro" + (
-        "" if pending or _may_write(path.parent) else "&immutable=1"
+    has_wal = path.with_name(path.name + "-wal").exists()
+    return f"file:{quoted_path}?mode=ro" + (
+        "" if has_wal or _may_write(path.parent) else "&immutable=1"
     ), False
 
 

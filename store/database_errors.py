@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from simworld.core.errors import StoreDamaged, StoreError, StoreMismatch
 
-FULL = "no space is left"
-RESTORE = "restore it from a copy, or save what is left with: sqlite3 FILE .recover"
-AGAIN = "free space and run the same command again"
+NO_SPACE = "no space is left"
+RESTORE_ADVICE = "restore it from a copy, or save what is left with: sqlite3 FILE .recover"
+RETRY_ADVICE = "free space and run the same command again"
 
 # SQLite has codes, but Python 3.11's exceptions reach us with them only sometimes; the messages are
 # stable
-SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
+SQLITE_ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("file is not a database", StoreMismatch, "is not an SQLite database"),
     (
         "database is locked",
@@ -29,11 +29,11 @@ SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
         StoreError,
         "is locked by another program; end that program or try again later",
     ),
-    ("disk is full", StoreError, f"cannot be written: {FULL}; {AGAIN}"),
+    ("disk is full", StoreError, f"cannot be written: {NO_SPACE}; {RETRY_ADVICE}"),
     (
         "disk i/o error",
         StoreError,
-        f"cannot be read or written: the disk failed, or {FULL}; {AGAIN}",
+        f"cannot be read or written: the disk failed, or {NO_SPACE}; {RETRY_ADVICE}",
     ),
     ("readonly database", StoreError, "cannot be written: no permission"),
     (
@@ -46,11 +46,11 @@ SQLITE: tuple[tuple[str, type[StoreError], str], ...] = (
         StoreError,
         "holds a row that is too large to be read here; look at it with `simworld db query`",
     ),
-    ("malformed", StoreDamaged, f"is damaged; {RESTORE}"),
+    ("malformed", StoreDamaged, f"is damaged; {RESTORE_ADVICE}"),
 )
 # PostgreSQL's SQLSTATE, whole or its class of two characters
-POSTGRESQL: tuple[tuple[str, type[StoreError], str], ...] = (
-    ("53100", StoreError, f"cannot be written: {FULL} on the server; {AGAIN}"),
+POSTGRESQL_ERRORS: tuple[tuple[str, type[StoreError], str], ...] = (
+    ("53100", StoreError, f"cannot be written: {NO_SPACE} on the server; {RETRY_ADVICE}"),
     ("53", StoreError, "has no resources left"),
     ("28", StoreError, "refuses this user or password"),
     ("3D000", StoreError, "does not exist on that server; make it with: createdb NAME"),
@@ -75,36 +75,36 @@ def store_errors(where: str, lost: str = "") -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        known = explain(error, where, lost)
-        if known is None:
+        explained = explain_database_error(error, where, lost)
+        if explained is None:
             raise
-        raise known from error
+        raise explained from error
 
 
-def explain(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
+def explain_database_error(error: DBAPIError, where: str, lost: str = "") -> StoreError | None:
     """The error for people, or None where it is not one that a user can meet."""
     original = error.orig
     message = " ".join(str(original).split())
-    tail = f"; {lost}" if lost else ""
+    suffix = f"; {lost}" if lost else ""
     state = getattr(original, "sqlstate", None)
     if state:
-        for start, kind, text in POSTGRESQL:
-            if state.startswith(start):
-                return kind(f"{where} {text} ({message}){tail}")
+        for state_prefix, kind, text in POSTGRESQL_ERRORS:
+            if state.startswith(state_prefix):
+                return kind(f"{where} {text} ({message}){suffix}")
         return None
-    if (known := explain_sqlite(message, where, tail)) is not None:
-        return known
+    if (explained := explain_sqlite_error(message, where, suffix)) is not None:
+        return explained
     if (
         type(original).__module__.startswith("psycopg")
         and type(original).__name__ == "OperationalError"
     ):
-        return StoreError(f"{where} cannot be reached: {message}{tail}")
+        return StoreError(f"{where} cannot be reached: {message}{suffix}")
     return None
 
 
-def explain_sqlite(message: str, where: str, tail: str = "") -> StoreError | None:
+def explain_sqlite_error(message: str, where: str, suffix: str = "") -> StoreError | None:
     """The error for people behind a message of SQLite, or None where it is not known."""
-    for words, kind, text in SQLITE:
-        if words in message.lower():
-            return kind(f"{where} {text}{tail}")
+    for fragment, kind, text in SQLITE_ERRORS:
+        if fragment in message.lower():
+            return kind(f"{where} {text}{suffix}")
     return None

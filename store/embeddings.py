@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, exists, func, select
 
 from simworld.core.errors import StoreError
-from store.episode_reading import ids_after
+from store.episode_reading import next_ids
 from store.inserts import insert_missing
 from store.tables import EmbeddingRow, EpisodeRow
 
-BLOCK = 8192  # vectors held at a time
+BATCH = 8192  # vectors held at a time
 DTYPE = "<f4"
 
 
@@ -49,22 +49,22 @@ def unembedded(
     """Ids of episodes with at least one turn that have no embedding by this encoder; more may be
     added while this streams.
     """
-    there = exists().where(
+    is_embedded = exists().where(
         EmbeddingRow.episode_id == EpisodeRow.id, EmbeddingRow.encoder_id == encoder_id
     )
-    return ids_after(connection, after, EpisodeRow.turns > 0, ~there)
+    return next_ids(connection, after, EpisodeRow.turns > 0, ~is_embedded)
 
 
-def counts(connection: Connection, encoder_id: str) -> tuple[int, int]:
+def count_embeddings(connection: Connection, encoder_id: str) -> tuple[int, int]:
     """Episodes with an embedding by this encoder, and episodes with at least one turn."""
     embedded = (
         select(func.count()).select_from(EmbeddingRow).where(EmbeddingRow.encoder_id == encoder_id)
     )
-    everything = select(func.count()).select_from(EpisodeRow).where(EpisodeRow.turns > 0)
-    return connection.execute(embedded).scalar_one(), connection.execute(everything).scalar_one()
+    with_turns = select(func.count()).select_from(EpisodeRow).where(EpisodeRow.turns > 0)
+    return connection.execute(embedded).scalar_one(), connection.execute(with_turns).scalar_one()
 
 
-def blocks(
+def stream_embeddings(
     connection: Connection, encoder_id: str, size: int, *, run: str | None = None
 ) -> Iterator[tuple[tuple[str, ...], NDArray[np.float32]]]:
     """Episode ids with their embeddings (n, size) float32, block by block in no order.
@@ -80,13 +80,15 @@ def blocks(
             EpisodeRow.run == run
         )
     rows = connection.execution_options(stream_results=True).execute(query)
-    width = size * np.dtype(DTYPE).itemsize
-    for part in rows.partitions(BLOCK):
-        ids, blobs = zip(*part, strict=True)
-        if any(len(blob) != width for blob in blobs):
-            wrong = next(id_ for id_, blob in zip(ids, blobs, strict=True) if len(blob) != width)
+    vector_bytes = size * np.dtype(DTYPE).itemsize
+    for batch in rows.partitions(BATCH):
+        ids, blobs = zip(*batch, strict=True)
+        if any(len(blob) != vector_bytes for blob in blobs):
+            wrong_id = next(
+                id_ for id_, blob in zip(ids, blobs, strict=True) if len(blob) != vector_bytes
+            )
             raise StoreError(
-                f"the embedding of episode {wrong} is not a vector of {size} numbers; delete it and"
-                " search again"
+                f"the embedding of episode {wrong_id} is not a vector of {size} numbers; delete it"
+                " and search again"
             )
         yield ids, np.frombuffer(b"".join(blobs), dtype=DTYPE).reshape(len(ids), size)

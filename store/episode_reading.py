@@ -39,9 +39,9 @@ from simworld.core.episode import (
 )
 from simworld.core.errors import InputError, StoreDamaged
 from simworld.core.scenario import SCENARIO_ID_VERSION
-from store.inserts import failure_of
+from store.inserts import read_failure
 from store.records import EpisodeSummary, SeatRecord, StoredEpisode
-from store.scenario_json import scenario_of
+from store.scenario_json import scenario_from_row
 from store.tables import (
     ActRow,
     AgentRow,
@@ -54,16 +54,16 @@ from store.tables import (
     ScenarioRow,
     table,
 )
-from store.unknown_names import no_episode
+from store.unknown_names import no_episode_error
 
 SCENARIO_ID = re.compile(rf"{SCENARIO_ID_VERSION}-[0-9a-f]{{32}}")
 GENERATION = tuple(Generation.__dataclass_fields__)
-MOST_EMPTY = 10_000  # turns without an act in one episode
+MAX_EMPTY_TURNS = 10_000  # turns without an act in one episode
 BATCH = 64  # whole episodes held at a time while streaming
-IDS = 1000  # ids held at a time
+ID_BATCH = 1000  # ids held at a time
 
 
-def matching(
+def select_episodes(
     *,
     run: str | None = None,
     ending: Ending | None = None,
@@ -80,8 +80,10 @@ def matching(
     if ending is not None:
         query = query.where(EpisodeRow.ending == ending.value)
     if scenario is not None:  # one column or the other, for an index serves no choice between two
-        by = EpisodeRow.scenario_id if SCENARIO_ID.fullmatch(scenario) else EpisodeRow.scenario_name
-        query = query.where(by == scenario)
+        column = (
+            EpisodeRow.scenario_id if SCENARIO_ID.fullmatch(scenario) else EpisodeRow.scenario_name
+        )
+        query = query.where(column == scenario)
     if family is not None:
         query = query.where(EpisodeRow.family == family)
     if agent is not None:
@@ -90,7 +92,7 @@ def matching(
     return query
 
 
-def only_run(connection: Connection, agent: str) -> str | None:
+def only_run_of_agent(connection: Connection, agent: str) -> str | None:
     """The one run that names an agent, by name or id; None where several do, or none.
 
     Raises LookupError where there is no such agent at all: whoever looks for it would look through
@@ -101,8 +103,8 @@ def only_run(connection: Connection, agent: str) -> str | None:
         connection.execute(select(RunAgentRow.run).where(named).distinct().limit(2)).scalars().all()
     )
     if not runs:
-        there = exists().where(or_(AgentRow.name == agent, AgentRow.id == agent))
-        if not connection.execute(select(there)).scalar_one():
+        agent_exists = exists().where(or_(AgentRow.name == agent, AgentRow.id == agent))
+        if not connection.execute(select(agent_exists)).scalar_one():
             raise LookupError(agent)
     return runs[0] if len(runs) == 1 else None
 
@@ -115,16 +117,16 @@ def ended_before(episode_id: str) -> ColumnElement[bool]:
     return tuple_(EpisodeRow.ended, EpisodeRow.id) < tuple_(ended, episode_id)
 
 
-def ids_after(
-    connection: Connection, after: str | None, *fitting: ColumnElement[bool]
+def next_ids(
+    connection: Connection, after: str | None, *conditions: ColumnElement[bool]
 ) -> tuple[list[str], str | None]:
     """The ids of the next episodes that fit, and the last of them; None where there are no more."""
-    query = select(EpisodeRow.id).where(EpisodeRow.id > (after or ""), *fitting)
-    ids = list(connection.execute(query.order_by(EpisodeRow.id).limit(IDS)).scalars())
-    return ids, ids[-1] if len(ids) == IDS else None
+    query = select(EpisodeRow.id).where(EpisodeRow.id > (after or ""), *conditions)
+    ids = list(connection.execute(query.order_by(EpisodeRow.id).limit(ID_BATCH)).scalars())
+    return ids, ids[-1] if len(ids) == ID_BATCH else None
 
 
-def episodes_after(
+def next_episodes(
     connection: Connection,
     after: tuple[str, int] | None,
     *,
@@ -142,17 +144,17 @@ def episodes_after(
     Each batch is a transaction of its own: an episode that is committed meanwhile appears if its id
     is still to come.
     """
-    id_, count = after or ("", 0)
+    last_id, count = after or ("", 0)
     size = BATCH if limit is None else max(0, min(BATCH, limit - count))
-    query = matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
-    query = query.where(EpisodeRow.id > id_).order_by(EpisodeRow.id).limit(size)
-    episodes = whole(connection, connection.execute(query).mappings().all(), vectors)
+    query = select_episodes(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+    query = query.where(EpisodeRow.id > last_id).order_by(EpisodeRow.id).limit(size)
+    episodes = _load_all(connection, connection.execute(query).mappings().all(), vectors)
     count += len(episodes)
-    ended = len(episodes) < BATCH or count == limit
-    return episodes, None if ended else (episodes[-1].id, count)
+    is_last = len(episodes) < BATCH or count == limit
+    return episodes, None if is_last else (episodes[-1].id, count)
 
 
-def summaries(
+def episode_summaries(
     connection: Connection,
     *,
     run: str | None = None,
@@ -168,37 +170,37 @@ def summaries(
     """
     if agent is not None and run is None:
         try:
-            run = only_run(connection, agent)
+            run = only_run_of_agent(connection, agent)
         except LookupError:
             return []
-    query = matching(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
+    query = select_episodes(run=run, ending=ending, scenario=scenario, agent=agent, family=family)
     if before is not None:
         query = query.where(ended_before(before))
     query = query.order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(limit)
     rows = connection.execute(query).mappings().all()
     return [
         summary
-        for start in range(0, len(rows), IDS)
-        for summary in summarised(connection, rows[start : start + IDS])
+        for start in range(0, len(rows), ID_BATCH)
+        for summary in _summarise(connection, rows[start : start + ID_BATCH])
     ][::-1]
 
 
-def summaries_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, EpisodeSummary]:
+def summaries_by_id(connection: Connection, ids: Sequence[str]) -> Mapping[str, EpisodeSummary]:
     """Episode id → its summary, for up to a thousand ids; those that are not there are left out."""
-    rows = connection.execute(matching().where(EpisodeRow.id.in_(ids))).mappings().all()
-    return {summary.id: summary for summary in summarised(connection, rows)}
+    rows = connection.execute(select_episodes().where(EpisodeRow.id.in_(ids))).mappings().all()
+    return {summary.id: summary for summary in _summarise(connection, rows)}
 
 
 def episode_size(connection: Connection, id_or_prefix: str) -> tuple[int, int]:
     """Acts of the first episode whose id begins so, and characters of what was said and done in
     it.
     """
-    first = select(func.min(EpisodeRow.id)).where(
+    first_id = select(func.min(EpisodeRow.id)).where(
         EpisodeRow.id >= id_or_prefix, EpisodeRow.id < f"{id_or_prefix}g"
     )
     query = select(func.count(), func.coalesce(func.sum(func.length(ActRow.text)), 0))
     acts, characters = connection.execute(
-        query.where(ActRow.episode_id == first.scalar_subquery())
+        query.where(ActRow.episode_id == first_id.scalar_subquery())
     ).one()
     return int(acts), int(characters)
 
@@ -209,7 +211,7 @@ def find_episode(
     """The episode whose id is or begins with this; raises InputError where none or several do."""
     prefix = id_or_prefix
     if not prefix or not set(prefix) <= set("0123456789abcdef"):
-        raise no_episode(connection, prefix)
+        raise no_episode_error(connection, prefix)
     rows = connection.execute(
         select(table(EpisodeRow))
         # unlike LIKE, a range uses the key's index
@@ -219,62 +221,64 @@ def find_episode(
     )
     matches = rows.mappings().all()
     if not matches:
-        raise no_episode(connection, prefix)
+        raise no_episode_error(connection, prefix)
     if len(matches) > 1:
         shown = ", ".join(row["id"] for row in matches[:3]) + (", …" if len(matches) > 3 else "")
         raise InputError(f"several episodes begin with {prefix}: {shown}; give more of the id")
-    return whole(connection, matches, vectors)[0]
+    return _load_all(connection, matches, vectors)[0]
 
 
-def summarised(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
+def _summarise(connection: Connection, rows: Sequence[RowMapping]) -> list[EpisodeSummary]:
     """Summaries of episode rows, in their order."""
-    seats = _parts(connection, EpisodeSeatRow, [row["id"] for row in rows], "position")
-    failed = _who_failed(connection, [row for row in rows if row["failure_kind"] is not None])
+    seats = _part_rows(connection, EpisodeSeatRow, [row["id"] for row in rows], "position")
+    failed = _failed_seats(connection, [row for row in rows if row["failure_kind"] is not None])
     return [_summary(row, seats[row["id"]], failed.get(row["id"])) for row in rows]
 
 
-def whole(connection: Connection, rows: Sequence[RowMapping], vectors: bool) -> list[StoredEpisode]:
+def _load_all(
+    connection: Connection, rows: Sequence[RowMapping], vectors: bool
+) -> list[StoredEpisode]:
     """Episodes with all their parts, in the order of their rows; without `vectors` plans are left
     out.
     """
     ids = [row["id"] for row in rows]
-    acts = _parts(connection, ActRow, ids, "turn", "position")
-    plans = _parts(connection, PlanStepRow, ids) if vectors else defaultdict(list)
-    checks = _parts(connection, CheckRow, ids, "position")
+    acts = _part_rows(connection, ActRow, ids, "turn", "position")
+    plans = _part_rows(connection, PlanStepRow, ids) if vectors else defaultdict(list)
+    checks = _part_rows(connection, CheckRow, ids, "position")
     return [
         StoredEpisode(
             summary=summary,
             episode=_episode(summary, acts[summary.id], plans[summary.id], checks[summary.id]),
         )
-        for summary in summarised(connection, rows)
+        for summary in _summarise(connection, rows)
     ]
 
 
-def _parts(
-    connection: Connection, part: type[Base], ids: Sequence[str], *order: str
+def _part_rows(
+    connection: Connection, row_type: type[Base], ids: Sequence[str], *order_columns: str
 ) -> dict[str, list[RowMapping]]:
-    parts: dict[str, list[RowMapping]] = defaultdict(list)
+    rows_by_episode: dict[str, list[RowMapping]] = defaultdict(list)
     if ids:
-        source = table(part)
+        part_table = table(row_type)
         query = (
-            select(source)
-            .where(source.c.episode_id.in_(ids))
-            .order_by(*(source.c[name] for name in order))
+            select(part_table)
+            .where(part_table.c.episode_id.in_(ids))
+            .order_by(*(part_table.c[name] for name in order_columns))
         )
         for row in connection.execute(query).mappings():
-            parts[row["episode_id"]].append(row)
-    return parts
+            rows_by_episode[row["episode_id"]].append(row)
+    return rows_by_episode
 
 
-def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str, str | None]:
+def _failed_seats(connection: Connection, rows: Sequence[RowMapping]) -> dict[str, str | None]:
     """Episode id → the seat whose failure ended it, which the acts before it tell; `rows` are those
     of failed episodes.
     """
     if not rows:
         return {}
-    wanted = (ActRow.episode_id, ActRow.turn, ActRow.seat, ActRow.kind)
+    columns = (ActRow.episode_id, ActRow.turn, ActRow.seat, ActRow.kind)
     query = (
-        select(*wanted)
+        select(*columns)
         .where(ActRow.episode_id.in_([row["id"] for row in rows]))
         .order_by(ActRow.turn)
     )
@@ -284,7 +288,7 @@ def _who_failed(connection: Connection, rows: Sequence[RowMapping]) -> dict[str,
     played = select(table(ScenarioRow)).where(
         ScenarioRow.id.in_({row["scenario_id"] for row in rows})
     )
-    scenarios = {row["id"]: scenario_of(row) for row in connection.execute(played).mappings()}
+    scenarios = {row["id"]: scenario_from_row(row) for row in connection.execute(played).mappings()}
     return {
         row["id"]: failed_seat(
             scenarios[row["scenario_id"]],
@@ -301,16 +305,16 @@ def _summary(row: RowMapping, seats: Sequence[RowMapping], failed: str | None) -
         for seat in seats
     ]
     return EpisodeSummary(
-        **{name: row[name] for name in _PLAIN},
+        **{name: row[name] for name in _COPIED},
         ending=Ending(row["ending"]),
-        failure=failure_of(row),
+        failure=read_failure(row),
         seats=tuple(records),
         failed_seat=next((seat for seat in records if seat.seat == failed), None),
     )
 
 
-_MADE = ("ending", "failure", "seats", "failed_seat")
-_PLAIN = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not in _MADE)
+_DERIVED = ("ending", "failure", "seats", "failed_seat")
+_COPIED = tuple(name for name in EpisodeSummary.__dataclass_fields__ if name not in _DERIVED)
 
 
 def _episode(
@@ -319,9 +323,9 @@ def _episode(
     plans: Sequence[RowMapping],
     checks: Sequence[RowMapping],
 ) -> Episode:
-    plan_at = {(row["turn"], row["position"]): plan_of(row) for row in plans}
+    plan_at = {(row["turn"], row["position"]): read_plan(row) for row in plans}
     # else memory would be filled with turns in which nothing happened
-    if summary.turns > len(acts) + MOST_EMPTY:
+    if summary.turns > len(acts) + MAX_EMPTY_TURNS:
         raise StoreDamaged(
             f"episode {summary.id} is damaged: table episodes says turns={summary.turns}, "
             f"table acts holds {counted(len(acts), 'act')}; "
@@ -329,7 +333,7 @@ def _episode(
         )
     by_turn: dict[int, list[Act]] = defaultdict(list)
     for row in acts:
-        by_turn[row["turn"]].append(_act(row, plan_at.get((row["turn"], row["position"]))))
+        by_turn[row["turn"]].append(_build_act(row, plan_at.get((row["turn"], row["position"]))))
     return Episode(
         scenario_id=summary.scenario_id,
         cast={seat.seat: seat.agent_id for seat in summary.seats},
@@ -339,12 +343,12 @@ def _episode(
         ),
         ending=summary.ending,
         reason=summary.reason,
-        checks=tuple(_check(row) for row in checks),
+        checks=tuple(_build_check(row) for row in checks),
         failure=summary.failure,
     )
 
 
-def _act(row: RowMapping, plan: PlanStep | None) -> Act:
+def _build_act(row: RowMapping, plan: PlanStep | None) -> Act:
     generation = (
         None if row["model_id"] is None else Generation(**{name: row[name] for name in GENERATION})
     )
@@ -355,21 +359,21 @@ def _act(row: RowMapping, plan: PlanStep | None) -> Act:
     return Act(seat=row["seat"], action=action, generation=generation, plan=plan)
 
 
-def plan_of(row: RowMapping) -> PlanStep:
+def read_plan(row: RowMapping) -> PlanStep:
     """The vectors in a row of the table `plan_steps`."""
-    state = vector_of(row, "state")
+    state = decode_vector(row, "state")
     if state is None:
         raise TypeError(f"plan step without a state in episode {row['episode_id']}")
     return PlanStep(
         state=state,
-        action=vector_of(row, "action"),
+        action=decode_vector(row, "action"),
         encoder_id=row["encoder_id"],
         planner_id=row["planner_id"],
         noisy=row["noisy"],
     )
 
 
-def vector_of(row: RowMapping, name: str) -> NDArray[np.float32] | None:
+def decode_vector(row: RowMapping, name: str) -> NDArray[np.float32] | None:
     """The array in a row's blob of this name, read-only; None where there is none."""
     if row[name] is None:
         return None
@@ -377,7 +381,7 @@ def vector_of(row: RowMapping, name: str) -> NDArray[np.float32] | None:
     return array.reshape(row[f"{name}_shape"])
 
 
-def _check(row: RowMapping) -> CheckResult:
+def _build_check(row: RowMapping) -> CheckResult:
     value = row["text"] if row["number"] is None else row["number"]
     return CheckResult(
         name=row["name"], holds=row["holds"], value=value, turn=row["turn"], error=row["error"]

@@ -15,12 +15,12 @@ from store.tables import Base, table
 RowValues = Mapping[str, Any]
 
 
-def insert_new(connection: Connection, into: type[Base], row: RowValues) -> bool:
+def insert_new(connection: Connection, row_type: type[Base], row: RowValues) -> bool:
     """Adds a row unless one of its unique keys exists; says whether it was added. Waits for another
     process that is adding it.
     """
     result = connection.execute(
-        _missing(connection.dialect.name, into),
+        _insert_or_ignore(connection.dialect.name, row_type),
         dict(row),
         execution_options={"preserve_rowcount": True},
     )
@@ -29,30 +29,32 @@ def insert_new(connection: Connection, into: type[Base], row: RowValues) -> bool
     return result.rowcount == 1
 
 
-def insert_missing(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:
+def insert_missing(connection: Connection, row_type: type[Base], rows: Sequence[RowValues]) -> None:
     """Adds those rows whose keys do not exist yet."""
     if rows:
-        connection.execute(_missing(connection.dialect.name, into), [dict(row) for row in rows])
+        connection.execute(
+            _insert_or_ignore(connection.dialect.name, row_type), [dict(row) for row in rows]
+        )
 
 
-def insert_all(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:
+def insert_all(connection: Connection, row_type: type[Base], rows: Sequence[RowValues]) -> None:
     """Adds rows that cannot exist yet, as parts of a row just added."""
     if rows:
-        connection.execute(_all(into), [dict(row) for row in rows])
+        connection.execute(_insert(row_type), [dict(row) for row in rows])
 
 
 # Statements are built once: building one takes longer than SQLite takes to run it.
 
 
 @cache
-def _missing(dialect: str, into: type[Base]) -> Insert:
+def _insert_or_ignore(dialect: str, row_type: type[Base]) -> Insert:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table(into)).on_conflict_do_nothing()
+    return insert(table(row_type)).on_conflict_do_nothing()
 
 
 @cache
-def _all(into: type[Base]) -> Insert:
-    return table(into).insert()
+def _insert(row_type: type[Base]) -> Insert:
+    return table(row_type).insert()
 
 
 def failure_columns(failure: Failure | None) -> RowValues:
@@ -64,7 +66,7 @@ def failure_columns(failure: Failure | None) -> RowValues:
     }
 
 
-def failure_of(row: RowMapping) -> Failure | None:
+def read_failure(row: RowMapping) -> Failure | None:
     """The failure in a row's three columns."""
     if row["failure_kind"] is None:
         return None

@@ -10,22 +10,22 @@ from typing import Any
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def delay_interrupts() -> Iterator[None]:
     """Lets Ctrl-C wait for the end of the block: a transaction that it cuts in two goes on holding
     the database's lock.
 
     Only the main thread hears Ctrl-C; in another nothing is held back. Raises KeyboardInterrupt as
     the block ends, if it was heard.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    previous_handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous_handler):
         yield
         return
-    heard: list[tuple[Any, ...]] = []
-    signal.signal(signal.SIGINT, lambda *signal_: heard.append(signal_))
+    received: list[tuple[Any, ...]] = []
+    signal.signal(signal.SIGINT, lambda *signal_: received.append(signal_))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if heard:
-            before(*heard[0])
+        signal.signal(signal.SIGINT, previous_handler)
+        if received:
+            previous_handler(*received[0])

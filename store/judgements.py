@@ -18,14 +18,14 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_json_of
-from store.episode_reading import ids_after
-from store.inserts import failure_columns, failure_of, insert_all, insert_missing, insert_new
-from store.keep_cells import keep_judgement
+from store.cell_updates import enter_judgement
+from store.episode_reading import next_ids
+from store.inserts import failure_columns, insert_all, insert_missing, insert_new, read_failure
 from store.records import JudgeRecord, StoredJudgement
 from store.tables import EpisodeRow, JudgementRow, JudgeRow, VerdictRow, table
 
 Rescaled = Mapping[tuple[str, str], float]
-PLAIN = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "latency_s", "reply")
+COPIED = ("rubric_id", "model_id", "dtype", "prompt_tokens", "new_tokens", "latency_s", "reply")
 
 
 def add_judge(connection: Connection, judge_id: str, name: str, spec: Mapping[str, Any]) -> None:
@@ -33,7 +33,7 @@ def add_judge(connection: Connection, judge_id: str, name: str, spec: Mapping[st
     insert_missing(connection, JudgeRow, [{"id": judge_id, "name": name, "spec": spec}])
 
 
-def measure_judge(
+def record_judge_check(
     connection: Connection,
     judge_id: str,
     name: str,
@@ -44,8 +44,8 @@ def measure_judge(
     in its spec.
     """
     add_judge(connection, judge_id, name, spec)
-    kept = select(JudgeRow.spec).where(JudgeRow.id == judge_id).with_for_update()
-    spec = {**connection.execute(kept).scalar_one(), "measured": dict(measured)}
+    select_spec = select(JudgeRow.spec).where(JudgeRow.id == judge_id).with_for_update()
+    spec = {**connection.execute(select_spec).scalar_one(), "measured": dict(measured)}
     connection.execute(update(JudgeRow).where(JudgeRow.id == judge_id).values(spec=spec))
 
 
@@ -57,30 +57,30 @@ def add_judgement(
     replace_failed: bool,
     rubric: Mapping[str, Any] | None,
 ) -> bool:
-    """Stores a judgement with its verdicts; `rubric` as `rubric_of` gives it. See
+    """Stores a judgement with its verdicts; `rubric` as `judge_rubric` gives it. See
     `Store.add_judgement`.
     """
-    _check(judgement, rescaled)
+    _refuse_inconsistent(judgement, rescaled)
     row = judgement_row(judgement)
     if not insert_new(connection, JudgementRow, row):
-        earlier = _failed(connection, row["id"]) if replace_failed else None
-        if earlier is None:
+        failed_row = _lock_failed(connection, row["id"]) if replace_failed else None
+        if failed_row is None:
             return False
-        failure = failure_of(earlier)
-        row["attempt"] = earlier["attempt"] + 1
+        failure = read_failure(failed_row)
+        row["attempt"] = failed_row["attempt"] + 1
         row["earlier_failures"] = [
-            *earlier["earlier_failures"],
+            *failed_row["earlier_failures"],
             *([asdict(failure)] if failure else []),
         ]
         connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
         insert_all(connection, JudgementRow, [row])
     insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
     if rubric is not None and judgement.verdicts:
-        keep_judgement(connection, judgement.episode_id, judgement.judge_id, rubric)
+        enter_judgement(connection, judgement.episode_id, judgement.judge_id, rubric)
     return True
 
 
-def rubric_of(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
+def judge_rubric(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
     """The rubric of a judge as JSON data, where it has one that says how its dimensions weigh."""
     spec = connection.execute(
         select(JudgeRow.spec).where(JudgeRow.id == judge_id)
@@ -99,7 +99,7 @@ def judgement_row(judgement: Judgement) -> dict[str, Any]:
         "status": judgement.status.value,
         **failure_columns(judgement.failure),
         "earlier_failures": [],
-        **{name: getattr(judgement, name) for name in PLAIN},
+        **{name: getattr(judgement, name) for name in COPIED},
         "judged": datetime.now(UTC),
     }
 
@@ -128,7 +128,7 @@ def judgement_id(judgement: Judgement) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def judgements_of(
+def judgements_by_episode(
     connection: Connection, episode_ids: Sequence[str], *, judge_ids: Sequence[str] | None = None
 ) -> Mapping[str, list[StoredJudgement]]:
     """Episode id → its judgements, by all judges or these, for up to a thousand episodes; without
@@ -138,12 +138,12 @@ def judgements_of(
     if not episode_ids:
         return by_episode
     of_judges = true() if judge_ids is None else JudgementRow.judge_id.in_(judge_ids)
-    wanted = and_(JudgementRow.episode_id.in_(episode_ids), of_judges)
+    condition = and_(JudgementRow.episode_id.in_(episode_ids), of_judges)
     rows = (
         connection.execute(
             select(table(JudgementRow), JudgeRow.name.label("judge_name"))
             .join(JudgeRow, JudgeRow.id == JudgementRow.judge_id)
-            .where(wanted)
+            .where(condition)
             .order_by(JudgementRow.judge_id, JudgementRow.sample)
         )
         .mappings()
@@ -153,12 +153,12 @@ def judgements_of(
     for verdict in connection.execute(
         select(table(VerdictRow))
         .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
-        .where(wanted)
+        .where(condition)
         .order_by(VerdictRow.position)
     ).mappings():
         verdicts[verdict["judgement_id"]].append(verdict)
     for row in rows:
-        by_episode[row["episode_id"]].append(_stored(row, verdicts[row["id"]]))
+        by_episode[row["episode_id"]].append(_build_stored_judgement(row, verdicts[row["id"]]))
     return by_episode
 
 
@@ -176,16 +176,16 @@ def unjudged(
     With `retry_failed` also those where its judgement failed. New judgements may be added while
     this streams.
     """
-    there = and_(
+    is_judged = and_(
         JudgementRow.episode_id == EpisodeRow.id,
         JudgementRow.judge_id == judge_id,
         JudgementRow.sample == sample,
     )
     if retry_failed:
-        there = and_(there, JudgementRow.status == JudgementStatus.ok.value)
-    of_run = true() if run is None else EpisodeRow.run == run
-    ended = EpisodeRow.ending != Ending.failed.value
-    return ids_after(connection, after, ended, ~exists().where(there), of_run)
+        is_judged = and_(is_judged, JudgementRow.status == JudgementStatus.ok.value)
+    in_run = true() if run is None else EpisodeRow.run == run
+    not_failed = EpisodeRow.ending != Ending.failed.value
+    return next_ids(connection, after, not_failed, ~exists().where(is_judged), in_run)
 
 
 def judges(connection: Connection) -> list[JudgeRecord]:
@@ -196,16 +196,16 @@ def judges(connection: Connection) -> list[JudgeRecord]:
     return [JudgeRecord(**row) for row in rows]
 
 
-def _failed(connection: Connection, id_: str) -> RowMapping | None:
+def _lock_failed(connection: Connection, id_: str) -> RowMapping | None:
     """The row of a failed judgement, locked where the database locks rows; None if it did not
     fail.
     """
-    failed = JudgementRow.status == JudgementStatus.failed.value
-    query = select(table(JudgementRow)).where(JudgementRow.id == id_, failed).with_for_update()
+    has_failed = JudgementRow.status == JudgementStatus.failed.value
+    query = select(table(JudgementRow)).where(JudgementRow.id == id_, has_failed).with_for_update()
     return connection.execute(query).mappings().one_or_none()
 
 
-def _check(judgement: Judgement, rescaled: Rescaled) -> None:
+def _refuse_inconsistent(judgement: Judgement, rescaled: Rescaled) -> None:
     """Refuses what would be stored wrongly without notice; each of these is the caller's bug."""
     failed = judgement.status is JudgementStatus.failed
     if failed != (judgement.failure is not None) or (failed and judgement.verdicts):
@@ -218,7 +218,7 @@ def _check(judgement: Judgement, rescaled: Rescaled) -> None:
             )
 
 
-def _stored(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
+def _build_stored_judgement(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
     return StoredJudgement(
         judgement=Judgement(
             episode_id=row["episode_id"],
@@ -235,8 +235,8 @@ def _stored(row: RowMapping, verdicts: Sequence[RowMapping]) -> StoredJudgement:
                 )
                 for verdict in verdicts
             ),
-            failure=failure_of(row),
-            **{name: row[name] for name in PLAIN},
+            failure=read_failure(row),
+            **{name: row[name] for name in COPIED},
         ),
         judge_name=row["judge_name"],
         attempt=row["attempt"],

@@ -10,16 +10,16 @@ from simworld.core.episode import Ending
 from store.records import EndingCount, FilterNames, ScenarioLine
 from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
 
-MOST_NAMES = 500
+MAX_NAMES = 500
 
 
-def names(connection: Connection) -> FilterNames:
+def filter_names(connection: Connection) -> FilterNames:
     """The names that filters may use, at most 500 of each, in their order; runs the latest
     first.
     """
 
     def column(query: Select[Any]) -> tuple[str, ...]:
-        return tuple(connection.execute(query.limit(MOST_NAMES)).scalars())
+        return tuple(connection.execute(query.limit(MAX_NAMES)).scalars())
 
     return FilterNames(
         runs=column(select(RunRow.name).order_by(RunRow.created.desc(), RunRow.name)),
@@ -31,14 +31,14 @@ def names(connection: Connection) -> FilterNames:
 
 def ending_counts(connection: Connection, run: str) -> list[EndingCount]:
     """How the episodes of a run ended, by scenario, in no order; every attempt counts."""
-    by = (
+    keys = (
         EpisodeRow.scenario_id,
         EpisodeRow.scenario_name,
         EpisodeRow.family,
         EpisodeRow.ending,
         EpisodeRow.reason,
     )
-    query = select(*by, func.count()).where(EpisodeRow.run == run).group_by(*by)
+    query = select(*keys, func.count()).where(EpisodeRow.run == run).group_by(*keys)
     return [
         EndingCount(
             scenario_id=id_,
@@ -90,10 +90,10 @@ def scenario_lines(
     ).all()
     ids = [row[0] for row in rows]
     counted = select(EpisodeRow.scenario_id, func.count()).where(EpisodeRow.scenario_id.in_(ids))
-    played = {id_: n for id_, n in connection.execute(counted.group_by(EpisodeRow.scenario_id))}  # noqa: C416
+    counts = {id_: n for id_, n in connection.execute(counted.group_by(EpisodeRow.scenario_id))}  # noqa: C416
     return [
         ScenarioLine(
-            id=id_, name=name, title=title, family=family, kind=kind, episodes=played.get(id_, 0)
+            id=id_, name=name, title=title, family=family, kind=kind, episodes=counts.get(id_, 0)
         )
         for id_, name, title, family, kind in rows
     ]

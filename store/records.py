@@ -99,7 +99,7 @@ class EpisodeSummary:
     failed_seat: SeatRecord | None  # whose failure ended it; None unless it failed
 
     @property
-    def failure_told(self) -> str:
+    def failure_text(self) -> str:
         """Whose failure ended it, at which boundary and how, in a line for people; empty unless it
         failed.
         """
@@ -167,16 +167,15 @@ class Cells:
     scored in them.
     """
 
-    names: tuple[str, ...]  # of the agents
+    agent_names: tuple[str, ...]
     blocks: tuple[tuple[str, str, int], ...]  # family, scenario id, repeat; in that order
-    block: NDArray[np.int64]  # (n,) ascending, into `blocks`
+    block_index: NDArray[np.int64]  # (n,) ascending, into `blocks`
     episode: NDArray[np.uint64]  # (n,) the first 64 bits of its id
     failed: NDArray[np.bool_]  # (n,)
-    # (n, S) who sat where, into `names`; seats are in the scenario's order
-    agents: NDArray[np.int64]
-    values: Mapping[
-        str, NDArray[np.float64]
-    ]  # judge id → (n, S, M) by `measures_of_rubric` of its rubric; NaN where there is no score
+    # (n, S) who sat where, into `agent_names`; seats are in the scenario's order
+    agent_index: NDArray[np.int64]
+    # judge id → (n, S, M) by `measures_of_rubric` of its rubric; NaN where there is no score
+    scores: Mapping[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

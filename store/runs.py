@@ -29,7 +29,7 @@ from store.tables import (
 )
 from store.unknown_names import check_names
 
-DETAILS = (
+DETAIL_COLUMNS = (
     "name",
     "title",
     "family",
@@ -78,7 +78,7 @@ def begin_run(
     for scenario in scenarios:
         details = scenario_row(scenario)
         if not insert_new(connection, ScenarioRow, details):
-            new = {name: details[name] for name in DETAILS}
+            new = {name: details[name] for name in DETAIL_COLUMNS}
             connection.execute(update(ScenarioRow).where(ScenarioRow.id == scenario.id).values(new))
     insert_missing(
         connection, AgentRow, [{"id": a.id, "name": a.name, "spec": a.spec} for a in agents]
@@ -88,22 +88,22 @@ def begin_run(
         RunAgentRow,
         [{"run": run.name, "agent_name": a.name, "agent_id": a.id} for a in agents],
     )
-    insert_missing(connection, WorkItemRow, [_item_row(planned) for planned in items])
+    insert_missing(connection, WorkItemRow, [_item_row(planned_items) for planned_items in items])
 
 
 def add_profile(connection: Connection, run: str, command: Mapping[str, Any]) -> None:
     """Adds what one command took to the run's profile: `{"commands": [first, …, last]}`. Several
     processes may.
     """
-    of_run = RunRow.name == run
-    before = connection.execute(
-        select(RunRow.profile).where(of_run).with_for_update()
+    is_run = RunRow.name == run
+    profile = connection.execute(
+        select(RunRow.profile).where(is_run).with_for_update()
     ).scalar_one_or_none()
-    commands = [*(before or {}).get("commands", ()), dict(command)]
-    connection.execute(update(RunRow).where(of_run).values(profile={"commands": commands}))
+    commands = [*(profile or {}).get("commands", ()), dict(command)]
+    connection.execute(update(RunRow).where(is_run).values(profile={"commands": commands}))
 
 
-def finished(connection: Connection, run: str) -> dict[str, ItemState]:
+def item_states(connection: Connection, run: str) -> dict[str, ItemState]:
     """Item key → attempts made and how the last one ended; items never attempted are absent."""
     rows = connection.execute(
         select(EpisodeRow.item_key, EpisodeRow.attempt, EpisodeRow.ending)
@@ -115,7 +115,7 @@ def finished(connection: Connection, run: str) -> dict[str, ItemState]:
     }
 
 
-def planned(connection: Connection, run: str) -> list[PlannedItem]:
+def planned_items(connection: Connection, run: str) -> list[PlannedItem]:
     """All work items of a run, played or not, in the order of scenario, repeat and key."""
     rows = connection.execute(
         select(WorkItemRow.__table__)
@@ -140,38 +140,40 @@ def planned(connection: Connection, run: str) -> list[PlannedItem]:
 def run_summaries(connection: Connection, name: str | None = None) -> list[RunSummary]:
     """All runs or the named one, oldest first, with what has become of their work items."""
 
-    def wanted(column: Any) -> Any:
+    def is_named(column: Any) -> Any:
         return true() if name is None else column == name
 
-    def counted(column: Any, query: Any) -> dict[str, int]:
-        return dict(_pairs(connection, query.where(wanted(column)).group_by(column)))
+    def count_by_run(column: Any, query: Any) -> dict[str, int]:
+        return dict(_count_pairs(connection, query.where(is_named(column)).group_by(column)))
 
     later = aliased(EpisodeRow)
-    superseded = exists().where(
+    is_superseded = exists().where(
         later.run == EpisodeRow.run,
         later.item_key == EpisodeRow.item_key,
         later.attempt > EpisodeRow.attempt,
     )
-    scored = exists().where(
+    is_judged = exists().where(
         JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value
     )
-    of_run = EpisodeRow.run
-    plans = counted(WorkItemRow.run, select(WorkItemRow.run, func.count()))
-    episodes = counted(of_run, select(of_run, func.count()))
-    items = counted(of_run, select(of_run, func.count(EpisodeRow.item_key.distinct())))
-    failed = counted(
-        of_run,
-        select(of_run, func.count()).where(EpisodeRow.ending == Ending.failed.value, ~superseded),
+    run_column = EpisodeRow.run
+    planned = count_by_run(WorkItemRow.run, select(WorkItemRow.run, func.count()))
+    episodes = count_by_run(run_column, select(run_column, func.count()))
+    items = count_by_run(run_column, select(run_column, func.count(EpisodeRow.item_key.distinct())))
+    failed = count_by_run(
+        run_column,
+        select(run_column, func.count()).where(
+            EpisodeRow.ending == Ending.failed.value, ~is_superseded
+        ),
     )
-    judged = counted(of_run, select(of_run, func.count()).where(scored))
+    judged = count_by_run(run_column, select(run_column, func.count()).where(is_judged))
     query = (
-        select(RunRow.__table__).where(wanted(RunRow.name)).order_by(RunRow.created, RunRow.name)
+        select(RunRow.__table__).where(is_named(RunRow.name)).order_by(RunRow.created, RunRow.name)
     )
     rows = connection.execute(query).mappings()
     return [
         RunSummary(
             run=RunRecord(**row),
-            planned=plans.get(row["name"], 0),
+            planned=planned.get(row["name"], 0),
             episodes=episodes.get(row["name"], 0),
             done=items.get(row["name"], 0) - failed.get(row["name"], 0),
             failed=failed.get(row["name"], 0),
@@ -194,7 +196,7 @@ def run_record(connection: Connection, name: str) -> RunRecord:
     return RunRecord(**connection.execute(query).mappings().one())
 
 
-def _pairs(connection: Connection, query: Any) -> Iterator[tuple[str, int]]:
+def _count_pairs(connection: Connection, query: Any) -> Iterator[tuple[str, int]]:
     return ((name, count) for name, count in connection.execute(query))
 
 
@@ -213,14 +215,14 @@ def _item_row(planned_item: PlannedItem) -> dict[str, Any]:
 
 def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord]) -> None:
     """A name that means two contents in one run could never be compared with what is stored."""
-    scenarios = _by_name(
+    scenarios = _ids_by_name(
         (planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items
     )
     problems = [
         Problem(message=f"two different {kind}s are called {name!r}; rename one")
         for kind, ids in (
             ("scenario", scenarios),
-            ("agent", _by_name((agent.name, agent.id) for agent in agents)),
+            ("agent", _ids_by_name((agent.name, agent.id) for agent in agents)),
         )
         for name, contents in ids.items()
         if len(contents) > 1
@@ -240,15 +242,15 @@ def _refuse_changed(
     if seed != run.seed:
         problems.append(f"its seed was {seed}, now it is {run.seed}")
     stored: Mapping[str, Mapping[str, set[str]]] = {
-        "scenario": _by_name(
-            _rows(
+        "scenario": _ids_by_name(
+            _select_pairs(
                 connection,
                 select(WorkItemRow.scenario_name, WorkItemRow.scenario_id),
                 WorkItemRow.run == run.name,
             )
         ),
-        "agent": _by_name(
-            _rows(
+        "agent": _ids_by_name(
+            _select_pairs(
                 connection,
                 select(RunAgentRow.agent_name, RunAgentRow.agent_id),
                 RunAgentRow.run == run.name,
@@ -256,17 +258,17 @@ def _refuse_changed(
         ),
     }
     new = {
-        "scenario": _by_name(
+        "scenario": _ids_by_name(
             (planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items
         ),
-        "agent": _by_name((agent.name, agent.id) for agent in agents),
+        "agent": _ids_by_name((agent.name, agent.id) for agent in agents),
     }
     for kind, names in new.items():
         for name, ids in names.items():
             before = stored[kind].get(name)
             if before and not ids <= before:
                 problems.append(
-                    f"the {kind} {name!r} was {_short(before)}, now it is {_short(ids)}"
+                    f"the {kind} {name!r} was {_short_ids(before)}, now it is {_short_ids(ids)}"
                 )
     if problems:
         raise ResumeRefused(
@@ -275,16 +277,16 @@ def _refuse_changed(
         )
 
 
-def _rows(connection: Connection, query: Any, where: Any) -> Iterator[tuple[str, str]]:
+def _select_pairs(connection: Connection, query: Any, where: Any) -> Iterator[tuple[str, str]]:
     return ((name, id_) for name, id_ in connection.execute(query.where(where).distinct()))
 
 
-def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+def _ids_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
     ids: dict[str, set[str]] = {}
     for name, id_ in pairs:
         ids.setdefault(name, set()).add(id_)
     return ids
 
 
-def _short(ids: set[str]) -> str:
+def _short_ids(ids: set[str]) -> str:
     return ", ".join(id_[:15] for id_ in sorted(ids))

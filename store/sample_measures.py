@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, select
 
 from simworld.core.judgement import JudgementStatus
 from simworld.core.measures import SampleMean, average_samples
-from store.blocks import block_columns
+from store.cell_blocks import block_columns
 from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, VerdictRow
 
 StoredRubric = Mapping[str, Any]
@@ -22,12 +22,12 @@ SeatMeasures = list[
 SampleKey = tuple[Any, ...]  # block, judge id, episode id
 
 
-def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
+def select_verdicts(condition: ColumnElement[bool]) -> Select[Any]:
     """All verdicts of judgements that are ok, with what `seat_measures` groups them by; a
     seat without one has a row too.
     """
-    key = (*block_columns(EpisodeRow), JudgementRow.judge_id, EpisodeRow.id)
-    rest = (
+    group_columns = (*block_columns(EpisodeRow), JudgementRow.judge_id, EpisodeRow.id)
+    value_columns = (
         EpisodeSeatRow.position,
         JudgementRow.sample,
         VerdictRow.dimension,
@@ -35,7 +35,7 @@ def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
         VerdictRow.rescaled,
     )
     return (
-        select(*key, *rest)
+        select(*group_columns, *value_columns)
         .select_from(JudgementRow)
         .join(EpisodeRow, EpisodeRow.id == JudgementRow.episode_id)
         .join(EpisodeSeatRow, EpisodeSeatRow.episode_id == EpisodeRow.id)
@@ -45,33 +45,36 @@ def verdicts_of(where: ColumnElement[bool]) -> Select[Any]:
                 VerdictRow.judgement_id == JudgementRow.id, VerdictRow.seat == EpisodeSeatRow.seat
             ),
         )
-        .where(where, JudgementRow.status == JudgementStatus.ok.value)
-        .order_by(*key, EpisodeSeatRow.position, JudgementRow.sample)
+        .where(condition, JudgementRow.status == JudgementStatus.ok.value)
+        .order_by(*group_columns, EpisodeSeatRow.position, JudgementRow.sample)
     )
 
 
 def seat_measures(
     rows: Iterable[Any], rubrics: Mapping[str, StoredRubric]
 ) -> Iterator[tuple[SampleKey, SeatMeasures]]:
-    """What each judge's samples of each episode come to, in the order of the rows of `verdicts_of`;
-    without a score none.
+    """What each judge's samples of each episode come to, in the order of the rows of
+    `select_verdicts`; without a score none.
     """
-    for key, of_episode in groupby(rows, key=lambda row: tuple(row[:6])):
+    for key, episode_rows in groupby(rows, key=lambda row: tuple(row[:6])):
         if (rubric := rubrics.get(key[4])) is not None:
             seats = [
-                _seat(list(of_seat), rubric)
-                for _, of_seat in groupby(of_episode, key=itemgetter(6))
+                _average_seat(list(seat_rows), rubric)
+                for _, seat_rows in groupby(episode_rows, key=itemgetter(6))
             ]
             if any(seat is None or seat for seat in seats):
                 yield key, seats
 
 
-def _seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, SampleMean] | None:
+def _average_seat(rows: Sequence[Any], rubric: StoredRubric) -> dict[str, SampleMean] | None:
     scored = [row[7:] for row in rows if row[8] is not None]
     if not all(math.isfinite(score) and math.isfinite(share) for _, _, score, share in scored):
         return None
     samples = groupby(scored, key=itemgetter(0))
     return average_samples(
-        ({name: (score, share) for _, name, score, share in of_sample} for _, of_sample in samples),
+        (
+            {name: (score, share) for _, name, score, share in sample_rows}
+            for _, sample_rows in samples
+        ),
         rubric,
     )

@@ -61,7 +61,7 @@ def scenario_row(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def scenario_of(row: RowMapping) -> Scenario:
+def scenario_from_row(row: RowMapping) -> Scenario:
     """The scenario of a row of the table `scenarios`."""
     content = row["content"]
     return Scenario(
@@ -73,7 +73,7 @@ def scenario_of(row: RowMapping) -> Scenario:
         relationships={(a, b): Relationship(value) for a, b, value in content["relationships"]},
         order=TurnOrder(content["order"]),
         limits=Limits(**content["limits"]),
-        checks=tuple(_check(check) for check in content["checks"]),
+        checks=tuple(_check_from_json(check) for check in content["checks"]),
         language=content.get("language", ENGLISH),
         title=row["title"],
         family=row["family"],
@@ -86,7 +86,7 @@ def scenario_of(row: RowMapping) -> Scenario:
     )
 
 
-def _check(data: Mapping[str, Any]) -> Check:
+def _check_from_json(data: Mapping[str, Any]) -> Check:
     between = data["between"]
     return Check(
         **{

@@ -13,7 +13,7 @@ BATCH = 1000  # scores held at a time
 _ScoreRowKey = tuple[str, str, str]  # judgement id, seat, dimension
 
 
-def scores(
+def next_score_rows(
     connection: Connection,
     after: _ScoreRowKey | None,
     *,

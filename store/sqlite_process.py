@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from store import parameters, sqlite_worker
+from store import sqlite_worker
+from store.query_parameters import BoundValue
 
 WATCH_S = 0.1  # between two looks whether the query is still wanted
 SqlRow = tuple[Any, ...]
@@ -38,18 +39,18 @@ class QueryProcess:
     """A running query. Use it in a `with` block, which ends the process; columns and rows raise
     QueryError.
 
-    Whoever asks may want it no longer while another thread waits for it: then `stopped` says so.
+    Whoever asks may want it no longer while another thread waits for it: `should_stop` says so.
     """
 
     def __init__(
         self,
         uri: str,
         sql: str,
-        values: Mapping[str, parameters.BoundValue],
+        values: Mapping[str, BoundValue],
         *,
         timeout_s: float,
         row_bytes: int,
-        stopped: ShouldStop,
+        should_stop: ShouldStop,
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(sqlite_worker.__file__))],
@@ -58,12 +59,12 @@ class QueryProcess:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for us, and we kill it
         )
-        self._late = False
+        self._killed = False
         self._done = threading.Event()
         self._deadline = time.monotonic() + timeout_s
-        self._stopped = stopped
-        self._watch = threading.Thread(target=self._end_in_time, name="query", daemon=True)
-        self._watch.start()
+        self._should_stop = should_stop
+        self._watchdog = threading.Thread(target=self._watch_deadline, name="query", daemon=True)
+        self._watchdog.start()
         self._request = {
             "uri": uri,
             "sql": sql,
@@ -77,7 +78,7 @@ class QueryProcess:
 
     def __exit__(self, *error: object) -> None:
         self._done.set()
-        self._watch.join()
+        self._watchdog.join()
         self._process.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -105,23 +106,23 @@ class QueryProcess:
                 raise QueryError("row", str(value))
             yield from value
 
-    def _end_in_time(self) -> None:
+    def _watch_deadline(self) -> None:
         while not self._done.wait(min(WATCH_S, max(0.0, self._deadline - time.monotonic()))):
-            if self._stopped() or time.monotonic() >= self._deadline:
-                self._late = True
+            if self._should_stop() or time.monotonic() >= self._deadline:
+                self._killed = True
                 self._process.kill()
                 return
 
     def _receive(self) -> tuple[str, Any]:
         assert self._process.stdout is not None
-        head = self._process.stdout.read(8)
-        data = self._process.stdout.read(int.from_bytes(head, "big")) if len(head) == 8 else b""
-        if self._late:
+        header = self._process.stdout.read(8)
+        data = self._process.stdout.read(int.from_bytes(header, "big")) if len(header) == 8 else b""
+        if self._killed:
             raise QueryError("time")
-        if not data or len(data) < int.from_bytes(head, "big"):
+        if not data or len(data) < int.from_bytes(header, "big"):
             raise QueryError("process", f"exit code {self._process.wait()}")
-        kind_, value = marshal.loads(data)  # noqa: S302 - written by our own file; fast, and keeps SQLite's five types
-        if kind_ == "error":
+        message_kind, value = marshal.loads(data)  # noqa: S302 - written by our own file; fast, and keeps SQLite's five types
+        if message_kind == "error":
             kind, message, names = value
             raise QueryError("memory" if kind == "MemoryError" else kind, message, tuple(names))
-        return kind_, value
+        return message_kind, value

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.judgement import JudgementStatus
-from store.episode_reading import ended_before, plan_of, vector_of
+from store.episode_reading import decode_vector, ended_before, read_plan
 from store.records import (
     JudgementScores,
     SeatTrace,
@@ -42,19 +42,22 @@ from store.tables import (
     table,
 )
 
-EPISODE = ("run", "scenario_id", "scenario_name", "family")
+EPISODE_FIELDS = ("run", "scenario_id", "scenario_name", "family")
 BATCH = 64  # episodes held at a time while streaming
 FINGERPRINT_ROWS = 10_000
 
 
-def traces(
+def next_traces(
     connection: Connection, after: str | None, query: TraceQuery
 ) -> tuple[list[SeatTrace], str | None]:
     """What seats did, with vectors and scores, by episode id and seat: only seats that have a
     vector that fits. Streamed.
     """
     episodes = connection.execute(
-        _episodes(query).where(EpisodeRow.id > (after or "")).order_by(EpisodeRow.id).limit(BATCH)
+        _select_episodes(query)
+        .where(EpisodeRow.id > (after or ""))
+        .order_by(EpisodeRow.id)
+        .limit(BATCH)
     )
     rows = {row["id"]: row for row in episodes.mappings()}
     if not rows:
@@ -62,11 +65,11 @@ def traces(
     ids = list(rows)
     seats = connection.execute(
         select(table(EpisodeSeatRow))
-        .where(EpisodeSeatRow.episode_id.in_(ids), _agent(query))
+        .where(EpisodeSeatRow.episode_id.in_(ids), _is_agent(query))
         .order_by(EpisodeSeatRow.episode_id, EpisodeSeatRow.position)
     )
-    acts = _acts(connection, query, ids)
-    scores = _scores(connection, ids)
+    acts = _acts_by_seat(connection, query, ids)
+    scores = _scores_by_seat(connection, ids)
     batch = []
     for seat in seats.mappings():
         episode, key = rows[seat["episode_id"]], (seat["episode_id"], seat["seat"])
@@ -74,7 +77,7 @@ def traces(
             batch.append(
                 SeatTrace(
                     episode_id=episode["id"],
-                    **{name: episode[name] for name in EPISODE},
+                    **{name: episode[name] for name in EPISODE_FIELDS},
                     ending=Ending(episode["ending"]),
                     seat=seat["seat"],
                     agent_id=seat["agent_id"],
@@ -92,13 +95,13 @@ def earlier_actions(
     """What a planner did in the last so many episodes of the same run that ended before this one,
     the latest episode first.
     """
-    run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
-    steered = exists().where(
+    same_run = select(EpisodeRow.run).where(EpisodeRow.id == episode_id).scalar_subquery()
+    used_planner = exists().where(
         PlanStepRow.episode_id == EpisodeRow.id, PlanStepRow.planner_id == planner_id
     )
     latest = (
         select(EpisodeRow.id, EpisodeRow.ended)
-        .where(EpisodeRow.run == run, ended_before(episode_id), steered)
+        .where(EpisodeRow.run == same_run, ended_before(episode_id), used_planner)
         .order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc())
         .limit(episodes)
         .subquery()
@@ -115,60 +118,50 @@ def earlier_actions(
             PlanStepRow.action_shape,
         )
         .join(latest, latest.c.id == PlanStepRow.episode_id)
-        .join(
-            ActRow,
-            and_(
-                ActRow.episode_id == PlanStepRow.episode_id,
-                ActRow.turn == PlanStepRow.turn,
-                ActRow.position == PlanStepRow.position,
-            ),
-        )
+        .join(ActRow, _same_act())
         .where(PlanStepRow.planner_id == planner_id, PlanStepRow.action.is_not(None))
         .order_by(
             latest.c.ended.desc(), PlanStepRow.episode_id, PlanStepRow.turn, PlanStepRow.position
         )
     ).mappings()
-    plain = ("episode_id", "turn", "seat", "text", "noisy")
+    fields = ("episode_id", "turn", "seat", "text", "noisy")
     return [
-        UsedAction(**{name: row[name] for name in plain}, action=action)
+        UsedAction(**{name: row[name] for name in fields}, action=action)
         for row in rows
-        if (action := vector_of(row, "action")) is not None
+        if (action := decode_vector(row, "action")) is not None
     ]
 
 
-def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
-    """What `traces` would find, counted without reading a vector."""
+def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
+    """What `next_traces` would find, counted without reading a vector."""
     endings = (
-        select(EpisodeRow.ending, func.count()).where(*_filters(query)).group_by(EpisodeRow.ending)
+        select(EpisodeRow.ending, func.count())
+        .where(*_conditions(query))
+        .group_by(EpisodeRow.ending)
     )
-    episodes = _episodes(query).with_only_columns(EpisodeRow.id).subquery()
+    episodes = _select_episodes(query).with_only_columns(EpisodeRow.id).subquery()
     steps = (
         select(table(PlanStepRow))
         .join(episodes, episodes.c.id == PlanStepRow.episode_id)
-        .join(
-            ActRow,
-            and_(
-                ActRow.episode_id == PlanStepRow.episode_id,
-                ActRow.turn == PlanStepRow.turn,
-                ActRow.position == PlanStepRow.position,
-            ),
-        )
+        .join(ActRow, _same_act())
         .join(
             EpisodeSeatRow,
             and_(
                 EpisodeSeatRow.episode_id == ActRow.episode_id, EpisodeSeatRow.seat == ActRow.seat
             ),
         )
-        .where(_agent(query), *_plan_filters(query))
+        .where(_is_agent(query), *_plan_filters(query))
     )
-    by_kind = (
+    kind_columns = (
         PlanStepRow.encoder_id,
         PlanStepRow.state_dtype,
         PlanStepRow.state_shape,
         PlanStepRow.action_dtype,
         PlanStepRow.action_shape,
     )
-    kinds = connection.execute(steps.with_only_columns(*by_kind, func.count()).group_by(*by_kind))
+    kinds = connection.execute(
+        steps.with_only_columns(*kind_columns, func.count()).group_by(*kind_columns)
+    )
     planners = connection.execute(
         steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(
             PlanStepRow.planner_id
@@ -179,7 +172,7 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
         .where(ActRow.dtype.is_not(None))
         .group_by(ActRow.dtype)
     )
-    judged = connection.execute(
+    judge_counts = connection.execute(
         select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
         .join(episodes, episodes.c.id == JudgementRow.episode_id)
         .where(JudgementRow.status == JudgementStatus.ok.value)
@@ -198,14 +191,14 @@ def overview(connection: Connection, query: TraceQuery) -> TraceOverview:
             )
             for encoder, state_dtype, state_shape, action_dtype, action_shape, count in kinds
         ),
-        planners=_counts(planners),
-        dtypes=_counts(dtypes),
-        judges=_counts(judged),
+        planners=_count_by_name(planners),
+        dtypes=_count_by_name(dtypes),
+        judges=_count_by_name(judge_counts),
         fingerprint=_fingerprint(connection, query),
     )
 
 
-def _counts(rows: Iterable[Any]) -> dict[str, int]:
+def _count_by_name(rows: Iterable[Any]) -> dict[str, int]:
     return {name: count for name, count in rows}  # noqa: C416 - a row is no tuple to mypy
 
 
@@ -213,19 +206,19 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
     """Episodes and judgements never change once stored, so their ids stand for their content;
     attributions are only added.
     """
-    parts = (
+    counts = (
         select(AttributionRow.judgement_id, func.count().label("parts"))
         .group_by(AttributionRow.judgement_id)
         .subquery()
     )
-    ok = and_(
+    is_ok = and_(
         JudgementRow.episode_id == EpisodeRow.id, JudgementRow.status == JudgementStatus.ok.value
     )
     rows = (
-        _episodes(query)
-        .with_only_columns(EpisodeRow.id, JudgementRow.id, parts.c.parts)
-        .join(JudgementRow, ok, isouter=True)
-        .join(parts, parts.c.judgement_id == JudgementRow.id, isouter=True)
+        _select_episodes(query)
+        .with_only_columns(EpisodeRow.id, JudgementRow.id, counts.c.parts)
+        .join(JudgementRow, is_ok, isouter=True)
+        .join(counts, counts.c.judgement_id == JudgementRow.id, isouter=True)
         .order_by(EpisodeRow.id, JudgementRow.id)
     )
     digest = hashlib.sha256()
@@ -235,7 +228,7 @@ def _fingerprint(connection: Connection, query: TraceQuery) -> str:
     return digest.hexdigest()
 
 
-def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
+def _conditions(query: TraceQuery) -> list[ColumnElement[bool]]:
     """What restricts episodes, whatever their ending and vectors."""
     conditions: list[ColumnElement[bool]] = []
     if query.runs:
@@ -254,15 +247,25 @@ def _filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     if query.until is not None:
         conditions.append(EpisodeRow.ended < query.until)
     if query.agents:
-        conditions.append(exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _agent(query)))
+        conditions.append(
+            exists().where(EpisodeSeatRow.episode_id == EpisodeRow.id, _is_agent(query))
+        )
     return conditions
 
 
-def _agent(query: TraceQuery) -> ColumnElement[bool]:
-    named = or_(
+def _same_act() -> ColumnElement[bool]:
+    return and_(
+        ActRow.episode_id == PlanStepRow.episode_id,
+        ActRow.turn == PlanStepRow.turn,
+        ActRow.position == PlanStepRow.position,
+    )
+
+
+def _is_agent(query: TraceQuery) -> ColumnElement[bool]:
+    is_agent = or_(
         EpisodeSeatRow.agent_name.in_(query.agents), EpisodeSeatRow.agent_id.in_(query.agents)
     )
-    return named if query.agents else EpisodeSeatRow.seat.is_not(None)
+    return is_agent if query.agents else EpisodeSeatRow.seat.is_not(None)
 
 
 def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
@@ -276,21 +279,21 @@ def _plan_filters(query: TraceQuery) -> list[ColumnElement[bool]]:
     ]
 
 
-def _episodes(query: TraceQuery) -> Select[Any]:
+def _select_episodes(query: TraceQuery) -> Select[Any]:
     """Episodes that match, did not fail, and have a vector that fits."""
-    vectors = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
+    has_vector = exists().where(PlanStepRow.episode_id == EpisodeRow.id, *_plan_filters(query))
     return select(table(EpisodeRow)).where(
-        *_filters(query), EpisodeRow.ending != Ending.failed.value, vectors
+        *_conditions(query), EpisodeRow.ending != Ending.failed.value, has_vector
     )
 
 
-def _acts(
+def _acts_by_seat(
     connection: Connection, query: TraceQuery, ids: Sequence[str]
 ) -> dict[tuple[str, str], list[TracedAct]]:
     steps = connection.execute(
         select(table(PlanStepRow)).where(PlanStepRow.episode_id.in_(ids), *_plan_filters(query))
     ).mappings()
-    plans = {(row["episode_id"], row["turn"], row["position"]): plan_of(row) for row in steps}
+    plans = {(row["episode_id"], row["turn"], row["position"]): read_plan(row) for row in steps}
     rows = connection.execute(
         select(
             ActRow.episode_id, ActRow.turn, ActRow.position, ActRow.seat, ActRow.kind, ActRow.text
@@ -307,42 +310,42 @@ def _acts(
     return by_seat
 
 
-def _scores(
+def _scores_by_seat(
     connection: Connection, ids: Sequence[str]
 ) -> dict[tuple[str, str], list[JudgementScores]]:
-    ok = and_(JudgementRow.episode_id.in_(ids), JudgementRow.status == JudgementStatus.ok.value)
+    is_ok = and_(JudgementRow.episode_id.in_(ids), JudgementRow.status == JudgementStatus.ok.value)
     judgements = connection.execute(
         select(JudgementRow.id, JudgementRow.episode_id, JudgementRow.judge_id, JudgementRow.sample)
-        .where(ok)
+        .where(is_ok)
         .order_by(JudgementRow.judge_id, JudgementRow.sample)
     ).mappings()
     verdicts = connection.execute(
         select(VerdictRow.judgement_id, VerdictRow.seat, VerdictRow.dimension, VerdictRow.rescaled)
         .join(JudgementRow, JudgementRow.id == VerdictRow.judgement_id)
-        .where(ok)
+        .where(is_ok)
         .order_by(VerdictRow.position)
     )
     rescaled: dict[str, dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for judgement, seat, dimension, value in verdicts:
         rescaled[judgement][seat][dimension] = value
-    attributions = connection.execute(
+    attribution_rows = connection.execute(
         select(table(AttributionRow))
         .join(JudgementRow, JudgementRow.id == AttributionRow.judgement_id)
-        .where(ok)
+        .where(is_ok)
         .order_by(AttributionRow.turn)
     ).mappings()
-    parts: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(
+    attributions: dict[tuple[str, str], dict[tuple[str, str], dict[int, float]]] = defaultdict(
         lambda: defaultdict(dict)
     )
-    for row in attributions:
-        parts[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][row["turn"]] = row[
-            "value"
-        ]
-    return _by_seat(judgements, rescaled, parts)
+    for row in attribution_rows:
+        attributions[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][
+            row["turn"]
+        ] = row["value"]
+    return _group_by_seat(judgements, rescaled, attributions)
 
 
-def _by_seat(
-    judgements: Any, rescaled: Any, parts: Any
+def _group_by_seat(
+    judgements: Any, rescaled: Any, attributions: Any
 ) -> dict[tuple[str, str], list[JudgementScores]]:
     by_seat: dict[tuple[str, str], list[JudgementScores]] = defaultdict(list)
     row: RowMapping
@@ -354,7 +357,7 @@ def _by_seat(
                     judge_id=row["judge_id"],
                     sample=row["sample"],
                     rescaled=values,
-                    attributions=dict(parts[row["id"], seat]),
+                    attributions=dict(attributions[row["id"], seat]),
                 )
             )
     return by_seat

@@ -1,30 +1,21 @@
-"""Trainings and what was measured in them, and what judges say about single utterances."""
+"""Trainings of planners, and what was measured in them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, select, update
 
 from simworld.core.errors import InputError
-from simworld.core.judgement import JudgementStatus
+from store.column_types import to_storable_json
 from store.inserts import insert_missing, insert_new
-from store.records import Attribution, TrainingRecord, TrainingStatus, TrainingStep
-from store.tables import (
-    AttributionRow,
-    EpisodeRow,
-    JudgementRow,
-    TrainingRow,
-    TrainingStepRow,
-    table,
-)
-from store.types import storable_json
+from store.records import TrainingRecord, TrainingStatus, TrainingStep
+from store.tables import TrainingRow, TrainingStepRow, table
 
-BATCH = 1000  # judgements held at a time
-FIELDS = tuple(TrainingRecord.__dataclass_fields__)
+TRAINING_FIELDS = tuple(TrainingRecord.__dataclass_fields__)
 
 
 def begin_training(connection: Connection, training: TrainingRecord) -> bool:
@@ -34,19 +25,21 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     Raises:
         InputError: one of this name exists with another kind, settings or data.
     """
-    row = {name: getattr(training, name) for name in FIELDS}
+    row = {name: getattr(training, name) for name in TRAINING_FIELDS}
     if insert_new(connection, TrainingRow, row | {"status": "running", "finished": None}):
         return True
-    here = TrainingRow.name == training.name
-    stored = connection.execute(select(table(TrainingRow)).where(here)).mappings().one()
+    has_name = TrainingRow.name == training.name
+    stored = connection.execute(select(table(TrainingRow)).where(has_name)).mappings().one()
     changed = [
-        name for name in ("kind", "settings", "data") if stored[name] != storable_json(row[name])
+        name for name in ("kind", "settings", "data") if stored[name] != to_storable_json(row[name])
     ]
     if changed and stored["status"] == "failed" and not training_steps(connection, training.name):
         # It never came to its first measurement, so nothing is lost if the corrected one takes its
         # name.
         connection.execute(
-            update(TrainingRow).where(here).values(row | {"status": "running", "finished": None})
+            update(TrainingRow)
+            .where(has_name)
+            .values(row | {"status": "running", "finished": None})
         )
         return True
     if changed:
@@ -54,11 +47,11 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
             f"a training {training.name!r} exists with other {' and '.join(changed)}; give another"
             " name, or undo the change"
         )
-    connection.execute(update(TrainingRow).where(here).values(status="running", finished=None))
+    connection.execute(update(TrainingRow).where(has_name).values(status="running", finished=None))
     return False
 
 
-def add_steps(
+def add_training_steps(
     connection: Connection, name: str, rows: Iterable[tuple[int, Mapping[str, float]]]
 ) -> None:
     """Stores (step, metric → value) rows; a number stored before, as after a resume, stays as it
@@ -123,62 +116,3 @@ def training_steps(
             query.order_by(TrainingStepRow.step, TrainingStepRow.metric)
         )
     ]
-
-
-def add_attributions(
-    connection: Connection, judgement_id: str, method: str, parts: Sequence[Attribution]
-) -> None:
-    """Stores what a judge says about the utterances of a judged episode; what is there already
-    stays as it is.
-    """
-    if bad := [part for part in parts if not math.isfinite(part.value)]:
-        raise ValueError(f"an attribution is a finite number, found {bad[0]}")
-    insert_missing(
-        connection,
-        AttributionRow,
-        [
-            {
-                "judgement_id": judgement_id,
-                "method": method,
-                "seat": part.seat,
-                "dimension": part.dimension,
-                "turn": part.turn,
-                "value": part.value,
-            }
-            for part in parts
-        ],
-    )
-
-
-def unattributed(
-    connection: Connection,
-    after: str | None,
-    judge_id: str,
-    method: str,
-    *,
-    run: str | None = None,
-) -> tuple[list[tuple[str, str, int]], str | None]:
-    """(judgement id, episode id, sample) of a judge's judgements that are ok and have no
-    attribution of this method.
-
-    New attributions may be added while this streams.
-    """
-    there = exists().where(
-        AttributionRow.judgement_id == JudgementRow.id, AttributionRow.method == method
-    )
-    query = (
-        select(JudgementRow.id, JudgementRow.episode_id, JudgementRow.sample)
-        .where(
-            JudgementRow.judge_id == judge_id,
-            JudgementRow.status == JudgementStatus.ok.value,
-            ~there,
-        )
-        .where(JudgementRow.id > (after or ""))
-    )
-    if run is not None:
-        query = query.join(EpisodeRow, EpisodeRow.id == JudgementRow.episode_id).where(
-            EpisodeRow.run == run
-        )
-    rows = connection.execute(query.order_by(JudgementRow.id).limit(BATCH))
-    batch = [(id_, episode_id, sample) for id_, episode_id, sample in rows]
-    return batch, batch[-1][0] if len(batch) == BATCH else None

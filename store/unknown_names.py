@@ -8,13 +8,15 @@ from sqlalchemy import Connection, or_, select
 
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import did_you_mean
-from store.overview import names
+from store.overview import filter_names
 from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow
 
-MOST_IDS = 1000  # the latest ones, among which one is sought that is alike
-SHORT_ID = 10  # digits of an id that are told
-ALIKE = 0.85  # hexadecimal numbers are alike by chance: a digit or two of ten may differ, no more
-_MOST_TOLD = 10
+MAX_IDS = 1000  # the latest ones, among which one is sought that is alike
+SHORT_ID_DIGITS = 10  # digits of an id that are told
+ID_CUTOFF = (
+    0.85  # hexadecimal numbers are alike by chance: a digit or two of ten may differ, no more
+)
+_MAX_LISTED = 10
 
 
 def check_names(
@@ -40,38 +42,36 @@ def check_names(
     for kind, name, columns in filters:
         if name is None:
             continue
-        is_it = select(columns[0]).where(or_(*(column == name for column in columns))).limit(1)
-        if connection.execute(is_it).first() is None:
+        find_name = select(columns[0]).where(or_(*(column == name for column in columns))).limit(1)
+        if connection.execute(find_name).first() is None:
             unknown.append((kind, name))
     if not unknown:
         return
-    there = names(connection)
-    known = {
-        "run": there.runs,
-        "scenario": there.scenarios,
-        "family": there.families,
-        "agent": there.agents,
+    known = filter_names(connection)
+    known_names = {
+        "run": known.runs,
+        "scenario": known.scenarios,
+        "family": known.families,
+        "agent": known.agents,
     }
     problems = []
     for kind, name in unknown:
         hint = (
-            did_you_mean(name, known[kind])
-            or f"; there are {', '.join(known[kind][:_MOST_TOLD]) or 'none'}"
+            did_you_mean(name, known_names[kind])
+            or f"; there are {', '.join(known_names[kind][:_MAX_LISTED]) or 'none'}"
         )
         problems.append(Problem(message=f"no {kind} {name!r} in this database{hint}"))
     raise InputError(problems)
 
 
-def no_episode(connection: Connection, prefix: str) -> InputError:
+def no_episode_error(connection: Connection, prefix: str) -> InputError:
     """What is wrong with a text that no episode's id begins with."""
     if connection.execute(select(RunRow.name).where(RunRow.name == prefix)).first() is not None:
         return InputError(
             f"{prefix!r} is a run; `simworld episode list --run {prefix}` lists its episodes"
         )
     latest = (
-        select(EpisodeRow.id)
-        .order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc())
-        .limit(MOST_IDS)
+        select(EpisodeRow.id).order_by(EpisodeRow.ended.desc(), EpisodeRow.id.desc()).limit(MAX_IDS)
     )
     hint = did_you_mean_id(prefix, connection.execute(latest).scalars())
     if not set(prefix) <= set("0123456789abcdef"):
@@ -83,5 +83,5 @@ def no_episode(connection: Connection, prefix: str) -> InputError:
 
 def did_you_mean_id(prefix: str, ids: Iterable[str]) -> str:
     """`; did you mean '90ce1b2a3f'?` where one of the ids begins nearly so, else an empty text."""
-    begins = {id_[: len(prefix)]: id_[: max(SHORT_ID, len(prefix))] for id_ in ids}
-    return did_you_mean(prefix, begins, cutoff=ALIKE, show=begins.__getitem__)
+    by_prefix = {id_[: len(prefix)]: id_[: max(SHORT_ID_DIGITS, len(prefix))] for id_ in ids}
+    return did_you_mean(prefix, by_prefix, cutoff=ID_CUTOFF, display=by_prefix.__getitem__)

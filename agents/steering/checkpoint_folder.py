@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from agents.steering.checkpoint_info import CheckpointInfo
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import problem_texts, read_regular, shorten
+from simworld.yamlfile import problem_texts, read_regular_file, shorten
 
 MAX_INFO_BYTES = 1 << 22  # bytes
 MAX_TENSORS_BYTES = 1 << 29
@@ -234,7 +234,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
 
 def _read_info(path: Path) -> CheckpointInfo:
     try:
-        return CheckpointInfo.model_validate_json(read_regular(path, MAX_INFO_BYTES), strict=True)
+        return CheckpointInfo.model_validate_json(read_regular_file(path, MAX_INFO_BYTES), strict=True)
     except ValidationError as error:
         raise InputError(
             [Problem(where=str(path), message=text) for text in problem_texts(error)]
@@ -245,7 +245,7 @@ def _read_tensors(path: Path) -> Arrays:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    raw = read_regular(path, MAX_TENSORS_BYTES)
+    raw = read_regular_file(path, MAX_TENSORS_BYTES)
     try:
         if MAX_HEADER_BYTES < int.from_bytes(raw[:8], "little") < len(raw):
             raise ValueError(f"its header is longer than {MAX_HEADER_BYTES >> 20} MiB")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validato
 from agents.steering.checkpoint_folder import INFO_FILE, PlannerFolder, read_folder
 from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
-from simworld.yamlfile import Document, closest, load_yaml, shorten
+from simworld.yamlfile import Document, closest_match, load_yaml, shorten
 
 MAX_NAMES_SHOWN = 10  # names in a message
 
@@ -111,9 +111,9 @@ def _suggestion(name: str, search_folders: Sequence[Path], library: Path) -> str
         )
     names = _checkpoint_names(search_folders)
     by_end = {path.rpartition("/")[2]: path for path in reversed(names)}
-    close = closest(name, names) or by_end.get(closest(Path(name).name, by_end) or "")
+    close = closest_match(name, names) or by_end.get(closest_match(Path(name).name, by_end) or "")
     if close is None and (
-        alias := closest(Path(name).stem, [path.stem for path in library.glob("*.yaml")])
+        alias := closest_match(Path(name).stem, [path.stem for path in library.glob("*.yaml")])
     ):
         return _suggestion(alias, search_folders, library)
     return (

@@ -24,7 +24,7 @@ from simworld.core.errors import SimworldError
 from simworld.core.measures import OVERALL
 from store import open_store
 from store.damage import explain_damage
-from store.parameters import BoundValue
+from store.query_parameters import BoundValue
 
 MAX_ROWS = 100_000
 T = TypeVar("T")

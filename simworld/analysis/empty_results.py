@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import store
 from simworld.analysis.ready_queries import ReadyQuery
-from store.parameters import BoundValue
+from store.query_parameters import BoundValue
 
 _OF_RUN = "e.run = COALESCE(:run, e.run)"
 

@@ -12,7 +12,7 @@ from importlib import resources
 import store
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
-from store.parameters import BoundValue
+from store.query_parameters import BoundValue
 
 _ENTRY = re.compile(r"^-- (:?)(\w+) {2,}(.+)$")
 _DEFAULT = "; default: "
@@ -80,7 +80,7 @@ def ready_query(name: str) -> ReadyQuery:
     known = ready_queries()
     name = name.removeprefix("@")
     if name not in known:
-        hint = did_you_mean(name, known, show="@{}".format) or f"; there are {', '.join(known)}"
+        hint = did_you_mean(name, known, display="@{}".format) or f"; there are {', '.join(known)}"
         raise InputError(f"no ready query @{name}{hint}")
     return known[name]
 

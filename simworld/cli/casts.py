@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import and_list
+from simworld.yamlfile import join_with_and
 
 if TYPE_CHECKING:
     from simworld.runner.run_plan import Cast
@@ -87,11 +87,11 @@ def split_cast(
     problems = []
     if parts:
         cast = shlex.quote(",".join(text.strip(", ") for text in (*by_seat, *parts)))
-        message = f"{and_list(parts)} {'is' if len(parts) == 1 else 'are'} part of the cast"
+        message = f"{join_with_and(parts)} {'is' if len(parts) == 1 else 'are'} part of the cast"
         problems.append(Problem(message=f"{message}, and spaces end it; write --cast {cast}"))
     if agents:
         message = (
-            f"{and_list(agents)} {'is an agent' if len(agents) == 1 else 'are agents'} and no"
+            f"{join_with_and(agents)} {'is an agent' if len(agents) == 1 else 'are agents'} and no"
             " scenario"
         )
         cast = shlex.quote(",".join(text.strip(", ") for text in (*by_order[-1:], *agents)))

@@ -13,7 +13,7 @@ from simworld.cli.next_command import next_command
 from simworld.cli.text import harmless
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import yaml_files
+from simworld.yamlfile import list_yaml_files
 
 
 @click.command()
@@ -33,7 +33,7 @@ def check(paths: tuple[Path, ...]) -> None:
     others = 0
     for folder in paths or (Path(),):
         try:
-            inside = yaml_files(folder) if os.path.isdir(folder) else [folder]
+            inside = list_yaml_files(folder) if os.path.isdir(folder) else [folder]
         except InputError as error:
             problems += error.problems
             continue

@@ -25,14 +25,14 @@ def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
 def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Scenarios of the library, by file, its sets, and files."""
-    from scenarios.personas import LIBRARY
+    from scenarios.shipped_folders import LIBRARY_FOLDER
 
     names = [
         "library",
         "heldout",
         "exam",
         "languages",
-        *(path.stem for path in sorted(LIBRARY.glob("*.yaml"))),
+        *(path.stem for path in sorted(LIBRARY_FOLDER.glob("*.yaml"))),
     ]
     return _fitting([*names, *_files(incomplete)], incomplete)
 
@@ -58,7 +58,7 @@ def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[st
         with open_store(
             ctx.params.get("db") or "sqlite:///simworld.db", read_only=True, busy_timeout_s=1
         ) as store:
-            names = [summary.run.name for summary in store.runs()]
+            names = [summary.run.name for summary in store.run_summaries()]
     except (SimworldError, OSError):
         return []
     return _fitting(reversed(names[-MOST_RUNS:]), incomplete)

@@ -18,7 +18,7 @@ from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
-from store.codebook import ColumnInfo, codebook, describe, meanings
+from store.codebook import ColumnInfo, describe_database, list_columns, table_meanings
 
 COMMANDS: Homes = {
     "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
@@ -44,7 +44,7 @@ def upgrade(db: str) -> None:
 
     Nothing changes if that fails.
     """
-    before, after = store.upgrade(db)
+    before, after = store.upgrade_store(db)
     if before == after:
         click.echo(f"Nothing to do: the database is of version {after}.")
     else:
@@ -66,11 +66,11 @@ def info(db: str, columns: bool, as_json: bool) -> None:
     Tables with counts, version, size and runs; or the codebook.
     """
     if columns:
-        _show_codebook(codebook(), as_json)
+        _show_codebook(list_columns(), as_json)
         return
-    description = describe(db)
+    description = describe_database(db)
     with store.open_store(db) as opened:
-        runs = opened.runs()
+        runs = opened.run_summaries()
     if as_json:
         data = {
             "where": description.where,
@@ -113,7 +113,7 @@ def info(db: str, columns: bool, as_json: bool) -> None:
 
 
 def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
-    rows = meanings()
+    rows = table_meanings()
     if as_json:
         plain = [
             {

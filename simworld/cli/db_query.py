@@ -86,7 +86,7 @@ def query(
         click.echo(ready.text, nl=False)
         return
     if re.fullmatch(r"[\w-]+", sql) and (
-        hint := did_you_mean(sql, ready_queries(), show="@{}".format)
+        hint := did_you_mean(sql, ready_queries(), display="@{}".format)
     ):
         raise InputError(f"{sql!r} is not SQL{hint}")
     values = _values(given)
@@ -100,7 +100,7 @@ def query(
     most_bytes = 0 if as_json or as_csv else TABLE_BYTES
     empty = False
     with store.query(
-        db, sql, values, limit=limit, most_bytes=most_bytes, timeout_s=timeout
+        db, sql, values, limit=limit, max_bytes=most_bytes, timeout_s=timeout
     ) as answer:
         if as_json:
             _print_json(answer.columns, answer)
@@ -108,8 +108,8 @@ def query(
             _print_csv(answer.columns, answer)
         else:
             empty = not _print_tables(answer.columns, answer)
-        if answer.cut:
-            click.echo(f"{answer.note('--limit 0 gives all').capitalize()}.", err=True)
+        if answer.truncated:
+            click.echo(f"{answer.truncation_note('--limit 0 gives all').capitalize()}.", err=True)
     if empty:
         why = f": {explain_empty(db, ready, values)}" if ready is not None else ""
         click.echo(harmless(f"No rows{why}."), err=True)

@@ -105,7 +105,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     _have_weights()
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
-        left = 2 * count - len(store.finished(plan.run))
+        left = 2 * count - len(store.item_states(plan.run))
         question = (
             f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         )
@@ -174,7 +174,7 @@ def _time(left: int, threads: int | None) -> str:
 
 
 def _transcript(say: Console, store: Store, run: str) -> None:
-    stored = store.summaries(run=run, agent=STEERED)
+    stored = store.episode_summaries(run=run, agent=STEERED)
     if not stored:
         return
     shown = min(
@@ -213,7 +213,7 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
 
 def _scores(store: Store, run: str) -> None:
     """Means by agent and dimension, with n and intervals that resample scenario families."""
-    rows = list(store.scores(run=run))
+    rows = list(store.score_rows(run=run))
     table = grid(
         "dimension",
         "agent",

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from simworld.cli.text import harmless
-from simworld.yamlfile import and_list
+from simworld.yamlfile import join_with_and
 
 
 def note_alike(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
@@ -22,6 +22,7 @@ def note_alike(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
         files.setdefault(content, {})[str(path)] = None
     for same in dict.fromkeys(tuple(paths) for paths in files.values() if len(paths) > 1):
         message = (
-            f"{and_list(same)} hold the same {kind} under {len(same)} names; edit them, or keep one"
+            f"{join_with_and(same)} hold the same {kind} under {len(same)} names; edit them,"
+            " or keep one"
         )
         click.echo(harmless(f"Note: {message}."), err=True)

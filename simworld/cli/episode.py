@@ -78,7 +78,7 @@ def list_(
     """List episodes, the latest last."""
     with store.open_store(db) as opened:
         opened.check_names(run=run, scenario=scenario, family=family, agent=agent)
-        summaries = opened.summaries(
+        summaries = opened.episode_summaries(
             run=run,
             scenario=scenario,
             family=family,

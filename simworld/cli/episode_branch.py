@@ -86,7 +86,7 @@ def branch(
         parent = store.episode(id_.lower())
         scenario = store.scenario(parent.summary.scenario_id)
         (cast,) = read_casts((), by_seat, lambda: [seat.name for seat in scenario.seats])
-        runs = {summary.run.name: summary.run for summary in store.runs()}
+        runs = {summary.run.name: summary.run for summary in store.run_summaries()}
         seed = runs[parent.summary.run].seed
         plan = make_branch(parent, scenario, seed, kept_turns=at, cast=cast.by_seat, run_name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
@@ -95,8 +95,8 @@ def branch(
         done = _play(
             plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
         )
-        (branched,) = last_attempts(store.summaries(run=plan.run)).values()
-        judgements = store.judgements_of([parent.id, branched.id])
+        (branched,) = last_attempts(store.episode_summaries(run=plan.run)).values()
+        judgements = store.judgements_by_episode([parent.id, branched.id])
         rows = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:
         report = {
@@ -119,7 +119,7 @@ def branch(
             next_command("episode show", branched.id[:SHORT_ID], db=db)
     if branched.failure is not None:
         click.echo(
-            harmless(f"The branch failed: {branched.failure_told}; --retry-failed plays it again."),
+            harmless(f"The branch failed: {branched.failure_text}; --retry-failed plays it again."),
             err=True,
         )
         raise click.exceptions.Exit(1)

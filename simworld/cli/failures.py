@@ -20,9 +20,9 @@ def failure_lines(store: Store, run: str) -> list[str]:
     """
     from simworld.results.last_attempts import last_attempts
 
-    last = last_attempts(store.summaries(run=run))
+    last = last_attempts(store.episode_summaries(run=run))
     kinds = Counter(
-        summary.failure_told for summary in last.values() if summary.failure is not None
+        summary.failure_text for summary in last.values() if summary.failure is not None
     )
     frequent = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
     lines = [

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agents import LMSpec, LoadedSpec, agent_content, load_spec
 from agents.prompt_template import PromptTemplate
-from scenarios.library import PERSONA_ONLY, SCENARIO_ONLY, name_clashes, read_files
-from scenarios.personas import Personas
+from scenarios.personas import PersonaFinder
 from scenarios.rubrics import load_rubric
+from scenarios.selection import PERSONA_ONLY_KEYS, SCENARIO_ONLY_KEYS, name_clashes, read_files
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.judging.contrast_pairs import load_pairs
@@ -18,7 +18,7 @@ from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.shipped_files import open_learn_file
 from simworld.tournament.loaded_tournament import load_tournament
-from simworld.yamlfile import in_order, load_yaml, parse, top_keys
+from simworld.yamlfile import load_yaml, parse, sort_problems, top_level_keys
 
 KINDS = (
     "scenario",
@@ -36,7 +36,7 @@ WORDS = {"learn": "learn file", "pairs": "pairs file"}
 # taken.
 SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
     "pairs": (frozenset({"better", "worse"}),),
-    "scenario": tuple(frozenset({key}) for key in SCENARIO_ONLY),
+    "scenario": tuple(frozenset({key}) for key in SCENARIO_ONLY_KEYS),
     "rubric": (frozenset({"dimensions", "name"}),),
     "tournament": tuple(
         frozenset({"agents", key})
@@ -57,18 +57,18 @@ SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
         frozenset({"kind", "lines"}),
         *(frozenset({"model", key}) for key in ("sampling", "prompt", "steering", "record_states")),
     ),
-    "persona": tuple(frozenset({key}) for key in PERSONA_ONLY),
+    "persona": tuple(frozenset({key}) for key in PERSONA_ONLY_KEYS),
 }
 _FORMS = ("builtin:", "hf:", "openai:")
 
 
 def kind_of(path: Path) -> str | None:
     """The kind of a YAML file, or None for one that is nothing of ours."""
-    keys, rows = top_keys(path)
+    keys, rows = top_level_keys(path)
     if rows:
         return "pairs" if {"better", "worse"} & keys else None
     folder = path.parent.name.removesuffix("s")
-    if "personas" in path.parts[:-1] and not keys & set(SCENARIO_ONLY):
+    if "personas" in path.parts[:-1] and not keys & set(SCENARIO_ONLY_KEYS):
         return "persona"
     for kind, signs in SIGNS.items():
         if any(sign <= keys for sign in signs):
@@ -108,7 +108,7 @@ class Checked:
 
 def check_files(files: Mapping[str, Sequence[Path]]) -> Checked:
     """Everything about files by kind, files that belong together together; no model is loaded."""
-    selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], Personas())
+    selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], PersonaFinder())
     checked = Checked(problems=[*selection.problems, *name_clashes(selection.scenarios)])
     checked.contents["scenario"] = [
         (loaded.scenario.id, loaded.path) for loaded in selection.scenarios
@@ -129,7 +129,7 @@ def check_files(files: Mapping[str, Sequence[Path]]) -> Checked:
                 checked.problems.append(Problem(where=str(path), message=message))
             elif content := _content(read):
                 checked.contents.setdefault(kind, []).append((content, path))
-    checked.problems = in_order(checked.problems)
+    checked.problems = sort_problems(checked.problems)
     return checked
 
 

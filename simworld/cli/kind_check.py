@@ -53,7 +53,7 @@ def _files(kind: str, paths: Sequence[Path]) -> tuple[list[Path], int, list[Prob
     check.
     """
     from simworld.cli.file_kinds import kind_of
-    from simworld.yamlfile import yaml_files
+    from simworld.yamlfile import list_yaml_files
 
     files: dict[str, Path] = {}
     others: set[str] = set()
@@ -64,7 +64,7 @@ def _files(kind: str, paths: Sequence[Path]) -> tuple[list[Path], int, list[Prob
             files.setdefault(os.path.realpath(path), path)
             continue
         try:
-            inside = yaml_files(path)
+            inside = list_yaml_files(path)
         except InputError as error:
             problems += error.problems
             continue

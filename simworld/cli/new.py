@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.text import harmless
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile import write_new
+from simworld.yamlfile import write_new_files
 
 names_argument = click.argument("names", metavar="NAME...", nargs=-1, required=True)
 out_option = click.option(
@@ -40,7 +40,7 @@ def write_templates(
             problems += error.problems
     if problems:
         raise InputError(problems)
-    write_new(texts)
+    write_new_files(texts)
     files = list(texts)
     pronoun = "it" if len(files) == 1 else "them"
     click.echo(

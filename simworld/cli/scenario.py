@@ -11,17 +11,18 @@ from typing import Any
 
 import click
 
-from scenarios.library import (
+from scenarios.loader import LoadedScenario
+from scenarios.new_scenario_template import scenario_template
+from scenarios.personas import PersonaFinder
+from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
+from scenarios.selection import (
     find_scenarios,
     name_clashes,
     read_files,
     relevant_files,
     scenario_files,
 )
-from scenarios.loader import LoadedScenario
-from scenarios.new_scenario_template import scenario_template
-from scenarios.personas import LIBRARY_PERSONAS, Personas
-from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
+from scenarios.shipped_folders import PERSONAS_FOLDER
 from scenarios.sotopia import import_sotopia
 from simworld.cli import completion
 from simworld.cli.duplicate_files import note_alike
@@ -35,7 +36,7 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import ENGLISH, Persona, Scenario, nondefaults
 from simworld.core.visibility import observe
 from simworld.language import load_language
-from simworld.yamlfile import in_order
+from simworld.yamlfile import sort_problems
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -131,7 +132,7 @@ def check(paths: tuple[Path, ...]) -> None:
                 files.setdefault(os.path.realpath(file), file)
         except InputError as error:
             problems += error.problems
-    selection = read_files(files.values(), Personas())
+    selection = read_files(files.values(), PersonaFinder())
     others -= files.keys()
     left_out = (
         f"; {counted(len(others), 'other file')} left out (`simworld check` looks at all kinds)"
@@ -139,7 +140,7 @@ def check(paths: tuple[Path, ...]) -> None:
         else ""
     )
     note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios))
-    problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
+    problems = sort_problems([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
@@ -147,12 +148,11 @@ def check(paths: tuple[Path, ...]) -> None:
             f"{counted(len(problems), 'problem')} in {counted(len(files), 'file')}{left_out}"
         )
     parts = []
-    if selection.files:
-        parts.append(
-            f"{counted(len(selection.scenarios), 'scenario')} in {counted(selection.files, 'file')}"
-        )
-    if selection.personas:
-        parts.append(counted(selection.personas, "persona"))
+    if selection.file_count:
+        files_read = counted(selection.file_count, "file")
+        parts.append(f"{counted(len(selection.scenarios), 'scenario')} in {files_read}")
+    if selection.persona_count:
+        parts.append(counted(selection.persona_count, "persona"))
     click.echo(f"{' and '.join(parts)}: ok{left_out}")
 
 
@@ -286,10 +286,10 @@ def _lines(loaded: LoadedScenario, only: str | None) -> list[str]:
 
 
 def _origin(loaded: LoadedScenario, seat: str) -> str:
-    path = loaded.personas.get(seat)
+    path = loaded.persona_files.get(seat)
     if path is None:
         return "written in the scenario"
-    return f"library: {path.name}" if path.parent == LIBRARY_PERSONAS else str(path)
+    return f"library: {path.name}" if path.parent == PERSONAS_FOLDER else str(path)
 
 
 def _person(persona: Persona) -> str:

@@ -97,11 +97,11 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     """
     from simworld.cli.file_kinds import kind_of
     from simworld.tournament.tournament_template import new_tournament_text
-    from simworld.yamlfile import yaml_files
+    from simworld.yamlfile import list_yaml_files
 
     beside = out.parent if out is not None else Path()
     here: dict[str, list[str]] = {"agent": [], "scenario": [], "judge": []}
-    for path in yaml_files(beside) if beside.is_dir() else ():
+    for path in list_yaml_files(beside) if beside.is_dir() else ():
         if (kind := kind_of(path)) in here:
             here[kind].append(str(path.relative_to(beside)))
 

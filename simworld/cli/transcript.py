@@ -13,7 +13,7 @@ from simworld.cli.text import harmless
 from simworld.core.counts import counted
 from simworld.core.episode import Act, ActionKind, CheckResult
 from simworld.core.scenario import Scenario
-from simworld.language.act_text import act_in_words, name_colon, only_to_words
+from simworld.language.act_text import describe_act, privacy_words, speaker_separator
 from store import StoredEpisode, StoredJudgement
 
 SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an episode
@@ -63,7 +63,7 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
     end += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
     screen.print(Text(harmless(end), style="bold"))
     if summary.failure is not None:
-        screen.print(Text(harmless(summary.failure_told), style="red"))
+        screen.print(Text(harmless(summary.failure_text), style="red"))
         again = f"The command that plays run {summary.run} plays it again with --retry-failed."
         screen.print(Text(harmless(again), style="dim"))
 
@@ -90,16 +90,16 @@ def act_line(turn: int, act: Act, names: Mapping[str, str], language: str) -> Te
         harmless(names.get(act.seat, act.seat)), style=_colours(list(names)).get(act.seat, "")
     )
     if act.action.to:
-        before, between, after = only_to_words(language)
+        before, between, after = privacy_words(language)
         line.append(
             harmless(
                 before + between.join(names.get(seat, seat) for seat in act.action.to) + after
             ),
             style="dim",
         )
-    text = harmless(act_in_words(act.action, language))
+    text = harmless(describe_act(act.action, language))
     if act.action.kind is ActionKind.speak:
-        return line.append(f"{name_colon(language)}{text}", style="default")
+        return line.append(f"{speaker_separator(language)}{text}", style="default")
     return line.append(f" [{text}]", style="italic")
 
 

@@ -89,7 +89,7 @@ def _stored_judges(store: Store, spec: JudgeSpec, backend: Backend) -> list[Judg
             judges.append(judge)
     if not judges:
         raise InputError(
-            f"judge {spec.name} as it is now has judged nothing in {store.where}; simworld judge"
+            f"judge {spec.name} as it is now has judged nothing in {store.location}; simworld judge"
             " run comes first"
         )
     return judges

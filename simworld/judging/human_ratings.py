@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scenarios.rubrics import load_rubric, rubric_of
+from scenarios.rubrics import load_rubric, scenario_rubric
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.yamlfile import did_you_mean
-from simworld.yamlfile.source import read_source
+from simworld.yamlfile.source_text import read_source_text
 from store import Store, StoredEpisode
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -165,7 +165,8 @@ class _RatingsReader:
             return f"episode {stored.id} failed, so there is nothing to score"
         if not self._rubric_name:
             return _RatedEpisode(
-                stored=stored, rubric=rubric_of(self._store.scenario(stored.episode.scenario_id))
+                stored=stored,
+                rubric=scenario_rubric(self._store.scenario(stored.episode.scenario_id)),
             )
         if self._rubric is None:
             self._rubric = load_rubric(self._rubric_name)
@@ -175,7 +176,7 @@ class _RatingsReader:
 def _read_rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mapping[str, str]]]:
     """Line number and cells of each row, stripped; a file that is none gives no row."""
     try:
-        text = read_source(path, MAX_BYTES)
+        text = read_source_text(path, MAX_BYTES)
     except InputError as error:
         problems += error.problems
         return

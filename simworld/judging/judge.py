@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scenarios.rubrics import load_rubric, rubric_of
+from scenarios.rubrics import load_rubric, scenario_rubric
 from simworld.core.episode import Episode
 from simworld.core.judgement import Rubric
 from simworld.core.protocols import JudgementGenerator
@@ -83,7 +83,7 @@ def scored_dimension_names(spec: JudgeSpec, scenarios: Iterable[Scenario]) -> tu
     named_rubrics = (
         [load_rubric(spec.rubric)]
         if spec.rubric
-        else [rubric_of(scenario) for scenario in scenarios]
+        else [scenario_rubric(scenario) for scenario in scenarios]
     )
     rubrics = {rubric.id: rubric for rubric in named_rubrics}.values()
     names = [

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from scenarios.rubrics import DEFAULT_RUBRIC, load_rubric, rubric_of
+from scenarios.rubrics import DEFAULT_RUBRIC, load_rubric, scenario_rubric
 from simworld.core.errors import Failure, InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.protocols import Backend, JudgementGenerator
@@ -217,7 +217,7 @@ class JudgingPass:
     def _rubric(self, scenario: Scenario, id_: str) -> Rubric | Problem:
         if id_ not in self._rubric_cache:
             try:
-                self._rubric_cache[id_] = rubric_of(scenario)
+                self._rubric_cache[id_] = scenario_rubric(scenario)
             except InputError as error:
                 reasons = "; ".join(map(str, error.problems))
                 self._rubric_cache[id_] = Problem(

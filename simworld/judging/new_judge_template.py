@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import as_text
+from simworld.yamlfile import quote_scalar
 
 JUDGE_TEMPLATE = """\
 # A simworld judge: who scores stored episodes. Check it with:    simworld check {file}
@@ -52,20 +52,20 @@ def new_judge_text(name: str, file: str, *, rubric: str = "") -> str:
     """A judge file's text; `rubric`: the file it names. Raises InputError for a bad name."""
     _check_name(name, "judge", "strict")
     line = (
-        f"rubric: {as_text(rubric)}"
+        f"rubric: {quote_scalar(rubric)}"
         if rubric
         else (
             "# rubric: calm.yaml       # goes before those that scenarios name; default: the one"
             " that each scenario names"
         )
     )
-    return JUDGE_TEMPLATE.format(name=as_text(name), file=file, rubric=line)
+    return JUDGE_TEMPLATE.format(name=quote_scalar(name), file=file, rubric=line)
 
 
 def new_rubric_text(name: str, file: str) -> str:
     """A rubric file's text. Raises InputError for a bad name."""
     _check_name(name, "rubric", "calm")
-    return RUBRIC_TEMPLATE.format(name=as_text(name), file=file)
+    return RUBRIC_TEMPLATE.format(name=quote_scalar(name), file=file)
 
 
 def _check_name(name: str, noun: str, example: str) -> None:

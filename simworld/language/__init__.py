@@ -6,20 +6,20 @@ A scenario chooses its language by the code: `language: zh`. Each file in `table
 
 from simworld.language.language_table import (
     ENGLISH,
-    SLOT,
-    SLOTS,
+    PROMPT_SLOT,
+    PROMPT_SLOTS,
     Language,
     PersonaWords,
-    known_languages,
+    language_codes,
     load_language,
 )
 
 __all__ = [
     "ENGLISH",
-    "SLOT",
-    "SLOTS",
+    "PROMPT_SLOT",
+    "PROMPT_SLOTS",
     "Language",
     "PersonaWords",
-    "known_languages",
+    "language_codes",
     "load_language",
 ]

@@ -9,7 +9,7 @@ from simworld.core.scenario import ENGLISH
 from simworld.language.language_table import load_language
 
 
-def only_to_words(language: str) -> tuple[str, str, str]:
+def privacy_words(language: str) -> tuple[str, str, str]:
     """What stands before, between and after the names of those who alone perceive an act: ` (only
     to `, `, `, `)`.
     """
@@ -20,16 +20,16 @@ def only_to_words(language: str) -> tuple[str, str, str]:
     return before, words.conjunction, after.removesuffix(words.line.format(who="", text=""))
 
 
-def name_colon(language: str) -> str:
+def speaker_separator(language: str) -> str:
     """Between a name and what somebody says, the space included: `: `, `：`."""
     return load_language(language).judge.line.format(who="", text="")
 
 
-def act_in_words(action: Action, language: str) -> str:
+def describe_act(action: Action, language: str) -> str:
     """What somebody said or did: `leaves: Goodbye.`, `does nothing`."""
     if action.kind is ActionKind.leave:
         leaves = load_language(language).judge.leaves
-        return f"{leaves}{name_colon(language)}{action.text}" if action.text else leaves
+        return f"{leaves}{speaker_separator(language)}{action.text}" if action.text else leaves
     if action.kind is ActionKind.none:
         return "does nothing" if language == ENGLISH else load_language(language).acts.says_nothing
     return action.text

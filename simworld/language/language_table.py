@@ -14,26 +14,16 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simworld.core.errors import InputError
-from simworld.core.scenario import ENGLISH, Relationship
+from simworld.core.scenario import ENGLISH as ENGLISH
+from simworld.core.scenario import Relationship
 from simworld.yamlfile import did_you_mean, load_text, parse, shorten
 
-__all__ = [
-    "ENGLISH",
-    "SLOT",
-    "SLOTS",
-    "Language",
-    "PersonaWords",
-    "known_languages",
-    "load_language",
-]
-
-
 # of prompts, in double braces
-SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")
-SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+PROMPT_SLOTS = ("setting", "name", "persona", "others", "goal", "knows", "secret")
+PROMPT_SLOT = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
-def _with(*slots: str) -> AfterValidator:
+def _names_slots(*slots: str) -> AfterValidator:
     """Checks that a text names each of the slots in single braces, and no other."""
 
     def check(text: str) -> str:
@@ -52,18 +42,20 @@ def _with(*slots: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _every_slot(text: str) -> str:
-    slots = set(SLOT.findall(text))
-    if missing := [slot for slot in SLOTS if slot not in slots]:
+def _check_prompt_slots(text: str) -> str:
+    slots = set(PROMPT_SLOT.findall(text))
+    if missing := [slot for slot in PROMPT_SLOTS if slot not in slots]:
         raise ValueError(
-            f"{{{{{missing[0]}}}}} is missing; a prompt holds each of {', '.join(SLOTS)}"
+            f"{{{{{missing[0]}}}}} is missing; a prompt holds each of {', '.join(PROMPT_SLOTS)}"
         )
-    if unknown := slots - set(SLOTS):
-        raise ValueError(f"unknown slot {{{{{min(unknown)}}}}}; the slots are {', '.join(SLOTS)}")
+    if unknown := slots - set(PROMPT_SLOTS):
+        raise ValueError(
+            f"unknown slot {{{{{min(unknown)}}}}}; the slots are {', '.join(PROMPT_SLOTS)}"
+        )
     return text
 
 
-def _every_relationship(words: Mapping[Relationship, str]) -> Mapping[Relationship, str]:
+def _check_every_relationship(words: Mapping[Relationship, str]) -> Mapping[Relationship, str]:
     if missing := [
         relationship.value for relationship in Relationship if relationship not in words
     ]:
@@ -72,7 +64,9 @@ def _every_relationship(words: Mapping[Relationship, str]) -> Mapping[Relationsh
 
 
 NonEmptyText = Annotated[str, Field(min_length=1)]
-Relations = Annotated[Mapping[Relationship, NonEmptyText], AfterValidator(_every_relationship)]
+Relations = Annotated[
+    Mapping[Relationship, NonEmptyText], AfterValidator(_check_every_relationship)
+]
 
 
 class _WordTable(BaseModel):
@@ -84,10 +78,10 @@ class PromptWords(_WordTable):
     double braces.
     """
 
-    chat_system: Annotated[NonEmptyText, AfterValidator(_every_slot)]
+    chat_system: Annotated[NonEmptyText, AfterValidator(_check_prompt_slots)]
     chat_opening: NonEmptyText
     script_system: NonEmptyText
-    script_instructions: Annotated[NonEmptyText, AfterValidator(_every_slot)]
+    script_instructions: Annotated[NonEmptyText, AfterValidator(_check_prompt_slots)]
 
 
 class PersonaWords(_WordTable):
@@ -97,8 +91,8 @@ class PersonaWords(_WordTable):
     stop: NonEmptyText = Field(
         description="Ends a sentence that another one follows, the space included."
     )
-    age: Annotated[str, _with("age")]
-    pronouns: Annotated[str, _with("pronouns")] = Field(
+    age: Annotated[str, _names_slots("age")]
+    pronouns: Annotated[str, _names_slots("pronouns")] = Field(
         description="Follows without a comma, the space included."
     )
     nobody: NonEmptyText = Field(
@@ -110,8 +104,8 @@ class OtherWords(_WordTable):
     """How the others at the table are listed for a seat."""
 
     relations: Relations
-    bare: Annotated[str, _with("who", "relation")]
-    about: Annotated[str, _with("who", "relation", "about")]
+    bare: Annotated[str, _names_slots("who", "relation")]
+    about: Annotated[str, _names_slots("who", "relation", "about")]
     left: NonEmptyText
     between: str = Field(description="Between two of them.")
 
@@ -119,22 +113,22 @@ class OtherWords(_WordTable):
 class ActWords(_WordTable):
     """How earlier acts are shown; deeds stand in square brackets in every language."""
 
-    line: Annotated[str, _with("who", "text")]
-    private_line: Annotated[str, _with("who", "to", "text")]
-    private: Annotated[str, _with("to", "text")] = Field(
+    line: Annotated[str, _names_slots("who", "text")]
+    private_line: Annotated[str, _names_slots("who", "to", "text")]
+    private: Annotated[str, _names_slots("to", "text")] = Field(
         description="A seat's own private act in a chat."
     )
-    to: Annotated[str, _with("names")] = Field(
+    to: Annotated[str, _names_slots("names")] = Field(
         description="The mark of privacy; replies must be read by it."
     )
     comma: NonEmptyText
-    after: Annotated[str, _with("text", "deed")] = Field(
+    after: Annotated[str, _names_slots("text", "deed")] = Field(
         description="Words that are followed by a deed."
     )
     leaves: NonEmptyText
     says_nothing: NonEmptyText
     wait: NonEmptyText = Field(description="chat: the user's message where the seat spoke last.")
-    whom: Annotated[str, _with("marks")] = Field(
+    whom: Annotated[str, _names_slots("marks")] = Field(
         description="After a mark of privacy that means nobody here."
     )
     either: NonEmptyText = Field(description="Between two such marks, spaces included.")
@@ -144,18 +138,18 @@ class ActWords(_WordTable):
 class JudgeWords(_WordTable):
     """How a judge is shown an episode; the questions are the rubric's."""
 
-    goal: Annotated[str, _with("whose", "text")]
-    knows: Annotated[str, _with("who", "text")]
-    secret: Annotated[str, _with("whose", "text")]
-    persona: Annotated[str, _with("who", "text")]
-    whose: Annotated[str, _with("who")]
-    whose_after_s: Annotated[str, _with("who")] | None = Field(
+    goal: Annotated[str, _names_slots("whose", "text")]
+    knows: Annotated[str, _names_slots("who", "text")]
+    secret: Annotated[str, _names_slots("whose", "text")]
+    persona: Annotated[str, _names_slots("who", "text")]
+    whose: Annotated[str, _names_slots("who")]
+    whose_after_s: Annotated[str, _names_slots("who")] | None = Field(
         default=None, description="After a name that ends in s."
     )
     relations: Relations
-    between: Annotated[str, _with("one", "other", "relation")]
-    line: Annotated[str, _with("who", "text")]
-    private_line: Annotated[str, _with("who", "names", "text")]
+    between: Annotated[str, _names_slots("one", "other", "relation")]
+    line: Annotated[str, _names_slots("who", "text")]
+    private_line: Annotated[str, _names_slots("who", "names", "text")]
     conjunction: NonEmptyText = Field(description="Between two names, spaces included.")
     leaves: NonEmptyText
     silence: NonEmptyText
@@ -193,17 +187,17 @@ class Language(_WordTable):
         """
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:6]
 
-    def label(self, who: str) -> str:
+    def speaker_label(self, who: str) -> str:
         """`Nadia:`, the beginning of somebody's line."""
         return self.acts.line.format(who=who, text="").rstrip()
 
 
-def known_languages() -> tuple[str, ...]:
+def language_codes() -> tuple[str, ...]:
     """The codes of the shipped languages, sorted."""
     return tuple(
         sorted(
             path.name.removesuffix(".yaml")
-            for path in _tables().iterdir()
+            for path in _tables_folder().iterdir()
             if path.name.endswith(".yaml")
         )
     )
@@ -214,18 +208,16 @@ def load_language(code: str) -> Language:
     """The table of a language. Raises InputError if there is none, or with every problem of its
     file.
     """
-    if code not in known_languages():
-        hint = (
-            did_you_mean(code, known_languages()) or f"; there are {', '.join(known_languages())}"
-        )
+    if code not in language_codes():
+        hint = did_you_mean(code, language_codes()) or f"; there are {', '.join(language_codes())}"
         raise InputError(f"no language '{shorten(code)}'{hint}")
     language = parse(
-        load_text((_tables() / f"{code}.yaml").read_text("utf-8"), f"{code}.yaml"), Language
+        load_text((_tables_folder() / f"{code}.yaml").read_text("utf-8"), f"{code}.yaml"), Language
     )
     if language.code != code:
         raise InputError(f"{code}.yaml: code: expected '{code}', found '{language.code}'")
     return language
 
 
-def _tables() -> Traversable:
+def _tables_folder() -> Traversable:
     return resources.files("simworld.language") / "tables"

@@ -84,7 +84,7 @@ def compare_arms(
         InputError: a pattern took too long on an utterance.
     """
     arm_seats = plan.arm_seats(loaded_agents.ids)
-    episodes = last_attempts(store.summaries(run=plan.run))
+    episodes = last_attempts(store.episode_summaries(run=plan.run))
     seats = scores_by_seat(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played_seats(store, plan.run, arm_seats, episodes)
     if evaluated.reward is not None:

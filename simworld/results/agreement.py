@@ -94,7 +94,7 @@ def find_raters(store: Store, names: Iterable[str] = ()) -> list[JudgeRecord]:
             else "nothing is judged yet"
         )
         names = ", ".join(map(repr, unknown)) or "at all"
-        raise InputError(f"no judge {names} in {store.where}; {available}")
+        raise InputError(f"no judge {names} in {store.location}; {available}")
     return raters
 
 
@@ -165,7 +165,7 @@ def scored_dimensions(store: Store, judge_ids: Sequence[str]) -> list[str]:
 def _read_rater(store: Store, judge_id: str, dimension: str, run: str | None) -> _RaterScores:
     samples: dict[RatedSeat, list[float]] = defaultdict(list)
     families: dict[RatedSeat, str] = {}
-    for row in store.scores(judge_id=judge_id, dimension=dimension, run=run):
+    for row in store.score_rows(judge_id=judge_id, dimension=dimension, run=run):
         unit = row.episode_id, row.seat
         samples[unit].append(row.rescaled)
         families[unit] = row.family

@@ -108,7 +108,7 @@ def scores_by_seat(
     """
     judges = [record for record in store.judges() if record.id in judge_ids]
     if unknown := set(judge_ids) - {judge.id for judge in judges}:
-        raise ValueError(f"no judge {', '.join(sorted(unknown))} in {store.where}")
+        raise ValueError(f"no judge {', '.join(sorted(unknown))} in {store.location}")
     several = len({judge.spec["rubric"]["id"] for judge in judges}) > 1
     scores = {}
     for judge in judges:

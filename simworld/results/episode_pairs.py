@@ -63,7 +63,7 @@ def _by_cell(
     agent: str,
     is_compared: Callable[[EpisodeSummary, SeatRecord], bool],
 ) -> dict[tuple[str, tuple[str, ...], int], EpisodeSummary]:
-    summaries = store.summaries(run=run, scenario=scenario, agent=agent, limit=MAX_EPISODES)
+    summaries = store.episode_summaries(run=run, scenario=scenario, agent=agent, limit=MAX_EPISODES)
     return {
         (own.seat, partners, summary.repeat): summary
         for summary in last_attempts(summaries).values()

@@ -34,7 +34,7 @@ def read_episode_scores(
     return {
         (episode, seat): scores
         for start in range(0, len(ids), EPISODES_PER_QUERY)
-        for episode, judgements in store.judgements_of(
+        for episode, judgements in store.judgements_by_episode(
             ids[start : start + EPISODES_PER_QUERY], judge_ids=list(rubrics)
         ).items()
         for (_, seat), scores in average_judgements(judgements, rubrics).items()

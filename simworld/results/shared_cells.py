@@ -46,7 +46,7 @@ class SharedCells:
         counts: Counter[tuple[str, str, str]] = Counter()
         masks: SeatMasks = {}
         for cells in store.cells(run, (), scenarios):
-            if len(cells.block):
+            if len(cells.block_index):
                 _count_shared(cells, compared_mask(cells, scenarios, compared, masks), counts)
         return cls(counts=counts)
 
@@ -78,19 +78,19 @@ class SharedCells:
 
 def _count_shared(cells: Cells, compared: Bools, counts: Counter[tuple[str, str, str]]) -> None:
     ids = [scenario for _, scenario, _ in cells.blocks]
-    for seat in range(cells.agents.shape[1]):
+    for seat in range(cells.agent_index.shape[1]):
         is_compared = compared[:, seat]
         if not is_compared.any():
             continue
-        partners = np.delete(cells.agents, seat, axis=1)[is_compared]
-        first_rows, cell = unique_rows(cells.block[is_compared], *partners.T)
-        sat_in_cell = np.zeros((len(first_rows), len(cells.names)), dtype=np.int64)
-        sat_in_cell[cell, cells.agents[is_compared, seat]] = 1
-        scenario_of_cell = np.array(ids, dtype=object)[cells.block[is_compared][first_rows]]
+        partners = np.delete(cells.agent_index, seat, axis=1)[is_compared]
+        first_rows, cell = unique_rows(cells.block_index[is_compared], *partners.T)
+        sat_in_cell = np.zeros((len(first_rows), len(cells.agent_names)), dtype=np.int64)
+        sat_in_cell[cell, cells.agent_index[is_compared, seat]] = 1
+        scenario_of_cell = np.array(ids, dtype=object)[cells.block_index[is_compared][first_rows]]
         for scenario in dict.fromkeys(scenario_of_cell.tolist()):
             in_scenario = sat_in_cell[scenario_of_cell == scenario]
             shared: Ints = in_scenario.T @ in_scenario
-            for i, j in combinations(range(len(cells.names)), 2):
+            for i, j in combinations(range(len(cells.agent_names)), 2):
                 if shared[i, j]:
-                    counts[scenario, cells.names[i], cells.names[j]] += int(shared[i, j])
-                    counts[scenario, cells.names[j], cells.names[i]] += int(shared[i, j])
+                    counts[scenario, cells.agent_names[i], cells.agent_names[j]] += int(shared[i, j])
+                    counts[scenario, cells.agent_names[j], cells.agent_names[i]] += int(shared[i, j])

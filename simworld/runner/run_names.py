@@ -40,13 +40,16 @@ def legacy_run_name(scenarios: Sequence[Scenario], casts: Sequence[Cast], seed: 
 
 def run_matches_plan(store: Store, run: str, plan: RunPlan, ids: Mapping[str, str]) -> bool:
     """Whether a stored run has episodes of this plan, and none whose content has changed."""
-    if all(summary.run.name != run or summary.run.seed != plan.seed for summary in store.runs()):
+    if all(
+        summary.run.name != run or summary.run.seed != plan.seed
+        for summary in store.run_summaries()
+    ):
         return False
     our_casts = {
         (e.item.scenario_id, tuple(sorted(e.item.cast.items()))) for e in plan.planned_episodes(ids)
     }
     planned_ids = {scenario.name: scenario.id for scenario in plan.scenarios}
-    stored_items = store.planned(run)
+    stored_items = store.planned_items(run)
     if any(
         planned_ids.get(item.scenario_name, item.item.scenario_id) != item.item.scenario_id
         for item in stored_items

@@ -20,7 +20,7 @@ from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import PlannedEpisode, RunPlan
 from simworld.runner.turn_progress import TurnProgress
 from store import AgentRecord, ItemState, PlannedItem, RunRecord, Store, check_store, open_store
-from store.interrupts import held_back
+from store.interrupts import delay_interrupts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +108,9 @@ def play_missing(
             stopping=stopping,
         )
         for played in played_episodes:
-            with held_back():
+            with delay_interrupts():
                 recorder.commits.commit_or_hold(played, played.episode.failure)
-        with held_back():
+        with delay_interrupts():
             recorder.commits.commit_held()
         stopping.raise_if_stopped()
     except (KeyboardInterrupt, Stopped):
@@ -220,7 +220,7 @@ def due_episodes(
     planned: Sequence[PlannedEpisode], store: Store, run: str, *, retry_failed: bool = False
 ) -> list[PlannedEpisode]:
     """The planned episodes that are not stored; with `retry_failed` also those that failed."""
-    finished = store.finished(run)
+    finished = store.item_states(run)
     attempts = (_next_attempt(episode, finished, retry_failed) for episode in planned)
     return [episode for episode in attempts if episode is not None]
 

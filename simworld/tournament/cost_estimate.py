@@ -100,7 +100,7 @@ def _failed_by_item(tournament: Tournament, store: Store) -> Mapping[PricedItem,
         )
         for scenario in tournament.scenarios
         for summary in last_attempts(
-            store.summaries(run=tournament.name, scenario=scenario.id)
+            store.episode_summaries(run=tournament.name, scenario=scenario.id)
         ).values()
     }
 

@@ -24,15 +24,16 @@ from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.tournament.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,
+    KeyPath,
     did_you_mean,
     did_you_mean_file,
-    in_order,
+    glob_yaml_files,
     is_glob,
     load_text,
     load_yaml,
-    matching_files,
     parse,
     shorten,
+    sort_problems,
 )
 
 T = TypeVar("T")
@@ -140,7 +141,7 @@ class _TournamentReader:
             self._check_scenarios(tuple(scenario_by_id.values()))
             self._check_judges(tuple(judges.values()), tuple(scenario_by_id.values()))
         if self._problems:
-            raise InputError(in_order(dict.fromkeys(self._problems)))
+            raise InputError(sort_problems(dict.fromkeys(self._problems)))
         judged_twice = all(judge.samples > 1 for judge in judges.values())
         return Tournament(
             file=file,
@@ -154,7 +155,7 @@ class _TournamentReader:
             judges=tuple(judges.values()),
         )
 
-    def _report(self, loc: Sequence[str | int], message: str) -> None:
+    def _report(self, loc: KeyPath, message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
     def _load_each(self, key: str, names: Sequence[str], load: Callable[[str], T]) -> dict[str, T]:
@@ -182,7 +183,7 @@ class _TournamentReader:
         """A file, folder or glob beside the tournament goes before one in the working folder."""
         beside = self._folder / name
         looks_like_a_path = name.endswith(SUFFIXES) or len(Path(name).parts) > 1
-        if is_glob(name) and matching_files(name, self._folder):
+        if is_glob(name) and glob_yaml_files(name, self._folder):
             return str(Path(glob.escape(str(self._folder))) / name)
         return str(beside) if looks_like_a_path and os.path.lexists(beside) else name
 

@@ -25,7 +25,8 @@ class AgentPace:
 
 def measure_pace(store: Store, agent: str) -> AgentPace | None:
     """An agent's pace; None where it has never had a turn."""
-    recent = [e for e in store.summaries(agent=agent, limit=MAX_RECENT) if e.turns]
+    recent = [e for e in store.episode_summaries(agent=agent, limit=MAX_RECENT) if e.turns
+    ]
     turns = sum(episode.turns for episode in recent)
     if not turns:
         return None
@@ -75,7 +76,7 @@ def _extrapolate(entries: list[Mapping[str, Any]], counter: str, planned: int) -
 
 
 def _timed_commands(store: Store, counter: str) -> Iterator[Mapping[str, Any]]:
-    for summary in store.runs():
+    for summary in store.run_summaries():
         for entry in (summary.run.profile or {}).get("commands", ()):
             if entry.get("wall_s") and counter in entry:
                 yield entry

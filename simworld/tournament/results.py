@@ -67,8 +67,8 @@ def results_by_ids(
     )
     if not tally.seat_counts:
         raise InputError(
-            f"nothing of tournament {tournament.name!r} is in {store.where}; `simworld tournament"
-            " run` plays it"
+            f"nothing of tournament {tournament.name!r} is in {store.location}; `simworld"
+            " tournament run` plays it"
         )
     if not tally.judged_episodes:
         raise InputError(_explain_no_scores(tournament, store, judge))
@@ -167,7 +167,7 @@ def find_judge_ids(store: Store, run: str, judge: JudgeSpec) -> list[str]:
         InputError: it has judged with two models or versions, whose scores must not be mixed.
     """
     id_by_rubric: dict[str, str] = {}
-    ids_with_judgements = store.judged_by(run)
+    ids_with_judgements = store.scoring_judge_ids(run)
     for record in store.judges():
         if record.id not in ids_with_judgements or record.spec["spec"] != judge.content():
             continue
@@ -209,7 +209,7 @@ def _explain_no_scores(tournament: Tournament, store: Store, judge: str) -> str:
     """Why a judge has no score of what was played."""
     ended = [
         summary
-        for summary in store.summaries(run=tournament.name, limit=100)
+        for summary in store.episode_summaries(run=tournament.name, limit=100)
         if summary.failure is None
     ]
     if not ended:

@@ -51,7 +51,7 @@ def stored_judges(store: Store, run: str) -> dict[str, tuple[str, ...]]:
     Judges that share a name but not all that makes them (model, method, version) are told apart by
     a piece of their ids.
     """
-    scored = set(store.judged_by(run))
+    scored = set(store.scoring_judge_ids(run))
     by_identity: dict[tuple[str, str], list[JudgeRecord]] = defaultdict(list)
     for record in store.judges():
         if record.id in scored:

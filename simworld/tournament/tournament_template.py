@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import as_text
+from simworld.yamlfile import quote_scalar
 
 TEMPLATE = """\
 # A simworld tournament: who is better, and how sure that is. Check it with:    simworld check {file}
@@ -45,7 +45,7 @@ def new_tournament_text(
             " _, like 'spring-cup'"
         )
     return TEMPLATE.format(
-        name=as_text(name),
+        name=quote_scalar(name),
         file=file,
         agents=_yaml_list(agents if len(agents) > 1 else [*agents, *LIBRARY_DEFAULTS["agents"]]),
         scenarios=_yaml_list(scenarios or LIBRARY_DEFAULTS["scenarios"]),
@@ -54,4 +54,4 @@ def new_tournament_text(
 
 
 def _yaml_list(names: Sequence[str]) -> str:
-    return f"[{', '.join(map(as_text, names))}]"
+    return f"[{', '.join(map(quote_scalar, names))}]"

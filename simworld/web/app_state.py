@@ -59,7 +59,7 @@ class AppState:
         with self._lock:
             if self._store is not None and time.monotonic() - self._checked > CHECKED_S:
                 try:
-                    self._store.check()
+                    self._store.check_unchanged()
                     self._checked = time.monotonic()
                 except StoreError:
                     self._drop()

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from simworld.core.counts import counted
 from simworld.core.text import harmless
-from simworld.language.act_text import only_to_words
+from simworld.language.act_text import privacy_words
 from simworld.web import numbers
 from simworld.web.links import link
 from simworld.web.titles import scenario_title
@@ -66,7 +66,7 @@ def environment() -> Environment:
         "titled": scenario_title,
         "short": lambda id_: str(id_)[:10],
     }
-    templates.globals |= {"link": link, "navigation": NAVIGATION, "only_to": only_to_words}
+    templates.globals |= {"link": link, "navigation": NAVIGATION, "only_to": privacy_words}
     return templates
 
 

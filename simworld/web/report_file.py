@@ -82,7 +82,7 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
         InputError: there is no such run, or nothing of it was played.
     """
     tournament = stored_tournament(store, run)
-    summary = store.run(run)
+    summary = store.run_summary(run)
     if not summary.episodes:
         raise InputError(f"nothing of {run!r} is played yet; `simworld tournament run` plays it")
     templates = environment()
@@ -116,7 +116,9 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
             made=datetime.now(UTC),
         )
 
-    summaries = {s.id: store.summaries(run=run, scenario=s.id) for s in tournament.scenarios}
+    summaries = {
+        s.id: store.episode_summaries(run=run, scenario=s.id) for s in tournament.scenarios
+    }
     bare = [
         PlayedScenario(
             scenario=scenario,

@@ -8,7 +8,7 @@ would blow the file up ("billion laughs").
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,25 @@ from typing import Any
 import yaml
 
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile.messages import dotted, syntax_message
-from simworld.yamlfile.scalars import resolve
-from simworld.yamlfile.source import FORBIDDEN, check_characters, read_source
+from simworld.yamlfile.messages import dotted_path, syntax_message
+from simworld.yamlfile.scalars import resolve_scalar
+from simworld.yamlfile.source_text import (
+    CONTROL_CHARACTERS,
+    read_source_text,
+    refuse_control_characters,
+)
 
-YamlLocation = Sequence[str | int]
+KeyPath = tuple[str | int, ...]
 
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after every alias is written out
 
-_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
+# libyaml where PyYAML was built with it
+_BaseLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_FAST):  # type: ignore[misc, valid-type]
-    """Composes nodes and resolves nothing: `scalars.resolve` decides what a plain scalar means."""
+class _Loader(_BaseLoader):  # type: ignore[misc, valid-type]
+    """Composes nodes, and leaves to `resolve_scalar` what a plain scalar means."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own class attribute, shadowed
 
@@ -47,47 +52,48 @@ class Document:
         default_factory=dict, repr=False, compare=False
     )
 
-    def place(self, loc: YamlLocation, *, key: bool = False) -> str:
+    def file_position(self, loc: KeyPath, *, key: bool = False) -> str:
         """`file:line:column` of the value at `loc` (of its key with `key`), else of the nearest
         thing around it.
         """
-        node, key_node, _ = self._walk(loc)
+        node, key_node, _ = self._nodes_at(loc)
         shown = key_node if key and key_node is not None else node
-        return f"{self.name}:1:1" if shown is None else _where(self.name, shown)
+        return f"{self.name}:1:1" if shown is None else _position_text(self.name, shown)
 
-    def problem(self, loc: YamlLocation, message: str, *, key: bool = False) -> Problem:
+    def problem(self, loc: KeyPath, message: str, *, key: bool = False) -> Problem:
         """A problem at `loc`: `file:line:column: seats.1.goal: message`."""
-        path = dotted(loc)
+        path = dotted_path(loc)
         return Problem(
-            message=f"{path}: {message}" if path else message, where=self.place(loc, key=key)
+            message=f"{path}: {message}" if path else message,
+            where=self.file_position(loc, key=key),
         )
 
-    def written(self, loc: YamlLocation) -> str | None:
+    def raw_text(self, loc: KeyPath) -> str | None:
         """The scalar at `loc` as the author wrote it, without quotes; None if there is no
         scalar.
         """
-        node, _, whole = self._walk(loc)
-        return node.value if whole and isinstance(node, yaml.ScalarNode) else None
+        node, _, exists = self._nodes_at(loc)
+        return node.value if exists and isinstance(node, yaml.ScalarNode) else None
 
-    def real_loc(self, loc: YamlLocation) -> tuple[str | int, ...]:
+    def existing_loc(self, loc: KeyPath) -> KeyPath:
         """The parts of `loc` that exist in the file; what a validator put in between (a union's
         branch) is left out.
         """
-        real: list[str | int] = []
+        existing: list[str | int] = []
         node = self.root
         for part in loc:
             child = self._child(node, part)
             if child is not None:
                 node = child[0]
-                real.append(part)
-        return tuple(real)
+                existing.append(part)
+        return tuple(existing)
 
-    def position(self, loc: YamlLocation, *, key: bool = False) -> tuple[int, int]:
+    def line_and_column(self, loc: KeyPath, *, key: bool = False) -> tuple[int, int]:
         """Line and column from 1, to sort by."""
-        line, column = self.place(loc, key=key).rsplit(":", 2)[1:]
+        line, column = self.file_position(loc, key=key).rsplit(":", 2)[1:]
         return int(line), int(column)
 
-    def _walk(self, loc: YamlLocation) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
+    def _nodes_at(self, loc: KeyPath) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         node, key_node = self.root, None
         for part in loc:
             child = self._child(node, part)
@@ -115,20 +121,20 @@ class Document:
 
 def load_yaml(path: Path) -> Document:
     """The document in a file. Raises InputError with every problem."""
-    return _load(read_source(path), str(path))
+    return _load(read_source_text(path), str(path))
 
 
 def load_text(text: str, name: str) -> Document:
     """The document in a text; `name` stands for the file in messages. Raises InputError with every
     problem.
     """
-    check_characters(text, name)
+    refuse_control_characters(text, name)
     return _load(text, name)
 
 
 def _load(text: str, name: str) -> Document:
     try:
-        problems = _scan(text, name)
+        problems = _forbidden_syntax(text, name)
         if problems:
             raise InputError(problems)
         root = yaml.compose(text, _Loader)
@@ -141,7 +147,7 @@ def _load(text: str, name: str) -> Document:
     if root is None:
         return Document(name=name, data=None, root=None)
     builder = _Builder(name)
-    builder.measure(root, ())
+    builder.count_nodes(root, ())
     if not builder.problems:
         data = builder.build(root, ())
     if builder.problems:
@@ -149,12 +155,12 @@ def _load(text: str, name: str) -> Document:
     return Document(name=name, data=data, root=root)
 
 
-def _scan(text: str, name: str) -> list[Problem]:
+def _forbidden_syntax(text: str, name: str) -> list[Problem]:
     """What must be refused before nodes are made: tags, more than one document, endless nesting."""
     problems: list[Problem] = []
     depth = documents = 0
     for event in yaml.parse(text, _Loader):
-        where = _where(name, event)
+        where = _position_text(name, event)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
@@ -189,33 +195,33 @@ class _Builder:
     def __init__(self, name: str) -> None:
         self.name = name
         self.problems: list[Problem] = []
-        self._sizes: dict[int, int] = {}
-        self._open: set[int] = set()
-        self._built: dict[int, Any] = {}
+        self._node_counts: dict[int, int] = {}
+        self._ancestors: set[int] = set()
+        self._values: dict[int, Any] = {}
 
-    def measure(self, node: yaml.Node, loc: YamlLocation) -> int:
+    def count_nodes(self, node: yaml.Node, loc: KeyPath) -> int:
         """The number of nodes below and with `node`, aliases written out; reports cycles and too
         many nodes.
         """
-        if id(node) in self._sizes:
-            return self._sizes[id(node)]
-        if id(node) in self._open:
+        if id(node) in self._node_counts:
+            return self._node_counts[id(node)]
+        if id(node) in self._ancestors:
             self._report(node, "an anchor contains an alias to itself")
             return 1
-        self._open.add(id(node))
-        size = 1
-        for child in _children(node):
-            size += self.measure(child, loc)
-        self._open.discard(id(node))
-        if size > MAX_NODES and not self.problems:
+        self._ancestors.add(id(node))
+        count = 1
+        for child in _child_nodes(node):
+            count += self.count_nodes(child, loc)
+        self._ancestors.discard(id(node))
+        if count > MAX_NODES and not self.problems:
             self._report(node, f"more than {MAX_NODES:,} values once every alias is written out")
-        self._sizes[id(node)] = size
-        return size
+        self._node_counts[id(node)] = count
+        return count
 
-    def build(self, node: yaml.Node, loc: YamlLocation) -> Any:
+    def build(self, node: yaml.Node, loc: KeyPath) -> Any:
         """The plain value of a node."""
-        if id(node) in self._built:
-            return self._built[id(node)]
+        if id(node) in self._values:
+            return self._values[id(node)]
         value: Any
         if isinstance(node, yaml.MappingNode):
             value = self._mapping(node, loc)
@@ -223,21 +229,21 @@ class _Builder:
             value = [self.build(child, (*loc, i)) for i, child in enumerate(node.value)]
         else:
             plain = isinstance(node, yaml.ScalarNode) and not node.style
-            value = resolve(node.value) if plain else node.value
+            value = resolve_scalar(node.value) if plain else node.value
             if isinstance(value, str):
                 self._check_text(node, value)
-        self._built[id(node)] = value
+        self._values[id(node)] = value
         return value
 
-    def _mapping(self, node: yaml.MappingNode, loc: YamlLocation) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, loc: KeyPath) -> dict[str, Any]:
         value: dict[str, Any] = {}
-        seen: dict[str, yaml.Node] = {}
+        key_nodes: dict[str, yaml.Node] = {}
         for key_node, child in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._report(key_node, "a key must be a word, not a list or a mapping")
                 continue
             key = key_node.value
-            path = dotted((*loc, key))
+            path = dotted_path((*loc, key))
             self._check_text(key_node, key)
             if key == "<<":
                 self._report(
@@ -245,10 +251,10 @@ class _Builder:
                 )
             elif not key.strip():
                 self._report(key_node, f"{path}: an empty key")
-            elif key in seen:
-                first = _where("", seen[key]).split(":")[1]
+            elif key in key_nodes:
+                first = _position_text("", key_nodes[key]).split(":")[1]
                 self._report(key_node, f"{path}: duplicate key; the first is in line {first}")
-            seen.setdefault(key, key_node)
+            key_nodes.setdefault(key, key_node)
             value[key] = self.build(child, (*loc, key))
         return value
 
@@ -258,19 +264,19 @@ class _Builder:
         """
         if any("\ud800" <= c <= "\udfff" for c in text):
             self._report(node, "half of a surrogate pair; write the character itself")
-        elif control := FORBIDDEN.search(text):
+        elif control := CONTROL_CHARACTERS.search(text):
             self._report(node, f"control character U+{ord(control[0]):04X} in the text")
 
     def _report(self, node: yaml.Node, message: str) -> None:
-        self.problems.append(Problem(message=message, where=_where(self.name, node)))
+        self.problems.append(Problem(message=message, where=_position_text(self.name, node)))
 
 
-def _where(name: str, at: yaml.Node | yaml.Event) -> str:
-    line, column = (at.start_mark.line, at.start_mark.column) if at.start_mark else (0, 0)
+def _position_text(name: str, node: yaml.Node | yaml.Event) -> str:
+    line, column = (node.start_mark.line, node.start_mark.column) if node.start_mark else (0, 0)
     return f"{name}:{line + 1}:{column + 1}"
 
 
-def _children(node: yaml.Node) -> list[yaml.Node]:
+def _child_nodes(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [child for pair in node.value for child in pair]
     if isinstance(node, yaml.SequenceNode):
@@ -278,17 +284,17 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
     return []
 
 
-def in_order(problems: Iterable[Problem]) -> list[Problem]:
+def sort_problems(problems: Iterable[Problem]) -> list[Problem]:
     """The problems without repeats; those of one file in the order of its lines, files in order of
     appearance.
     """
     unique = list(dict.fromkeys(problems))
-    files: dict[str, int] = {}
-    keys: dict[Problem, tuple[int, int, int]] = {}
+    file_order: dict[str, int] = {}
+    sort_keys: dict[Problem, tuple[int, int, int]] = {}
     for problem in unique:
         parts = problem.where.rsplit(":", 2)
-        placed = len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit()
-        file = parts[0] if placed else problem.where
-        line, column = (int(parts[1]), int(parts[2])) if placed else (0, 0)
-        keys[problem] = (files.setdefault(file, len(files)), line, column)
-    return sorted(unique, key=keys.__getitem__)
+        has_position = len(parts) == 3 and parts[1].isdigit() and parts[2].isdigit()
+        file = parts[0] if has_position else problem.where
+        line, column = (int(parts[1]), int(parts[2])) if has_position else (0, 0)
+        sort_keys[problem] = (file_order.setdefault(file, len(file_order)), line, column)
+    return sorted(unique, key=sort_keys.__getitem__)

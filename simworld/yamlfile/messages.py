@@ -24,28 +24,28 @@ def did_you_mean(
     candidates: Iterable[str],
     *,
     cutoff: float = CUTOFF,
-    show: Callable[[str], str] = str,
+    display: Callable[[str], str] = str,
 ) -> str:
-    """`; did you mean 'goal'?` for a near miss, else an empty text; `show` gives what is said of
+    """`; did you mean 'goal'?` for a near miss, else an empty text; `display` gives what is said of
     the candidate.
     """
-    close = closest(word, candidates, cutoff=cutoff)
-    return f"; did you mean '{show(close)}'?" if close else ""
+    match = closest_match(word, candidates, cutoff=cutoff)
+    return f"; did you mean '{display(match)}'?" if match else ""
 
 
-def closest(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) -> str | None:
+def closest_match(word: object, candidates: Iterable[str], *, cutoff: float = CUTOFF) -> str | None:
     """The candidate that `word` most likely stands for: other case or dashes, few letters apart, or
     else its beginning.
     """
-    known = {_folded(candidate): candidate for candidate in candidates}
-    wanted = _folded(str(word))
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=cutoff)
-    if not close and len(wanted) >= 3:
-        close = [name for name in known if name.startswith(wanted)]
-    return known[close[0]] if close else None
+    originals = {_normalized(candidate): candidate for candidate in candidates}
+    normalized_word = _normalized(str(word))
+    matches = difflib.get_close_matches(normalized_word, originals, n=1, cutoff=cutoff)
+    if not matches and len(normalized_word) >= 3:
+        matches = [name for name in originals if name.startswith(normalized_word)]
+    return originals[matches[0]] if matches else None
 
 
-def dotted(loc: Sequence[str | int]) -> str:
+def dotted_path(loc: Sequence[str | int]) -> str:
     """`seats.1.goal`."""
     return ".".join(shorten(str(part)) for part in loc)
 
@@ -56,14 +56,14 @@ def shorten(text: str) -> str:
     return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
 
 
-def value_text(value: Any, written: str | None = None) -> str:
-    """What the author gave, in words; `written` is a scalar's own spelling."""
+def describe_value(value: Any, raw_text: str | None = None) -> str:
+    """What the author gave, in words; `raw_text` is a scalar's own spelling."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
-        return f"the truth value {written or str(value).lower()}"
+        return f"the truth value {raw_text or str(value).lower()}"
     if isinstance(value, int | float):
-        return f"the number {written or value}"
+        return f"the number {raw_text or value}"
     if isinstance(value, str):
         return f"the text '{shorten(value)}'"
     if isinstance(value, Mapping):
@@ -100,33 +100,33 @@ def expected_type(kind: str) -> str | None:
     return _EXPECTED.get(kind)
 
 
-def type_message(kinds: Sequence[str], value: Any, written: str | None) -> str:
+def type_message(kinds: Sequence[str], value: Any, raw_text: str | None) -> str:
     """`expected text, found the number 5; put it in quotes`, for one error or for all branches of a
     union.
     """
-    wanted = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
-    text = f"expected {' or '.join(wanted)}, found {value_text(value, written)}"
-    if "text" in wanted and isinstance(value, bool | int | float):
+    types = list(dict.fromkeys(_EXPECTED[kind] for kind in kinds if kind != "none_required"))
+    text = f"expected {' or '.join(types)}, found {describe_value(value, raw_text)}"
+    if "text" in types and isinstance(value, bool | int | float):
         return f"{text}; put it in quotes"
     if value is None:
         return f"{text}; write a value or remove the line"
     return text
 
 
-def value_message(kind: str, error: Mapping[str, Any], value: Any, written: str | None) -> str:
+def constraint_message(kind: str, error: Mapping[str, Any], value: Any, raw: str | None) -> str:
     """The message of any other validation error."""
     context: Mapping[str, Any] = error.get("ctx", {})
     if wording := _WORDINGS.get(kind):
-        return wording(context, value_text(value, written))
+        return wording(context, describe_value(value, raw))
     if kind in ("enum", "literal_error"):
         choices = re.findall(r"'([^']*)'", str(context.get("expected", "")))
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"expected {or_list(choices)}, found {value_text(value, written)}{hint}"
+        return f"expected {join_with_or(choices)}, found {describe_value(value, raw)}{hint}"
     if kind == "union_tag_invalid":
         choices = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = context.get("tag")
         return (
-            f"{context.get('discriminator', '')}: expected {or_list(choices)}, found"
+            f"{context.get('discriminator', '')}: expected {join_with_or(choices)}, found"
             f" '{tag}'{did_you_mean(tag, choices)}"
         )
     text = str(error.get("msg", "not valid"))
@@ -142,7 +142,7 @@ _WORDINGS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "too_short": lambda c, f: (
         f"expected at least {_entries(c['min_length'])}, found {_entries(c['actual_length'])}"
     ),
-    "too_long": lambda c, f: f"expected at most {_entries(c['max_length'])}, found {_more(c)}",
+    "too_long": lambda c, f: f"expected at most {_entries(c['max_length'])}, found {_actual(c)}",
     "string_too_short": lambda c, f: (
         "must not be empty" if c["min_length"] == 1 else f"too short: at least {c['min_length']}"
     ),
@@ -160,44 +160,44 @@ def syntax_message(error: yaml.MarkedYAMLError, text: str) -> str:
     mark = error.problem_mark
     lines = text.split("\n")
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
-    advice = ""
+    hint = ""
     if line[: len(line) - len(line.lstrip())].count("\t") or "'\\t'" in problem or "tab" in problem:
-        advice = "; indent with spaces, not with tabs"
+        hint = "; indent with spaces, not with tabs"
     elif "mapping values are not allowed" in problem:
-        advice = "; text with ': ' in it needs quotes, or '>' and a line of its own"
+        hint = "; text with ': ' in it needs quotes, or '>' and a line of its own"
     elif "cannot start any token" in problem:
-        advice = "; text that begins with this character needs quotes"
+        hint = "; text that begins with this character needs quotes"
     elif "end of stream" in problem or "unexpected end" in problem:
-        advice = "; a quote or bracket is not closed"
+        hint = "; a quote or bracket is not closed"
     elif "expected" in problem and error.context:
         start = f" that begins in line {error.context_mark.line + 1}" if error.context_mark else ""
-        advice = f" {error.context}{start}; check the indentation, quotes and brackets"
-    return f"not valid YAML: {problem}{advice}"
+        hint = f" {error.context}{start}; check the indentation, quotes and brackets"
+    return f"not valid YAML: {problem}{hint}"
 
 
-def _folded(word: str) -> str:
+def _normalized(word: str) -> str:
     return word.casefold().replace("-", "_").replace(" ", "_")
 
 
-def or_list(choices: Sequence[str]) -> str:
+def join_with_or(choices: Sequence[str]) -> str:
     """`a, b or c`."""
-    return _listed(choices, "or") or "another value"
+    return _joined(choices, "or") or "another value"
 
 
-def and_list(names: Sequence[str]) -> str:
+def join_with_and(names: Sequence[str]) -> str:
     """`a, b and c`."""
-    return _listed(names, "and")
+    return _joined(names, "and")
 
 
-def _listed(words: Sequence[str], last: str) -> str:
-    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+def _joined(words: Sequence[str], link: str) -> str:
+    return f"{', '.join(words[:-1])} {link} {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def _entries(n: int) -> str:
     return counted(n, "entry", "entries")
 
 
-def _more(context: Mapping[str, Any]) -> str:
+def _actual(context: Mapping[str, Any]) -> str:
     return (
         _entries(context["actual_length"]) if context.get("actual_length") is not None else "more"
     )

@@ -11,24 +11,23 @@ from pydantic.fields import FieldInfo
 
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile.document import Document
+from simworld.yamlfile.document import Document, KeyPath
 from simworld.yamlfile.messages import (
-    closest,
+    closest_match,
+    constraint_message,
     did_you_mean,
-    dotted,
+    dotted_path,
     expected_type,
     type_message,
-    value_message,
 )
 
-M = TypeVar("M", bound=BaseModel)
-YamlPath = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
 
 MAX_PROBLEMS = 100  # of one file; a file of another kind would fill the screen otherwise
-_UNSET = object()
+_FROM_DOCUMENT = object()
 
 
-def parse(document: Document, model: type[M], *, data: Any = _UNSET) -> M:
+def parse(document: Document, model: type[Model], *, data: Any = _FROM_DOCUMENT) -> Model:
     """The document as a model; `data` replaces the document's own (after substitution) under the
     same places.
 
@@ -36,7 +35,7 @@ def parse(document: Document, model: type[M], *, data: Any = _UNSET) -> M:
     number. Lists become tuples and texts enum members. Raises InputError with every problem, in the
     order of the file.
     """
-    value = document.data if data is _UNSET else data
+    value = document.data if data is _FROM_DOCUMENT else data
     if value is None:
         raise InputError([Problem(message="the file is empty", where=f"{document.name}:1:1")])
     try:
@@ -60,8 +59,8 @@ def problem_texts(error: ValidationError) -> list[str]:
         elif expected_type(kind):
             message = type_message([kind], item["input"], None)
         else:
-            message = value_message(kind, item, item["input"], None)
-        texts.append(f"{dotted(item['loc'])}: {message}" if item["loc"] else message)
+            message = constraint_message(kind, item, item["input"], None)
+        texts.append(f"{dotted_path(item['loc'])}: {message}" if item["loc"] else message)
     if len(errors) > MAX_PROBLEMS:
         texts.append(f"… and {counted(len(errors) - MAX_PROBLEMS, 'more problem')}")
     return list(dict.fromkeys(texts))
@@ -71,26 +70,27 @@ def _problems(
     document: Document, model: type[BaseModel], data: Any, error: ValidationError
 ) -> list[Problem]:
     errors = error.errors(include_url=False)
-    by_loc: dict[YamlPath, list[Mapping[str, Any]]] = {}
+    by_loc: dict[KeyPath, list[Mapping[str, Any]]] = {}
     for item in errors:
-        by_loc.setdefault(_loc(document, item), []).append(item)
+        by_loc.setdefault(_loc_in_file(document, item), []).append(item)
     # places with a problem somewhere beneath
-    inner = {loc[:i] for loc in by_loc for i in range(len(loc))}
-    meant = _meant(model, data, by_loc)
+    parent_locs = {loc[:i] for loc in by_loc for i in range(len(loc))}
+    misspelt = _misspelt_fields(model, data, by_loc)
     problems: list[Problem] = []
     for loc, items in sorted(
-        by_loc.items(), key=lambda entry: document.position(entry[0], key=_about_key(entry[1]))
+        by_loc.items(),
+        key=lambda entry: document.line_and_column(entry[0], key=_concerns_key(entry[1])),
     ):
         kinds = {item["type"] for item in items}
-        if "missing" in kinds and loc in meant:
+        if "missing" in kinds and loc in misspelt:
             continue
-        if loc in inner and all(expected_type(kind) or kind == "too_short" for kind in kinds):
+        if loc in parent_locs and all(expected_type(kind) or kind == "too_short" for kind in kinds):
             # the branch of a union that was not meant, or a list whose entries are wrong already
             continue
         if len(problems) >= MAX_PROBLEMS:
             more = f"… and {counted(len(errors) - len(problems), 'more problem')}"
             return [*problems, Problem(message=more, where=document.name)]
-        key = _about_key(items)
+        key = _concerns_key(items)
         problems += [
             document.problem(loc, message, key=key)
             for message in _messages(document, model, data, loc, items)
@@ -98,45 +98,45 @@ def _problems(
     return problems
 
 
-def _meant(
-    model: type[BaseModel], data: Any, by_loc: Mapping[YamlPath, list[Mapping[str, Any]]]
-) -> set[YamlPath]:
+def _misspelt_fields(
+    model: type[BaseModel], data: Any, by_loc: Mapping[KeyPath, list[Mapping[str, Any]]]
+) -> set[KeyPath]:
     """The missing fields that a misspelt neighbour stands for: they are not reported again."""
-    meant: set[YamlPath] = set()
-    unknown = [loc for loc, items in by_loc.items() if items[0]["type"] == "extra_forbidden"]
-    for loc in unknown[:MAX_PROBLEMS]:
+    misspelt: set[KeyPath] = set()
+    unknown_locs = [loc for loc, items in by_loc.items() if items[0]["type"] == "extra_forbidden"]
+    for loc in unknown_locs[:MAX_PROBLEMS]:
         fields = _fields_at(model, loc[:-1])
-        present = _at(data, loc[:-1])
-        free = [name for name in fields if not (isinstance(present, dict) and name in present)]
-        if (name := closest(loc[-1], free or fields)) is not None:
-            meant.add((*loc[:-1], name))
-    return meant
+        present = _value_at(data, loc[:-1])
+        absent = [name for name in fields if not (isinstance(present, dict) and name in present)]
+        if (name := closest_match(loc[-1], absent or fields)) is not None:
+            misspelt.add((*loc[:-1], name))
+    return misspelt
 
 
-def _about_key(items: list[Mapping[str, Any]]) -> bool:
+def _concerns_key(items: list[Mapping[str, Any]]) -> bool:
     """Whether the problem is the key itself and not its value."""
     return any(item["type"] == "extra_forbidden" or "[key]" in item["loc"] for item in items)
 
 
-def _loc(document: Document, item: Mapping[str, Any]) -> YamlPath:
-    loc: YamlPath = tuple(part for part in item["loc"] if part != "[key]")
+def _loc_in_file(document: Document, item: Mapping[str, Any]) -> KeyPath:
+    loc: KeyPath = tuple(part for part in item["loc"] if part != "[key]")
     if item["type"] == "missing":
-        return (*document.real_loc(loc[:-1]), loc[-1])
-    return document.real_loc(loc)
+        return (*document.existing_loc(loc[:-1]), loc[-1])
+    return document.existing_loc(loc)
 
 
 def _messages(
     document: Document,
     model: type[BaseModel],
     data: Any,
-    loc: YamlPath,
+    loc: KeyPath,
     items: list[Mapping[str, Any]],
 ) -> list[str]:
-    value = _at(data, loc)
-    written = document.written(loc) if value == _at(document.data, loc) else None
+    value = _value_at(data, loc)
+    raw_text = document.raw_text(loc) if value == _value_at(document.data, loc) else None
     kinds = [item["type"] for item in items]
     if all(expected_type(kind) for kind in kinds):
-        return [type_message(kinds, value, written)]
+        return [type_message(kinds, value, raw_text)]
     messages: list[str] = []
     for item in items:
         kind = item["type"]
@@ -145,11 +145,11 @@ def _messages(
         elif kind == "missing":
             messages.append("required field is missing")
         elif not expected_type(kind):
-            messages.append(value_message(kind, item, value, written))
+            messages.append(constraint_message(kind, item, value, raw_text))
     return list(dict.fromkeys(messages))
 
 
-def _at(data: Any, loc: YamlPath) -> Any:
+def _value_at(data: Any, loc: KeyPath) -> Any:
     for part in loc:
         try:
             data = data[part]
@@ -158,21 +158,21 @@ def _at(data: Any, loc: YamlPath) -> Any:
     return data
 
 
-def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
+def _fields_at(model: type[BaseModel], loc: KeyPath) -> list[str]:
     """The names of the fields that a mapping at `loc` may have."""
     types: list[Any] = [model]
     for part in loc:
-        types = [step for kind in types for step in _step(kind, part)]
+        types = [part_type for kind in types for part_type in _types_at_part(kind, part)]
     names = [name for kind in types for m in _models(kind) for name in fields_in_file(m)]
     return list(dict.fromkeys(names))
 
 
-def _step(kind: Any, part: str | int) -> list[Any]:
+def _types_at_part(kind: Any, part: str | int) -> list[Any]:
     if isinstance(part, str):
         models = _models(kind)
-        stepped = [f.annotation for m in models if (f := fields_in_file(m).get(part))]
-        if stepped:
-            return stepped
+        field_types = [f.annotation for m in models if (f := fields_in_file(m).get(part))]
+        if field_types:
+            return field_types
     return list(_models(kind)) or [kind]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from simworld.core.errors import InputError, Problem
 
 
-def regular_size(path: Path) -> int:
+def regular_file_size(path: Path) -> int:
     """The bytes of a file. Raises InputError, one line, where there is none, or it is a folder, a
     pipe or a device.
     """
@@ -28,13 +28,13 @@ def regular_size(path: Path) -> int:
     return status.st_size
 
 
-def read_regular(path: Path, most_bytes: int) -> bytes:
-    """The content of a file of at most `most_bytes`. Raises InputError, one line, also as
-    `regular_size`.
+def read_regular_file(path: Path, max_bytes: int) -> bytes:
+    """The content of a file of at most `max_bytes`. Raises InputError, one line, also as
+    `regular_file_size`.
     """
-    size = regular_size(path)
-    if size > most_bytes:
-        raise _refusal(f"is larger than {most_bytes >> 20} MiB, the most that is read here", path)
+    size = regular_file_size(path)
+    if size > max_bytes:
+        raise _refusal(f"is larger than {max_bytes >> 20} MiB, the most that is read here", path)
     try:
         with path.open("rb") as file:
             return file.read(size)  # room is made for as much as is asked for

@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 
 def config(connection: Connection | None = None) -> Config:
     """Alembic's configuration: the folder inside this package, and the connection to work on."""
-    made = Config()
-    made.set_main_option("script_location", "store:migrations")
-    made.set_main_option("path_separator", "os")
-    made.attributes["connection"] = connection
-    return made
+    configuration = Config()
+    configuration.set_main_option("script_location", "store:migrations")
+    configuration.set_main_option("path_separator", "os")
+    configuration.attributes["connection"] = connection
+    return configuration
 
 
 def migrate(connection: Connection) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agents.prompting import PROMPTS_FOLDER, PromptTemplate, build_prompt, stop_strings
-from scenarios.library import read_exam, read_heldout, read_library
+from scenarios.selection import read_folder
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LIBRARY_FOLDER
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import observe
@@ -59,7 +60,11 @@ def digest(scenario: Scenario, seat: str, prompt: str) -> str:
 
 def digests(prompt: str) -> dict[str, str]:
     """`scenario/seat` → digest, of the library, the held-out set and the test set."""
-    shipped = (*read_library(), *read_heldout(), *read_exam())
+    shipped = (
+        *read_folder(LIBRARY_FOLDER),
+        *read_folder(HELDOUT_FOLDER),
+        *read_folder(EXAM_FOLDER),
+    )
     scenarios = [loaded.scenario for loaded in shipped]
     return {
         f"{s.name}/{seat.name}": digest(s, seat.name, prompt) for s in scenarios for seat in s.seats

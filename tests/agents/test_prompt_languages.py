@@ -19,7 +19,7 @@ from agents.prompting import (
 from simworld.core.episode import Act, Action, ActionKind, Observation, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.core.visibility import observe
-from simworld.language import known_languages, load_language
+from simworld.language import language_codes, load_language
 from simworld.yamlfile import load_yaml, parse
 
 BUILT_IN = [
@@ -27,7 +27,7 @@ BUILT_IN = [
     for name in ("chat", "script", "chat-2", "script-2")
 ]
 CHAT, SCRIPT = BUILT_IN[:2]
-OTHERS = [code for code in known_languages() if code != "en"]
+OTHERS = [code for code in language_codes() if code != "en"]
 NAMES = {
     "ar": ("نادية براندت", "طارق عمر", "حارس"),
     "de": ("Nadia Brandt", "Tomas Okafor", "Wache"),

@@ -62,7 +62,7 @@ def test_standings_are_those_of_the_raw_scores(folder: Path) -> None:
 def test_the_same_numbers_give_the_same_store(folder: Path) -> None:
     fill(folder, "y.db")
     with open_store(str(folder / "y.db")) as other, open_store(str(folder / "x.db")) as store:
-        assert list(other.scores()) == list(store.scores())
+        assert list(other.score_rows()) == list(store.score_rows())
         one, two = (next(s.episodes(vectors=False)) for s in (other, store))
         assert one.episode == two.episode
 

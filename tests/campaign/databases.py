@@ -64,7 +64,7 @@ class Databases:
         build(folder)
         self._whole = folder / "world.db"
         with open_store(str(self._whole)) as store:
-            summaries = list(store.summaries())
+            summaries = list(store.episode_summaries())
         self._episodes = [(found.id, found.scenario_id, found.run) for found in summaries]
         warnings.simplefilter("ignore")
 

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from scenarios import load_scenario
-from scenarios.personas import EXAM, HELDOUT
 from scenarios.scenario_file import scenario_json_schema
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER
 from simworld.cli.scenario import scenario
 from simworld.core.errors import InputError
 from tests.factories.sotopia import write
@@ -109,7 +109,7 @@ def test_list_as_table_and_json() -> None:
     assert {"last-concert-ticket"} <= {entry["name"] for entry in entries}
     assert all("price" in entry["tags"] for entry in entries)
     assert "did you mean 'last-concert-ticket'?" in error("list", "last-concert-tiket")
-    for name, folder in (("heldout", HELDOUT), ("exam", EXAM)):
+    for name, folder in (("heldout", HELDOUT_FOLDER), ("exam", EXAM_FOLDER)):
         listed = json.loads(ok("list", name, "--json"))
         assert {Path(entry["file"]).parent for entry in listed} == {folder}
 

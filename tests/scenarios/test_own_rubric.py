@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scenarios import load_scenario
-from scenarios.rubrics import rubric_of
+from scenarios.rubrics import scenario_rubric
 from simworld.core.errors import InputError
 
 SCENARIO = """\
@@ -38,18 +38,18 @@ def write(path: Path, text: str) -> Path:
 def test_beside_the_scenario_goes_before_the_working_folder(tmp_path: Path) -> None:
     file = write(tmp_path / "study" / "x.yaml", SCENARIO.replace("RUBRIC", "mine.yaml"))
     write(tmp_path / "working" / "mine.yaml", RUBRIC.replace("NAME", "working"))
-    assert rubric_of(load_scenario(file)[0]).name == "working"
+    assert scenario_rubric(load_scenario(file)[0]).name == "working"
     write(tmp_path / "study" / "mine.yaml", RUBRIC.replace("NAME", "beside"))
     (scenario,) = load_scenario(file)
-    assert rubric_of(scenario).name == "beside"
+    assert scenario_rubric(scenario).name == "beside"
     (tmp_path / "study" / "mine.yaml").unlink()
-    assert rubric_of(scenario).name == "beside"  # it was read with the scenario
+    assert scenario_rubric(scenario).name == "beside"  # it was read with the scenario
 
 
 def test_the_shipped_one_is_the_last_place_and_needs_no_file(tmp_path: Path) -> None:
     for name in ("sotopia", "sotopia.yaml"):
         file = write(tmp_path / "study" / "x.yaml", SCENARIO.replace("RUBRIC", name))
-        assert rubric_of(load_scenario(file)[0]).name == "sotopia"
+        assert scenario_rubric(load_scenario(file)[0]).name == "sotopia"
     file = write(tmp_path / "study" / "x.yaml", SCENARIO.replace("RUBRIC", "sotopia"))
     assert load_scenario(file)[0].own_rubric is None
 
@@ -101,7 +101,7 @@ def test_each_variant_has_its_own(tmp_path: Path) -> None:
         write(tmp_path / "study" / f"{name}.yaml", RUBRIC.replace("NAME", name))
     text = SCENARIO.replace("RUBRIC", "'{{by}}.yaml'").replace("setting: S", "setting: 'S {{by}}'")
     file = write(tmp_path / "study" / "x.yaml", text + "matrix: {by: [one, two]}\n")
-    assert [rubric_of(scenario).name for scenario in load_scenario(file)] == ["one", "two"]
+    assert [scenario_rubric(scenario).name for scenario in load_scenario(file)] == ["one", "two"]
 
 
 def test_a_rubric_is_no_part_of_the_id(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.rubrics import builtin_rubrics, fill_slots, load_rubric
+from scenarios.rubrics import fill_slots, load_rubric, rubric_names
 from simworld.core.errors import InputError
 
 GOOD = """
@@ -42,7 +42,7 @@ def test_the_sotopia_rubric_has_the_names_and_ranges_of_sotopia_eval() -> None:
     }
     assert all(d.weight == 1 for d in rubric.dimensions)
     assert all(len(d.high_statements) == len(d.low_statements) >= 2 for d in rubric.dimensions)
-    assert builtin_rubrics() == ("sotopia",)
+    assert rubric_names() == ("sotopia",)
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 import scenarios
 from scenarios import scenario_json_schema
-from scenarios.personas import EXAM, HELDOUT, LIBRARY, LIBRARY_PERSONAS
 from scenarios.scenario_file import persona_json_schema, schema_text
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LIBRARY_FOLDER, PERSONAS_FOLDER
 from simworld.core.errors import InputError
 from simworld.yamlfile import load_yaml
 from tests.scenarios.parsing import parse_scenario
@@ -34,10 +34,12 @@ def test_the_committed_schemas_are_not_stale() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", [LIBRARY, HELDOUT, EXAM, LIBRARY_PERSONAS], ids=lambda folder: folder.name
+    "folder",
+    [LIBRARY_FOLDER, HELDOUT_FOLDER, EXAM_FOLDER, PERSONAS_FOLDER],
+    ids=lambda folder: folder.name,
 )
 def test_the_shipped_files_fit_the_schema(folder: Path) -> None:
-    schema = persona_json_schema() if folder == LIBRARY_PERSONAS else scenario_json_schema()
+    schema = persona_json_schema() if folder == PERSONAS_FOLDER else scenario_json_schema()
     validator = jsonschema.Draft202012Validator(schema)
     files = sorted(folder.glob("*.yaml"))
     assert files

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from scenarios import import_sotopia, load_scenario
-from scenarios.library import read_files, scenario_files
-from scenarios.personas import Personas
-from scenarios.sotopia_text import MarkupError, read_markup
+from scenarios.personas import PersonaFinder
+from scenarios.selection import read_files, scenario_files
+from scenarios.sotopia_markup import MarkupError, read_markup
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship
 from tests.factories.sotopia import ANN, ENVIRONMENT, write
@@ -199,7 +199,7 @@ def test_what_looks_like_a_slot_is_text(tmp_path: Path) -> None:
         write(tmp_path / "in", {"01ENV": environment}, {"01ANN": ann, "01BOB": bo}),
         tmp_path / "out",
     )
-    selection = read_files(scenario_files(tmp_path / "out"), Personas())
+    selection = read_files(scenario_files(tmp_path / "out"), PersonaFinder())
     assert selection.problems == []
     (loaded,) = selection.scenarios
     scenario = loaded.scenario
@@ -249,7 +249,7 @@ def test_all_of_the_real_data_imports_and_passes_the_check(tmp_path: Path) -> No
     done = import_sotopia(REAL, tmp_path / "out")
     combos = json.loads((REAL / "environment_agent_combos.json").read_text(encoding="utf-8"))
     assert done.scenarios == len(combos)
-    selection = read_files(scenario_files(tmp_path / "out"), Personas())
+    selection = read_files(scenario_files(tmp_path / "out"), PersonaFinder())
     assert selection.problems == []
     assert len(selection.scenarios) == len(combos)
     assert len({loaded.scenario.family for loaded in selection.scenarios}) == done.families
@@ -264,7 +264,7 @@ def test_no_word_of_the_real_data_is_lost_and_no_private_word_becomes_public(
         json.loads((REAL / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("environments", "agents", "environment_agent_combos")
     )
-    selection = read_files(scenario_files(tmp_path / "out"), Personas())
+    selection = read_files(scenario_files(tmp_path / "out"), PersonaFinder())
     by_combo = {loaded.scenario.meta["combo"]: loaded.scenario for loaded in selection.scenarios}
     for combo in combos:
         scenario = by_combo[combo["pk"]]

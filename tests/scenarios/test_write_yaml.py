@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios import load_scenario
-from scenarios.library import read_exam, read_heldout, read_library
 from scenarios.personas import load_persona
+from scenarios.selection import read_folder
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LIBRARY_FOLDER
 from scenarios.write_yaml import dump_persona, dump_scenario
 from simworld.core.scenario import (
     Check,
@@ -23,7 +24,7 @@ from simworld.core.scenario import (
     Seat,
     TurnOrder,
 )
-from simworld.language import known_languages
+from simworld.language import language_codes
 from tests.scenarios.parsing import parse_scenario
 
 tricky = st.sampled_from(
@@ -98,7 +99,7 @@ def any_scenario(draw: st.DrawFn) -> Scenario:
         order=draw(st.sampled_from(list(TurnOrder))),
         limits=Limits(turns=draw(st.integers(1, 99)), silence=draw(st.integers(1, 9))),
         checks=tuple(draw(checks(name, names)) for name in check_names),
-        language=draw(st.sampled_from(known_languages())),
+        language=draw(st.sampled_from(language_codes())),
         title=draw(texts),
         family=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True) | st.just("")),
         kind=draw(texts),
@@ -121,7 +122,7 @@ def test_round_trip(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(
     "loaded",
-    [*read_library(), *read_heldout(), *read_exam()],
+    [*read_folder(LIBRARY_FOLDER), *read_folder(HELDOUT_FOLDER), *read_folder(EXAM_FOLDER)],
     ids=lambda loaded: loaded.scenario.name,
 )
 def test_what_is_shipped_survives_the_round_trip(loaded: object) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from simworld.core.errors import Failure
 from simworld.core.scenario import Persona, Seat
 from store import RunRecord, Store
-from store.connection import connect
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.tables import EpisodeRow, JudgementRow, VerdictRow
 from tests.factories.stored import (
@@ -139,7 +139,7 @@ def happen(store: Store, url: str, events: Sequence[Event]) -> None:
 
 
 def _judge(store: Store, event: Judge, episode_id: str) -> None:
-    if episode_id not in {summary.id for summary in store.summaries()}:
+    if episode_id not in {summary.id for summary in store.episode_summaries()}:
         return  # deleted by hand
     seats = [seat.seat for seat in store.episode(episode_id).summary.seats]
     named = dict(zip(product(seats, ("goal", "tone")), event.shares, strict=False))
@@ -156,7 +156,7 @@ def _judge(store: Store, event: Judge, episode_id: str) -> None:
 
 
 def _by_hand(url: str, event: ByHand) -> None:
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with engine.begin() as connection:
         of = {"episode": EpisodeRow, "judgement": JudgementRow}.get(event.what, VerdictRow)
         key = list(of.__table__.primary_key)

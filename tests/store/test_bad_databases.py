@@ -45,7 +45,7 @@ def test_reading_commands_never_make_a_database(path: Path) -> None:
     with pytest.raises(InputError, match="no database"), store.query(str(path), "SELECT 1"):
         pass
     with pytest.raises(InputError, match="no database"):
-        store.upgrade(str(path))
+        store.upgrade_store(str(path))
     assert list(path.parent.iterdir()) == []
 
 
@@ -122,7 +122,7 @@ def test_a_file_locked_by_another_program(path: Path) -> None:
             StoreError, match=r"is locked by another program.*nothing new was stored"
         ):
             begin(opened)
-        assert opened.runs() == []  # reading goes on beside the writer
+        assert opened.run_summaries() == []  # reading goes on beside the writer
         other.execute("COMMIT")
         begin(opened)  # and so does writing, afterwards
         other.close()
@@ -235,7 +235,7 @@ def test_a_server_that_is_not_there() -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"postgresql://me:secret@127.0.0.1:{port}/world"
-    for open_it in (store.open_store, store.upgrade):
+    for open_it in (store.open_store, store.upgrade_store):
         with pytest.raises(StoreError, match="cannot be reached") as caught:
             open_it(url)
         assert "secret" not in str(caught.value)

@@ -42,9 +42,9 @@ def change(path: Path, statement: str) -> None:
 def read(path: Path) -> None:
     with store.open_store(str(path), read_only=True) as opened:
         list(opened.episodes())
-        for summary in opened.runs():
-            opened.planned(summary.run.name)
-        for episode in opened.summaries():
+        for summary in opened.run_summaries():
+            opened.planned_items(summary.run.name)
+        for episode in opened.episode_summaries():
             opened.scenario(episode.scenario_id)
 
 
@@ -132,7 +132,7 @@ def test_a_fault_that_no_cell_explains_stays_what_it_is(path: Path) -> None:
         at_each("before_cursor_execute", fails),
         pytest.raises(ZeroDivisionError),
     ):
-        opened.runs()
+        opened.run_summaries()
 
 
 @pytest.mark.parametrize("left", [0.1, 0.5])

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from simworld.core.errors import StoreError
 from store import Store, open_store
-from store.connection import connect
+from store.connection import open_engine
 from store.database_address import parse_address
 from tests.factories.stored import add, begin, played
 
@@ -36,7 +36,7 @@ def stored(
 def test_embeddings_come_back_as_they_were_by_encoder_and_run(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.embeddings.BLOCK", 2)
+    monkeypatch.setattr("store.embeddings.BATCH", 2)
     ids = fill(store, 6)[:-1]
     vectors = {id_: np.array([n, -n / 3], np.float32) for n, id_ in enumerate(ids)}
     store.add_embeddings("one", vectors)
@@ -79,7 +79,7 @@ def test_an_embedding_goes_with_its_episode(made_url: str) -> None:
     with open_store(made_url) as opened:
         (first, *_) = fill(opened, 2)
         opened.add_embeddings("one", {first: np.ones(2, np.float32)})
-    engine = connect(parse_address(made_url), create=False)
+    engine = open_engine(parse_address(made_url), create=False)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM episodes"))
     engine.dispose()

@@ -87,24 +87,24 @@ def test_memory_is_bounded(url: str, sql: str, said: str) -> None:
 
 def test_an_answer_is_bounded_by_bytes_too(url: str) -> None:
     rows = f"{NUMBERS}SELECT hex(zeroblob(500)) FROM c"  # of 1,000 characters
-    with store.query(url, rows, limit=100, most_bytes=10_000) as answer:
+    with store.query(url, rows, limit=100, max_bytes=10_000) as answer:
         assert [len(row[0]) for row in answer] == [1000] * 10
-    assert answer.cut
+    assert answer.truncated
     assert (
-        answer.note("all: 0")
+        answer.truncation_note("all: 0")
         == "only the first 10 rows: more would exceed 1 MB; ask for less of each"
     )
-    with store.query(url, rows, limit=10, most_bytes=10_000) as answer:
+    with store.query(url, rows, limit=10, max_bytes=10_000) as answer:
         assert sum(1 for _ in answer) == 10
-    assert answer.note("all: 0") == "only the first 10 rows; all: 0"
-    with store.query(url, f"{rows} LIMIT 10", most_bytes=10_000) as answer:
+    assert answer.truncation_note("all: 0") == "only the first 10 rows; all: 0"
+    with store.query(url, f"{rows} LIMIT 10", max_bytes=10_000) as answer:
         assert sum(1 for _ in answer) == 10
-    assert answer.note("all: 0") == ""
+    assert answer.truncation_note("all: 0") == ""
 
 
 def test_a_row_that_is_too_large_says_how_to_see_it(url: str) -> None:
     sql = "SELECT 1 UNION ALL SELECT hex(zeroblob(10000000))"
-    with store.query(url, sql, most_bytes=1 << 22) as answer:
+    with store.query(url, sql, max_bytes=1 << 22) as answer:
         rows = iter(answer)
         assert next(rows) == (1,)
         with pytest.raises(
@@ -181,7 +181,7 @@ def test_ctrl_c_ends_a_query(url: str, made: list[subprocess.Popen[bytes]]) -> N
 
     with (
         pytest.raises(KeyboardInterrupt),
-        store.query(url, ONE_OPERATION["instr"], stopped=Waited(interrupt)) as answer,
+        store.query(url, ONE_OPERATION["instr"], should_stop=Waited(interrupt)) as answer,
     ):
         list(answer)
     assert [process.returncode is None for process in made] == [False]
@@ -193,7 +193,7 @@ def test_a_query_that_nobody_waits_for_is_ended(
     waited = Waited(lambda: True)
     with (
         pytest.raises(InputError, match="stopped"),
-        store.query(url, ONE_OPERATION["instr"], stopped=waited),
+        store.query(url, ONE_OPERATION["instr"], should_stop=waited),
     ):
         pass
     assert waited.asked == 3

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from store.connection import connect
+from store.connection import open_engine
 from store.database_address import parse_address
-from store.interrupts import held_back
+from store.interrupts import delay_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def test_the_block_is_finished_first() -> None:
     done = []
 
     def store() -> None:
-        with held_back():
+        with delay_interrupts():
             signal.raise_signal(signal.SIGINT)
             done.append("stored")
 
@@ -38,9 +38,9 @@ def test_the_block_is_finished_first() -> None:
 
 
 def test_without_ctrl_c_nothing_changes_and_errors_pass() -> None:
-    with held_back():
+    with delay_interrupts():
         pass
-    with pytest.raises(ValueError, match="full"), held_back():
+    with pytest.raises(ValueError, match="full"), delay_interrupts():
         raise ValueError("full")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -49,7 +49,7 @@ def test_in_another_thread_nothing_is_held_back() -> None:
     seen = []
 
     def work() -> None:
-        with held_back():
+        with delay_interrupts():
             seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
@@ -62,8 +62,8 @@ def test_blocks_within_a_block_wait_for_the_outer_one() -> None:
     done = []
 
     def work() -> None:
-        with held_back():
-            with held_back():
+        with delay_interrupts():
+            with delay_interrupts():
                 signal.raise_signal(signal.SIGINT)
                 done.append("inner")
             done.append("outer")
@@ -82,10 +82,10 @@ def test_ctrl_c_while_a_connection_is_closed_is_no_error_in_the_log(
             raise KeyboardInterrupt
 
     address = parse_address(str(tmp_path / "a.db"))
-    connect(address, create=True).dispose()
+    open_engine(address, create=True).dispose()
     monkeypatch.setattr(
         "store.connection.sqlite3.connect", partial(sqlite3.connect, factory=Interrupted)
     )
     with pytest.raises(KeyboardInterrupt):
-        connect(address, create=False).dispose()
+        open_engine(address, create=False).dispose()
     assert caplog.records == []

@@ -66,7 +66,7 @@ def test_a_failed_judgement_gives_way_only_to_a_retry(store: Store) -> None:
 def test_unjudged_leaves_out_what_is_judged_and_what_failed(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.episode_reading.IDS", 2)
+    monkeypatch.setattr("store.episode_reading.ID_BATCH", 2)
     items = begin(store, repeats=6)
     for work in items:
         add(store, work, played(work, "x", failure=TIMEOUT if work.repeat == 0 else None))
@@ -84,14 +84,14 @@ def test_unjudged_leaves_out_what_is_judged_and_what_failed(
 def test_unjudged_may_be_judged_while_it_streams(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.episode_reading.IDS", 2)
+    monkeypatch.setattr("store.episode_reading.ID_BATCH", 2)
     items = begin(store, repeats=5)
     for work in items:
         add(store, work, played(work, "x"))
     store.add_judge("j1", "judge", {})
     for id_ in store.unjudged("j1", 0):
         store.add_judgement(judged(id_, SCORES), SHARES)
-    assert len(list(store.scores())) == 10
+    assert len(list(store.score_rows())) == 10
 
 
 def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.Mon
     store.add_judge("j2", "other", {})
     store.add_judgement(judged(episode_id, SCORES), SHARES)
     store.add_judgement(judged(episode_id, SCORES, judge="j2"), SHARES)
-    rows = list(store.scores(judge_id="j1"))
+    rows = list(store.score_rows(judge_id="j1"))
     assert {(row.seat, row.agent_name, row.score, row.rescaled) for row in rows} == {
         ("seller", "smol", 7.0, 0.7),
         ("buyer", "rival", 2.5, 0.25),
@@ -108,9 +108,9 @@ def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.Mon
     assert {
         (row.judge_name, row.scenario_name, row.family, row.run, row.sample) for row in rows
     } == {("judge", "ticket", "tickets", "first", 0)}
-    assert len(list(store.scores())) == 4
-    assert list(store.scores(run="other")) == []
-    assert list(store.scores(dimension="secret")) == []
+    assert len(list(store.score_rows())) == 4
+    assert list(store.score_rows(run="other")) == []
+    assert list(store.score_rows(dimension="secret")) == []
     assert [judge.name for judge in store.judges()] == ["judge", "other"]
 
 

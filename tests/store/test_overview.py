@@ -15,7 +15,7 @@ TIMEOUT = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
 def test_names(store: Store) -> None:
     begin(store, run="one")
     begin(store, run="two", scenario=RENT)
-    found = store.names()
+    found = store.filter_names()
     assert (sorted(found.runs), found.scenarios, found.families) == (
         ["one", "two"],
         ("rent", "ticket"),
@@ -46,8 +46,8 @@ def test_a_run_alone_is_the_same_as_among_all(store: Store) -> None:
     first, *_ = begin(store, run="one")
     begin(store, run="two", repeats=2)
     add(store, first, played(first, "x"))
-    assert [store.run(name) for name in ("one", "two")] == sorted(
-        store.runs(), key=lambda summary: summary.run.name
+    assert [store.run_summary(name) for name in ("one", "two")] == sorted(
+        store.run_summaries(), key=lambda summary: summary.run.name
     )
 
 
@@ -65,7 +65,7 @@ def test_the_scenarios_and_judges_of_a_run(store: Store) -> None:
     store.add_judgement(
         judged(first.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5}
     )
-    assert (store.judged_by("one"), store.judged_by("two")) == (["j1"], [])
+    assert (store.scoring_judge_ids("one"), store.scoring_judge_ids("two")) == (["j1"], [])
 
 
 def test_a_run_that_goes_on_takes_the_new_settings(store: Store) -> None:
@@ -120,5 +120,7 @@ def test_the_texts_of_episodes(store: Store) -> None:
     add(store, first, played(first, "One  line.", "", "Two\nlines."))
     add(store, second, played(second))
     ids = [first.episode_id(1), second.episode_id(1), "none"]
-    assert store.texts_of(ids) == {ids[0]: "One line.\n\nTwo lines.", ids[1]: ""}
-    assert list(store.summaries_of(ids)) == sorted(ids[:2], key=list(store.summaries_of(ids)).index)
+    assert store.texts_by_episode(ids) == {ids[0]: "One line.\n\nTwo lines.", ids[1]: ""}
+    assert list(store.summaries_by_id(ids)) == sorted(
+        ids[:2], key=list(store.summaries_by_id(ids)).index
+    )

@@ -86,7 +86,7 @@ def test_two_processes_add_the_same_episodes_once(made_url: str) -> None:
         assert process.exitcode == 0
     assert sum(counts) == EPISODES
     with store.open_store(made_url) as opened:
-        assert len(list(opened.scores())) == EPISODES
+        assert len(list(opened.score_rows())) == EPISODES
         assert all(len(found.episode.acts) == 2 for found in opened.episodes())
 
 
@@ -116,7 +116,7 @@ def test_two_processes_keep_the_same_cells(made_url: str) -> None:
         (cells,) = opened.cells("first", ["j1"], {TICKET.id})
     assert len(cells.blocks) == EPISODES
     assert len(cells.episode) == 2 * EPISODES
-    assert (cells.values["j1"][:, 0] == 0.5).all()
+    assert (cells.scores["j1"][:, 0] == 0.5).all()
 
 
 def test_two_processes_make_one_database(url: str) -> None:
@@ -128,7 +128,7 @@ def test_two_processes_make_one_database(url: str) -> None:
         process.join(WAIT_S)
         assert process.exitcode == 0
     with store.open_store(url) as opened:
-        assert opened.runs() == []
+        assert opened.run_summaries() == []
 
 
 def test_a_killed_process_leaves_whole_episodes(made_url: str) -> None:
@@ -153,7 +153,7 @@ def test_a_killed_process_leaves_whole_episodes(made_url: str) -> None:
         assert all(
             len(found.episode.acts) == 20 and len(found.episode.checks) == 1 for found in stored
         )
-        assert len(opened.finished("first")) == len(stored)
+        assert len(opened.item_states("first")) == len(stored)
 
 
 def fill(path: str) -> None:

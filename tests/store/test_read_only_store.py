@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from simworld.core.errors import InputError, StoreError, StoreMismatch
 from store import open_store
-from store.connection import connect
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.version import VERSION_TABLE
 from tests.factories.stored import add, begin, played
@@ -21,17 +21,17 @@ def test_it_reads_what_is_there_and_what_comes(made_url: str) -> None:
     with open_store(made_url) as writer, open_store(made_url, read_only=True) as reader:
         first, second, _ = begin(writer)
         add(writer, first, played(first, "x"))
-        assert len(reader.summaries()) == 1
+        assert len(reader.episode_summaries()) == 1
         add(writer, second, played(second, "y"))
-        assert len(reader.summaries()) == 2
-        reader.check()
+        assert len(reader.episode_summaries()) == 2
+        reader.check_unchanged()
 
 
 def test_it_cannot_write(made_url: str) -> None:
     with open_store(made_url, read_only=True) as reader:
         with pytest.raises(StoreError, match="cannot be written"):
             begin(reader)
-        assert reader.runs() == []
+        assert reader.run_summaries() == []
 
 
 def test_it_makes_no_database(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_it_leaves_the_files_alone(sqlite_template: Path, tmp_path: Path) -> Non
     shutil.copy(sqlite_template, path)
     before = path.read_bytes()
     with open_store(str(path), read_only=True) as reader:
-        reader.runs()
+        reader.run_summaries()
     assert path.read_bytes() == before
 
 
@@ -59,17 +59,17 @@ def test_it_notices_a_file_that_was_replaced(sqlite_template: Path, tmp_path: Pa
     with open_store(str(path), read_only=True) as reader:
         os.replace(tmp_path / "other.db", path)
         with pytest.raises(StoreError, match="deleted, moved or replaced"):
-            reader.check()
+            reader.check_unchanged()
 
 
 def test_it_notices_another_version(url: str) -> None:
     open_store(url, create=True).close()
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with open_store(url, read_only=True) as reader:
         with engine.begin() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
         with pytest.raises(StoreMismatch, match="version 0999"):
-            reader.check()
+            reader.check_unchanged()
     engine.dispose()
 
 
@@ -77,11 +77,11 @@ def test_it_waits_for_a_server_that_is_being_changed_no_longer_than_it_may(
     postgresql_url: str,
 ) -> None:
     open_store(postgresql_url, create=True).close()
-    engine = connect(parse_address(postgresql_url), create=False)
+    engine = open_engine(parse_address(postgresql_url), create=False)
     with open_store(postgresql_url, read_only=True, busy_timeout_s=0.1) as reader:
         with engine.begin() as connection:
             connection.execute(text("LOCK TABLE runs IN ACCESS EXCLUSIVE MODE"))
             with pytest.raises(StoreError, match="is locked by another program; try again later"):
-                reader.runs()
-        assert reader.runs() == []
+                reader.run_summaries()
+        assert reader.run_summaries() == []
     engine.dispose()

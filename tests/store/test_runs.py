@@ -34,14 +34,14 @@ def test_the_run_is_summarised(store: Store) -> None:
     store.add_judgement(
         judged(first.episode_id(1), {("seller", "goal"): 5.0}), {("seller", "goal"): 0.5}
     )
-    (summary,) = store.runs()
+    (summary,) = store.run_summaries()
     assert summary.run.seed == 7
     assert summary.run.created == NOON
     assert summary.run.settings == {"repeats": 3}
     counts = (summary.planned, summary.done, summary.failed, summary.episodes, summary.judged)
     assert counts == (3, 1, 1, 2, 1)
     add(store, second, played(second, "better"), attempt=2)
-    (summary,) = store.runs()
+    (summary,) = store.run_summaries()
     assert (summary.done, summary.failed, summary.episodes) == (2, 0, 3)
 
 
@@ -49,14 +49,16 @@ def test_each_command_adds_to_the_profile(store: Store) -> None:
     begin(store)
     store.add_profile("first", {"seconds": 1.5})
     store.add_profile("first", {"seconds": 2.5})
-    assert store.runs()[0].run.profile == {"commands": [{"seconds": 1.5}, {"seconds": 2.5}]}
+    assert store.run_summaries()[0].run.profile == {
+        "commands": [{"seconds": 1.5}, {"seconds": 2.5}]
+    }
 
 
 def test_a_run_may_be_begun_again_with_more_repeats(store: Store) -> None:
     begin(store, repeats=2)
     begin(store, repeats=4)
-    assert len(store.planned("first")) == 4
-    assert len(store.runs()) == 1
+    assert len(store.planned_items("first")) == 4
+    assert len(store.run_summaries()) == 1
 
 
 def test_another_seed_is_refused(store: Store) -> None:

@@ -15,12 +15,12 @@ from sqlalchemy import MetaData, create_engine, inspect, select, text
 
 import store
 from simworld.core.errors import StoreMismatch
-from store.codebook import VIEWS, codebook, describe, meanings
-from store.connection import connect
+from store.codebook import VIEWS, describe_database, list_columns, table_meanings
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.migrations.migrate import config
 from store.tables import Base
-from store.texts import INDEX
+from store.text_search import FTS_TABLE
 from store.version import HEAD, VERSION_TABLE, VERSIONS
 from tests.factories.stored import add, begin, played
 
@@ -29,14 +29,14 @@ OLD = sorted((Path(__file__).parent / "old").glob("*.db"))
 
 
 def test_the_migrations_make_the_tables_of_the_code(url: str) -> None:
-    engine = connect(parse_address(url), create=True)
+    engine = open_engine(parse_address(url), create=True)
     with engine.connect() as connection:
         options = {
             "version_table": VERSION_TABLE,
             "compare_type": True,
             "compare_server_default": True,
             "include_name": lambda name, kind, parents: (
-                not str(name).startswith((INDEX, "ix_episode_texts_words"))
+                not str(name).startswith((FTS_TABLE, "ix_episode_texts_words"))
             ),
         }
         found = compare_metadata(
@@ -53,24 +53,24 @@ def test_the_known_versions_are_the_migrations() -> None:
 
 
 def test_the_codebook_explains_every_column_of_tables_and_views(url: str) -> None:
-    engine = connect(parse_address(url), create=True)
+    engine = open_engine(parse_address(url), create=True)
     with engine.connect() as connection:
         inspector = inspect(connection)
         names = {*inspector.get_table_names(), *inspector.get_view_names()} - {VERSION_TABLE}
         # SQLite's index of words: no table of ours
-        names = {name for name in names if not name.startswith(INDEX)}
+        names = {name for name in names if not name.startswith(FTS_TABLE)}
         there = {(name, column["name"]) for name in names for column in inspector.get_columns(name)}
     engine.dispose()
-    lines = codebook()
+    lines = list_columns()
     assert {(line.table, line.name) for line in lines} == there
     assert all(line.comment and line.type for line in lines)
     assert set(VIEWS) <= names
-    assert meanings().keys() == names
-    assert all(meanings().values())
+    assert table_meanings().keys() == names
+    assert all(table_meanings().values())
 
 
 def test_every_column_of_a_server_carries_its_comment(postgresql_url: str) -> None:
-    engine = connect(parse_address(postgresql_url), create=True)
+    engine = open_engine(parse_address(postgresql_url), create=True)
     with engine.connect() as connection:
         (said,) = [
             c["comment"] for c in inspect(connection).get_columns("acts") if c["name"] == "logprob"
@@ -83,7 +83,7 @@ def test_every_column_of_a_server_carries_its_comment(postgresql_url: str) -> No
 def test_a_database_of_an_older_version_asks_for_the_upgrade(path: Path, tmp_path: Path) -> None:
     copy = shutil.copy(path, tmp_path / path.name)
     said = rf"of version {path.stem}, this simworld needs {HEAD}: simworld db upgrade --db "
-    for open_it in (store.open_store, describe):
+    for open_it in (store.open_store, describe_database):
         with pytest.raises(StoreMismatch, match=said):
             open_it(str(copy))
 
@@ -93,22 +93,22 @@ def test_every_older_version_has_a_file() -> None:
 
 
 def test_a_database_of_a_newer_version_is_refused_with_both_versions(url: str) -> None:
-    engine = connect(parse_address(url), create=True)
+    engine = open_engine(parse_address(url), create=True)
     with engine.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
     engine.dispose()
-    for open_it in (store.open_store, store.upgrade, describe):
+    for open_it in (store.open_store, store.upgrade_store, describe_database):
         with pytest.raises(StoreMismatch, match=rf"version 0999.*versions up to {HEAD}"):
             open_it(url)
 
 
 def test_an_upgrade_of_the_newest_version_changes_nothing(url: str) -> None:
     store.open_store(url, create=True).close()
-    assert store.upgrade(url) == (HEAD, HEAD)
+    assert store.upgrade_store(url) == (HEAD, HEAD)
 
 
 def test_an_empty_database_can_be_upgraded(postgresql_url: str) -> None:
-    assert store.upgrade(postgresql_url) == ("", HEAD)
+    assert store.upgrade_store(postgresql_url) == ("", HEAD)
     store.open_store(postgresql_url).close()
 
 
@@ -117,7 +117,7 @@ def test_a_database_of_each_older_version_is_upgraded_and_used(path: Path, tmp_p
     """The files hold one episode of two acts, the first with vectors, and a judgement of both
     seats."""
     copy = shutil.copy(path, tmp_path / path.name)
-    assert store.upgrade(str(copy)) == (path.stem, HEAD)
+    assert store.upgrade_store(str(copy)) == (path.stem, HEAD)
     with store.open_store(str(copy)) as opened:
         (kept,) = opened.episodes()
         first, second = kept.episode.acts
@@ -148,13 +148,15 @@ def check_cells(opened: store.Store, version: str) -> None:
     (kept,) = opened.episodes()
     (cells,) = opened.cells("first", ["j1"], {kept.summary.scenario_id})
     assert cells.blocks == (("tickets", kept.summary.scenario_id, 0),)
-    assert [[cells.names[agent] for agent in cast] for cast in cells.agents] == [["smol", "rival"]]
+    assert [[cells.agent_names[agent] for agent in cast] for cast in cells.agent_index] == [
+        ["smol", "rival"]
+    ]
     if version >= "0003":
-        assert cells.values["j1"].tolist() == [
+        assert cells.scores["j1"].tolist() == [
             [[0.7, 0.7], [0.25, 0.25]]
         ]  # overall and goal of the seller, of the buyer
     else:
-        assert cells.values == {}
+        assert cells.scores == {}
 
 
 def test_a_server_of_version_0003_is_upgraded_and_its_cells_are_made(postgresql_url: str) -> None:
@@ -174,7 +176,7 @@ def test_a_server_of_version_0003_is_upgraded_and_its_cells_are_made(postgresql_
                 target.execute(into.insert(), [dict(row) for row in rows])
     for engine in (old, new):
         engine.dispose()
-    assert store.upgrade(postgresql_url) == (OLD[2].stem, HEAD)
+    assert store.upgrade_store(postgresql_url) == (OLD[2].stem, HEAD)
     with store.open_store(postgresql_url) as opened:
         check_cells(opened, OLD[2].stem)
 
@@ -188,7 +190,7 @@ def test_a_server_of_the_first_version_is_upgraded(postgresql_url: str) -> None:
     engine.dispose()
     with pytest.raises(StoreMismatch, match="of version 0001"):
         store.open_store(postgresql_url)
-    assert store.upgrade(postgresql_url) == ("0001", HEAD)
+    assert store.upgrade_store(postgresql_url) == ("0001", HEAD)
     with store.open_store(postgresql_url) as opened:
         assert [judge.name for judge in opened.judges()] == ["old"]
         assert opened.training_runs() == []
@@ -211,7 +213,7 @@ def test_a_database_is_described(made_url: str) -> None:
     with store.open_store(made_url) as opened:
         (work, *_) = begin(opened)
         add(opened, work, played(work, "Good evening.", "Good evening!"))
-    found = describe(made_url)
+    found = describe_database(made_url)
     assert (found.version, dict(found.tables)["acts"], dict(found.tables)["work_items"]) == (
         HEAD,
         2,

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from simworld.core.errors import InputError, ModelError
-from simworld.yamlfile import regular_size
+from simworld.yamlfile import regular_file_size
 
 MAX_FOLDER_FILES = 10_000  # files in a model's folder
 MAX_TEXT_BYTES = 1 << 28  # bytes of configuration or vocabulary in one file
@@ -102,7 +102,7 @@ def content_files(folder: Path, patterns: Sequence[str], *, recursive: bool = Fa
 
 def _check_size(path: Path) -> Path:
     try:
-        size = regular_size(path)
+        size = regular_file_size(path)
     except InputError as error:
         raise ModelError(str(error)) from None
     if path.suffix in TEXT_SUFFIXES and size > MAX_TEXT_BYTES:

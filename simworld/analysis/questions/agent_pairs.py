@@ -19,7 +19,7 @@ from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.results.differences import Difference, with_effect_sizes
 from simworld.stats.paired_tests import PairedComparison, compare_pairs
-from store.cells import number_of
+from store.cell_records import first_64_bits
 
 GROUP_COLUMNS = ("family", "scenario", "kind", "seat", "position")
 CELL = ["family", "scenario_id", "position", "partners"]
@@ -103,7 +103,7 @@ def pairs_frame(
     seats, (name, *_) = _seats(source, scope, wanted, judge, values)
     paired = _paired_rows(seats, pair, [name]).dropna(subset=[f"{name}_first", f"{name}_second"])
     ids = {
-        number_of(id_): id_
+        first_64_bits(id_): id_
         for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": scope.run})
     }
     columns = ["family", "scenario", "seat", "partners", "repeat"]
@@ -186,7 +186,7 @@ def _seats(
         )
     sql = "SELECT id FROM episodes WHERE run = :run"
     ids = pd.DataFrame({"id": source.column(sql, {"run": scope.run})})
-    ids["episode"] = ids["id"].map(number_of).astype("uint64")
+    ids["episode"] = ids["id"].map(first_64_bits).astype("uint64")
     numbers = numbers.rename(columns={"episode": "id"}).merge(ids, on="id").drop(columns="id")
     return (
         pd.concat(seat_frames(source, scope, NEEDED)).merge(numbers, on=_SEAT_KEY, how="left"),

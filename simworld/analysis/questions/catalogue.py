@@ -12,7 +12,7 @@ def runs(source: QuerySource) -> pd.DataFrame:
     """See `Analysis.runs`."""
     rows = [
         (row.run.name, row.run.created, row.planned, row.done, row.failed, row.episodes, row.judged)
-        for row in source.store.runs()
+        for row in source.store.run_summaries()
     ]
     frame = to_frame(
         rows,

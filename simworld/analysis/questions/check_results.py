@@ -16,7 +16,7 @@ from simworld.analysis.questions.seat_frames import ALL_COLUMN, SEAT_COLUMNS, se
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.stats.intervals import mean_by_family
-from store.cells import number_of
+from store.cell_records import first_64_bits
 
 GOAL = "goal"  # the dimension that a scenario's checks are about, where the judge has it
 UNIT, HOLDS = "unit", "holds"
@@ -102,7 +102,9 @@ def _stored_checks(source: QuerySource, scope: Scope) -> pd.DataFrame:
 SELECT c.episode_id, c.name, CASE WHEN c.holds IS NULL THEN -1 WHEN c.holds THEN 1 ELSE 0 END
 FROM episodes e JOIN checks c ON c.episode_id = e.id
 WHERE e.ending <> 'failed' AND {scope.episode_condition()}"""
-    rows = [(number_of(id_), name, holds) for id_, name, holds in source.stream(sql, scope.params)]
+    rows = [
+        (first_64_bits(id_), name, holds) for id_, name, holds in source.stream(sql, scope.params)
+    ]
     answer = pd.DataFrame(rows, columns=["episode", "check", HOLDS]).astype(
         {"episode": "uint64", HOLDS: "int64"}
     )

@@ -15,8 +15,8 @@ import store
 from simworld.analysis.questions.answer_frame import AnswerFrame
 from simworld.core.errors import InputError
 from store import Store
-from store.parameters import BoundValue
-from store.readonly import MOST_BYTES
+from store.query_parameters import BoundValue
+from store.sql_query import MAX_BYTES
 from store.sqlite_process import SqlRow
 
 
@@ -27,7 +27,7 @@ class Note(UserWarning):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySource:
     """A database that is asked. Every question goes through the guard of the user's own SQL
-    (store.readonly).
+    (store.sql_query).
     """
 
     url: str
@@ -37,16 +37,16 @@ class QuerySource:
     @property
     def where(self) -> str:
         """The file, or the URL without its password."""
-        return self.store.where
+        return self.store.location
 
     def rows(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> list[SqlRow]:
         """All rows of an aggregate. Raises InputError where they are too large to hold."""
         with store.query(
-            self.url, sql, values, most_bytes=MOST_BYTES, timeout_s=self.timeout_s
+            self.url, sql, values, max_bytes=MAX_BYTES, timeout_s=self.timeout_s
         ) as answer:
             all_rows = list(answer)
-        if answer.cut:
-            raise InputError(f"{self.where}: an answer is too large: {answer.note('')}")
+        if answer.truncated:
+            raise InputError(f"{self.where}: an answer is too large: {answer.truncation_note('')}")
         return all_rows
 
     def stream(self, sql: str, values: Mapping[str, BoundValue] | None = None) -> Iterator[SqlRow]:
@@ -69,10 +69,11 @@ class QuerySource:
         """At most `limit` rows (0: all) as they come, with a Note where there were more."""
         seconds = self.timeout_s if timeout_s is None else timeout_s
         with store.query(
-            self.url, sql, values, limit=limit, most_bytes=MOST_BYTES, timeout_s=seconds
+            self.url, sql, values, limit=limit, max_bytes=MAX_BYTES, timeout_s=seconds
         ) as answer:
             rows = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
-        return with_notes(rows, (answer.note("limit=0 gives all"),) if answer.cut else ())
+        return with_notes(rows, (answer.truncation_note("limit=0 gives all"),) if answer.truncated else ()
+        )
 
 
 def to_frame(rows: Iterable[Sequence[Any]], columns: Mapping[str, str]) -> pd.DataFrame:

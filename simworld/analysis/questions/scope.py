@@ -11,7 +11,7 @@ from typing import Any
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
-from store.parameters import BoundValue
+from store.query_parameters import BoundValue
 
 _KNOWN_NAMES = {
     "run": "SELECT name FROM runs ORDER BY created, name",

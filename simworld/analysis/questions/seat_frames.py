@@ -67,7 +67,7 @@ def seat_frames(
         scenarios = _scenarios_in_run(source, scope, run)
         agents = _agents(source, scope, run)
         for cells in source.store.cells(run, list(names), scenarios):
-            if len(cells.block):
+            if len(cells.block_index):
                 frame = _seat_frame(cells, run, scenarios, seats, columns)
                 if wanted:
                     frame[wanted] = seat_values(cells, names, wanted).reshape(-1, len(wanted))
@@ -122,11 +122,11 @@ def _seat_frame(
     seats: Callable[[str], Sequence[str]],
     columns: Collection[str],
 ) -> pd.DataFrame:
-    items, size = cells.agents.shape
-    block = np.repeat(cells.block, size)
+    items, size = cells.agent_index.shape
+    block = np.repeat(cells.block_index, size)
     position = np.tile(np.arange(size), items)
     played = [scenarios[scenario] for _, scenario, _ in cells.blocks]
-    names = _object_array(cells.names)[cells.agents]
+    names = _object_array(cells.agent_names)[cells.agent_index]
     makers: dict[str, Callable[[], Any]] = {
         "seat": lambda: np.array(
             [seats(scenario) for _, scenario, _ in cells.blocks], dtype=object

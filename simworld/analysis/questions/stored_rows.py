@@ -10,7 +10,7 @@ from simworld.analysis.questions.query_source import QuerySource, json_value
 from simworld.analysis.questions.scope import require_known, resolve_scope
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
-from store.unknown_names import MOST_IDS, did_you_mean_id
+from store.unknown_names import MAX_IDS, did_you_mean_id
 
 _EPISODE_COLUMNS = (
     "e.id AS episode, e.run, e.scenario_name AS scenario, e.family, e.repeat, e.attempt, e.ending,"
@@ -91,7 +91,7 @@ def _resolve_episode_id(source: QuerySource, prefix: str) -> str:
         return str(matches[0])
     if not matches:
         ids = source.column(
-            "SELECT id FROM episodes ORDER BY ended DESC, id DESC LIMIT :most", {"most": MOST_IDS}
+            "SELECT id FROM episodes ORDER BY ended DESC, id DESC LIMIT :most", {"most": MAX_IDS}
         )
         raise InputError(
             f"no episode {prefix} in {source.where}; see"

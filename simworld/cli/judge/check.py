@@ -97,7 +97,7 @@ def check(
     if trust.overall.n:
         with open_store(db, create=True) as store:
             kept = check_summary(trust, "shipped" if pairs_file is None else str(pairs_file))
-            store.measure_judge(judge.id, judge.name, judge.to_json(), kept)
+            store.record_judge_check(judge.id, judge.name, judge.to_json(), kept)
     if as_json:
         click.echo(plain_json(trust.to_json(), indent=2))
     else:

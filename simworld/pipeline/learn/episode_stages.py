@@ -75,7 +75,7 @@ def judge_run(
         judging = JudgingPass(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
         tally = judging.judge_missing(on_progress=_report_judging(context.on_progress))
         stopping.raise_if_budget_spent()
-        judge_ids = [id_ for id_ in tally.judge_ids if any(store.scores(judge_id=id_, run=run))]
+        judge_ids = [id_ for id_ in tally.judge_ids if any(store.score_rows(judge_id=id_, run=run))]
         if not judge_ids:
             raise InputError(
                 f"judge {spec.name!r} scored none of the {counted(tally.total, 'episode')} of run"
@@ -159,7 +159,7 @@ def _play(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
             stopping=context.stopping,
         )
     context.stopping.raise_if_budget_spent()
-    states = context.store.finished(plan.run).values()
+    states = context.store.item_states(plan.run).values()
     return StageOutput(failed=sum(state.ending is Ending.failed for state in states))
 
 

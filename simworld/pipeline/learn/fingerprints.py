@@ -16,7 +16,7 @@ from simworld.training.data.dataset_folder import load_meta
 
 def run_fingerprint(context: PipelineContext, label: str, path: str) -> str | None:
     """Of a run's episodes; None where there are none."""
-    summaries = context.store.summaries(run=context.run_name(label))
+    summaries = context.store.episode_summaries(run=context.run_name(label))
     rows = sorted((s.item_key, s.attempt, s.ending.value) for s in summaries)
     return _digest(rows) if rows else None
 
@@ -32,7 +32,7 @@ def scores_fingerprint(context: PipelineContext, label: str, path: str) -> str |
         return None
     rows: list[tuple[Any, ...]] = []
     for id_ in judges:
-        scores = context.store.scores(judge_id=id_, run=run)
+        scores = context.store.score_rows(judge_id=id_, run=run)
         rows += sorted(
             (r.judge_id, r.sample, r.episode_id, r.seat, r.dimension, r.score) for r in scores
         )

@@ -139,8 +139,7 @@ class FrozenLM:
     def _encode_one(self, stored_reply: StoredReply) -> EncodedReply | None:
         renderer = self._local.prompt_tokenizer
         text = stored_reply.reply + (stored_reply.stop or "")
-        (continuation,) = renderer.continuations(stored_reply.prompt, [text]
-        )
+        (continuation,) = renderer.tokenise_continuations(stored_reply.prompt, [text])
         token_ids, reply_start = list(continuation.ids), continuation.start
         if stored_reply.stop == "" and self._eos_id is not None:
             token_ids.append(self._eos_id)

@@ -71,7 +71,7 @@ def build_dataset(
             store.check_names(**{kind: name})
     overview = store.trace_overview(query.trace_query())
     selection = select_data(query, overview, store.judges())
-    target = folder / query.dataset_key(f"{store.where}\n{overview.fingerprint}")
+    target = folder / query.dataset_key(f"{store.location}\n{overview.fingerprint}")
     if (target / META_FILE).is_file():
         return target
     tally = DatasetTally()
@@ -89,12 +89,12 @@ def build_dataset(
             raise InputError(_no_data_message(query, tally))
         if store.trace_overview(query.trace_query()).fingerprint != overview.fingerprint:
             raise StoreError(
-                f"{store.where}: episodes or judgements were added meanwhile; run it again when"
+                f"{store.location}: episodes or judgements were added meanwhile; run it again when"
                 " that is over"
             )
         meta = DatasetMeta(
             format=DATASET_FORMAT,
-            source=store.where,
+            source=store.location,
             query=query,
             encoder_id=selection.encoder_id,
             d_state=selection.d_state,

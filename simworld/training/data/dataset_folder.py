@@ -23,7 +23,7 @@ from simworld.core.errors import InputError, StoreError
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.npy_stream import RowFile, load_column, map_rows, save_array
 from simworld.training.data.transitions import Transitions
-from simworld.yamlfile import read_regular
+from simworld.yamlfile import read_regular_file
 
 META_FILE = "meta.json"
 MAX_META_BYTES = 1 << 26
@@ -166,7 +166,7 @@ def load_transitions(folder: Path) -> Transitions:
         rewards = load_column(folder / "rewards.npy", np.float32, meta.rows)
         turns = load_column(folder / "turns.npy", np.int64, meta.rows)
         episode_names = EPISODE_NAMES.validate_json(
-            read_regular(folder / "episodes.json", MAX_NAME_BYTES * (meta.rows + 1))
+            read_regular_file(folder / "episodes.json", MAX_NAME_BYTES * (meta.rows + 1))
         )
         lengths = load_column(folder / "lengths.npy", np.int64, len(episode_names))
         families = load_column(folder / "families.npy", np.int64, len(episode_names))
@@ -209,7 +209,7 @@ def load_meta(folder: Path) -> DatasetMeta:
     try:
         if not os.path.lexists(folder / META_FILE):
             raise InputError(f"{folder}: no dataset ({META_FILE} is missing)")
-        meta = DatasetMeta.model_validate_json(read_regular(folder / META_FILE, MAX_META_BYTES))
+        meta = DatasetMeta.model_validate_json(read_regular_file(folder / META_FILE, MAX_META_BYTES))
     except ValidationError as error:
         first = error.errors()[0]
         location = ".".join(map(str, first["loc"]))

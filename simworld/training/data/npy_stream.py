@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simworld.yamlfile import regular_size
+from simworld.yamlfile import regular_file_size
 
 HEADER_BYTES = 128  # bytes of a header without rows
 MAX_RESIDENT_BYTES = 2**26  # bytes of a file that may count as memory
@@ -130,7 +130,7 @@ def load_column(path: Path, dtype: type[np.generic], rows: int) -> NDArray[Any]:
     none.
     """
     expected = rows * np.dtype(dtype).itemsize + HEADER_BYTES
-    if (size := regular_size(path)) != expected:
+    if (size := regular_file_size(path)) != expected:
         raise ValueError(f"{path.name} has {size} bytes; expected {expected}")
     column: NDArray[Any] = np.load(path)
     if column.shape != (rows,) or column.dtype != dtype:
@@ -148,7 +148,7 @@ def map_rows(path: Path, *, max_resident: int | None = None) -> NDArray[np.float
     Where they are more than `max_resident` bytes (default: MAX_RESIDENT_BYTES), few of them
     count as memory. Raises OSError, ValueError or InputError for another file.
     """
-    size = regular_size(path)
+    size = regular_file_size(path)
     rows: NDArray[np.float32] = np.load(path, mmap_mode="r" if size > HEADER_BYTES else None)
     if isinstance(rows, np.memmap) and rows.offset + rows.nbytes != size:
         raise ValueError(f"{path.name} has {size} bytes; expected {rows.offset + rows.nbytes}")

@@ -65,7 +65,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
     except InputError as error:
         raise PageNotFound(error.problems) from None
     spec: Mapping[str, Any] = agent.spec
-    recent = store.summaries(agent=agent.id, limit=RECENT)[::-1]
+    recent = store.episode_summaries(agent=agent.id, limit=RECENT)[::-1]
     steering = _mapping(spec.get("steering"))
     trainings = state.remember("trainings", store.training_runs) if steering else []
     planner = steering.get("planner")

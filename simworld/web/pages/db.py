@@ -18,10 +18,10 @@ from simworld.core.errors import InputError
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
-from store import Store, parameters
+from store import Store
 from store import query as ask
-from store.codebook import VIEWS, ColumnInfo, codebook, describe
-from store.parameters import BoundValue
+from store.codebook import VIEWS, ColumnInfo, describe_database, list_columns
+from store.query_parameters import BoundValue, parameter_names
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0
@@ -44,11 +44,11 @@ class ResultTable:
 
 def info(state: AppState, store: Store, request: PageRequest) -> Page:
     """Version, size, rows by table, and the codebook."""
-    description = state.remember("describe", lambda: describe(state.url))
+    description = state.remember("describe", lambda: describe_database(state.url))
     return Page(
         template="db_info.html",
         title="Database",
-        values={"database": description, "books": codebook_by_table(codebook())},
+        values={"database": description, "books": codebook_by_table(list_columns())},
     )
 
 
@@ -61,7 +61,7 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
     name = request.one_of("ready", list(known))
     ready = None if name is None else known[name]
     sql = request.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
-    wanted = {name: request.text(f"set.{name}") for name in parameters.parameter_names(sql)}
+    wanted = {name: request.text(f"set.{name}") for name in parameter_names(sql)}
     values: dict[str, Any] = {
         "sql": sql,
         "wanted": wanted,
@@ -74,10 +74,12 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
         "fault": None,
         "held": bool(sql) and not request.own,
         "views": [
-            (name, columns) for name, columns in codebook_by_table(codebook()) if name in VIEWS
+            (name, columns) for name, columns in codebook_by_table(list_columns()) if name in VIEWS
         ],
         "tables": [
-            (name, columns) for name, columns in codebook_by_table(codebook()) if name not in VIEWS
+            (name, columns)
+            for name, columns in codebook_by_table(list_columns())
+            if name not in VIEWS
         ],
         "seconds": TIMEOUT_S,
     }
@@ -107,16 +109,16 @@ def run_query(
             sql,
             values,
             limit=limit,
-            most_bytes=MOST_BYTES,
+            max_bytes=MOST_BYTES,
             timeout_s=TIMEOUT_S,
-            stopped=state.stopping.is_set,
+            should_stop=state.stopping.is_set,
         ) as result:
             raw = [[_kept(value) for value in row] for row in result]
             return ResultTable(
                 columns=result.columns,
                 numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(result.columns))],
                 rows=[[_text(value) for value in row] for row in raw],
-                note=result.note("choose more above"),
+                note=result.truncation_note("choose more above"),
             )
     finally:
         TURNS.release()

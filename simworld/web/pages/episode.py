@@ -10,7 +10,7 @@ from simworld.core.episode import Act, Ending
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import labels_seen_by, perceives
-from simworld.language.act_text import act_in_words
+from simworld.language.act_text import describe_act
 from simworld.web.app_state import AppState
 from simworld.web.judgement_table import judgement_tables
 from simworld.web.page import Page
@@ -44,11 +44,11 @@ class TranscriptLine:
 
 def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes that match, the latest first, page by page."""
-    names = state.remember("names", store.names)
+    names = state.remember("names", store.filter_names)
     chosen = {name: request.text(name) for name in FILTERS}
     ending = request.one_of("ending", [ending.value for ending in Ending])
     before = request.text("before")
-    summaries = store.summaries(
+    summaries = store.episode_summaries(
         run=chosen["run"],
         scenario=chosen["scenario"],
         family=chosen["family"],
@@ -155,7 +155,7 @@ def transcript_lines(
                         place=where.get(act.seat, 0),
                         who=labels.get(act.seat, act.seat),
                         kind=act.action.kind.value,
-                        text=act_in_words(act.action, scenario.language),
+                        text=describe_act(act.action, scenario.language),
                         to=tuple(labels.get(other, other) for other in act.action.to),
                         act=act,
                     )

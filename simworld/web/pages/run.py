@@ -35,7 +35,7 @@ class ScenarioProgress:
 def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All runs, the latest first."""
     page = request.whole("page", low=1, high=1_000_000, default=1)
-    summaries = state.remember("runs", lambda: store.runs()[::-1])
+    summaries = state.remember("runs", lambda: store.run_summaries()[::-1])
     shown = summaries[(page - 1) * PAGE : page * PAGE]
     return Page(
         template="run_list.html",
@@ -53,7 +53,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One run: counts, endings, scenarios, agents, and what it was begun with."""
     name = request.part("name")
     try:
-        summary = state.remember(("run", name), lambda: store.run(name))
+        summary = state.remember(("run", name), lambda: store.run_summary(name))
     except InputError as error:
         raise PageNotFound(error.problems) from None
     counts = state.remember(("endings", name), lambda: store.ending_counts(name))
@@ -78,8 +78,8 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
 
 def last_failures(store: Store, run: str) -> list[EpisodeSummary]:
     """The latest failed attempts after which nobody has tried again, the latest first."""
-    failed = store.summaries(run=run, ending=Ending.failed)[::-1]
-    states = store.finished(run)
+    failed = store.episode_summaries(run=run, ending=Ending.failed)[::-1]
+    states = store.item_states(run)
     return [episode for episode in failed if states[episode.item_key].attempts == episode.attempt][
         :FAILURES
     ]

@@ -64,7 +64,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
             "checks": [
                 (check.name, check_in_words(check), check.ends) for check in scenario.checks
             ],
-            "recent": store.summaries(scenario=scenario.id, limit=RECENT)[::-1],
+            "recent": store.episode_summaries(scenario=scenario.id, limit=RECENT)[::-1],
         },
     )
 

@@ -43,7 +43,8 @@ def search(state: AppState, store: Store, request: PageRequest) -> Page:
         answer |= (search_by_words if by == "words" else search_by_meaning)(
             state, store, request, text, run
         )
-    asked = {"text": text, "by": by, "run": run, "names": state.remember("names", store.names)}
+    names = state.remember("names", store.filter_names)
+    asked = {"text": text, "by": by, "run": run, "names": names}
     return Page(template="search.html", title="Search", values={**answer, **asked})
 
 
@@ -55,7 +56,7 @@ def search_by_words(
     before = request.whole("before", low=1, high=2**62, default=0)
     hits = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
     shown = hits[:PAGE]
-    summaries = store.summaries_of([hit.episode_id for hit in shown])
+    summaries = store.summaries_by_id([hit.episode_id for hit in shown])
     return {
         "hits": [
             SearchResult(
@@ -83,7 +84,7 @@ def search_by_meaning(
     if nearest is None:
         return {"loading": True}
     ids = [hit.episode_id for hit in nearest.hits]
-    summaries, texts = store.summaries_of(ids), store.texts_of(ids)
+    summaries, texts = store.summaries_by_id(ids), store.texts_by_episode(ids)
     return {
         "hits": [
             SearchResult(

@@ -140,7 +140,7 @@ def results_of(state: AppState, store: Store, chosen: ChosenJudge) -> Tournament
     return state.remember(
         ("standings", chosen.run, judge),
         lambda: results_by_ids(chosen.tournament, store, judge, chosen.ids),
-        stamp=store.cells_size(chosen.run),
+        stamp=store.cells_fingerprint(chosen.run),
     )
 
 
@@ -159,7 +159,7 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     shared = state.remember(
         ("shared", chosen.run),
         lambda: shared_cells(store, chosen.tournament),
-        stamp=store.cells_size(chosen.run),
+        stamp=store.cells_fingerprint(chosen.run),
     )
     first, second = shared.most_shared_pair(agents, first, second)
     scenario = request.one_of("scenario", list(chosen.scenarios))
@@ -172,7 +172,7 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     values["cautions"] = state.remember(
         ("cautions", chosen.run, chosen.judge or ""),
         lambda: judge_warnings(store, chosen.ids, run=chosen.run),
-        stamp=store.cells_size(chosen.run),
+        stamp=store.cells_fingerprint(chosen.run),
     )
     values |= in_scenario(store, request, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
@@ -214,7 +214,7 @@ def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) ->
     """The run and judge that are asked for; by default the latest run and its first judge. None
     where there is no run.
     """
-    runs = state.remember("names", store.names).runs
+    runs = state.remember("names", store.filter_names).runs
     run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
@@ -330,7 +330,7 @@ def differences_by_measure(
     differences = state.remember(
         key,
         lambda: compare_by_ids(chosen.tournament, store, chosen.ids, first, second),
-        stamp=store.cells_size(chosen.run),
+        stamp=store.cells_fingerprint(chosen.run),
     )
     return draw_differences(differences, measure_scales(store, chosen.ids))
 

@@ -25,7 +25,7 @@ def raw_scores(
     """The scores of everybody, what became of the seats, and the number of last attempts with a
     score."""
     samples = raw_samples(store, run, judge)
-    last = last_attempts(store.summaries(run=run))
+    last = last_attempts(store.episode_summaries(run=run))
     scores: list[SeatScore] = []
     counts: dict[str, SeatCount] = defaultdict(SeatCount)
     for summary in last.values():
@@ -65,7 +65,7 @@ def raw_samples(store: Store, run: str, judge: str) -> Values:
     """Every sample's measures, of all attempts."""
     rubric = next(record.spec["rubric"] for record in store.judges() if record.id == judge)
     verdicts: dict[tuple[str, str, int], dict[str, tuple[float, float]]] = defaultdict(dict)
-    for row in store.scores(run=run, judge_id=judge):
+    for row in store.score_rows(run=run, judge_id=judge):
         verdicts[row.episode_id, row.seat, row.sample][row.dimension] = row.score, row.rescaled
     found: Values = defaultdict(lambda: defaultdict(list))
     for (episode, seat, _), given in verdicts.items():

@@ -53,7 +53,7 @@ def test_one_run_alone(store: Store) -> None:
     fill(store, "second", 5, seed=1)
     found = EmbeddingCache("e", 4).nearest(store, UP, total=10, limit=100, run="second")
     assert {hit.episode_id for hit in found} == {
-        summary.id for summary in store.summaries(run="second")
+        summary.id for summary in store.episode_summaries(run="second")
     }
 
 

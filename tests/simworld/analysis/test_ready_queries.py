@@ -13,7 +13,7 @@ from simworld import connect
 from simworld.analysis.connect import Analysis
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import InputError
-from store.parameters import parameter_names
+from store.query_parameters import parameter_names
 from tests.factories import world
 from tests.factories.stored import NOON, TICKET
 
@@ -154,7 +154,9 @@ def test_rows(asked: Analysis, name: str) -> None:
 def test_a_transcript_and_a_branch(url: str) -> None:
     with store.open_store(url, create=True) as opened:
         ids = world.fill(opened)
-        (work,) = [item for item in opened.planned("first") if item.item.episode_id(1) == ids[1]]
+        (work,) = [
+            item for item in opened.planned_items("first") if item.item.episode_id(1) == ids[1]
+        ]
         branch = replace(work.item, run="branch")
         record = store.RunRecord(name="branch", seed=7, code_version="0.1", created=NOON)
         opened.begin_run(record, [replace(work, item=branch)], [TICKET], world.AGENTS)

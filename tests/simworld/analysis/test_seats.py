@@ -21,7 +21,7 @@ from simworld.core.measures import average_samples, measure_names_by_judge, meas
 from simworld.results.differences import compare_agents
 from simworld.results.seat_scores import SeatScore, to_score_tables
 from store import Store, open_store
-from store.cells import number_of
+from store.cell_records import first_64_bits
 from tests.factories import world
 from tests.factories.stored import judged
 
@@ -91,7 +91,7 @@ def row_by_row(store: Store, judge: JudgeChoice) -> dict[tuple[str, str], dict[s
         samples: dict[tuple[str, str], dict[int, dict[str, tuple[float, float]]]] = defaultdict(
             lambda: defaultdict(dict)
         )
-        for row in store.scores(judge_id=record.id):
+        for row in store.score_rows(judge_id=record.id):
             samples[row.episode_id, row.seat][row.sample][row.dimension] = (row.score, row.rescaled)
         names = dict(
             zip(
@@ -118,9 +118,11 @@ def test_the_same_as_row_by_row(opened: Store, url: str, judge: str) -> None:
     expected = row_by_row(opened, chosen)
     assert len(expected) > 5
     scores = []
-    for summary in opened.summaries(run="first"):
+    for summary in opened.episode_summaries(run="first"):
         for seat in summary.seats:
-            rows = frame[(frame["episode"] == number_of(summary.id)) & (frame["seat"] == seat.seat)]
+            rows = frame[
+                (frame["episode"] == first_64_bits(summary.id)) & (frame["seat"] == seat.seat)
+            ]
             if (
                 summary.scenario_name == "rent"
                 and summary.failure

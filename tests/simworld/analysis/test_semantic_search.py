@@ -126,7 +126,7 @@ def test_the_nearest_comes_first_and_nothing_is_embedded_twice(store: Store) -> 
 def test_neither_blocks_nor_ties_change_what_is_nearest(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("store.embeddings.BLOCK", 4)
+    monkeypatch.setattr("store.embeddings.BATCH", 4)
     ids = fill(store, *[["Hello."]] * 11)
     # nine different ones at most
     rows = np.random.default_rng(0).integers(-1, 2, size=(11, 2)).astype(np.float32)

@@ -92,7 +92,7 @@ def test_the_same_command_again_plays_nothing_and_shows_new_scores(folder: Path)
     assert "next: simworld judge run --run branch-" in first.stdout
     (parent,) = stored("dinner")
     with store.open_store("x.db") as opened:
-        (made,) = (s for s in opened.summaries() if s.parent_id == parent.id)
+        (made,) = (s for s in opened.episode_summaries() if s.parent_id == parent.id)
         opened.add_judge("j1", "judge", {})
         for episode, score in ((parent.id, 7.0), (made.id, 4.5)):
             key = ("cook", "goal")

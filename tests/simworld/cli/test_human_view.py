@@ -100,7 +100,7 @@ def test_a_person_who_stops_can_go_on_later(folder: Path, key: str, code: int) -
     assert "Traceback" not in screen
     assert "the same command plays the rest" in screen
     with open_store(str(folder / "x.db")) as store:
-        assert len(store.summaries()) == 1  # the one that was over
+        assert len(store.episode_summaries()) == 1  # the one that was over
     screen, left = at_a_terminal(folder, "Hello.\n", "Bye.\n")
     assert left == 0
     assert "1 episode played (0 failed), 1 already there" in screen

@@ -131,7 +131,7 @@ def test_the_built_in_judge_scores_an_episode_and_repeats_nothing(db: str) -> No
     assert json.loads(again.stdout)["already"] == 2
     assert json.loads(again.stdout)["scored"] == 0
     with open_store(db) as store:
-        rows = list(store.scores())
+        rows = list(store.score_rows())
     assert len(rows) == 2 * 2 * 7
     assert all(0 <= row.rescaled <= 1 for row in rows)
     assert len({round(row.score, 6) for row in rows if row.dimension == "goal"}) == 4

@@ -150,7 +150,7 @@ def replies(code: str, *, by_role: bool = False) -> list[str]:
     """What the seats write, turn by turn; the whisper is for a name, or for a role."""
     talk, words, (first, second, _) = TALKS[code], load_language(code), labels_of(code)
     return [
-        f"{words.label(first)} {talk.offer}\n{words.label(second)} {talk.stolen}",
+        f"{words.speaker_label(first)} {talk.offer}\n{words.speaker_label(second)} {talk.stolen}",
         f"{talk.role} {talk.whisper}" if by_role else whispered(words, [first], talk.whisper),
         talk.nod,
         talk.deal,

@@ -120,8 +120,12 @@ def scores() -> list[float]:
 
 def judgements() -> list[Judgement]:
     with open_store("sqlite:///x.db") as store:
-        ids = [summary.id for summary in store.summaries()]
-        return [stored.judgement for made in store.judgements_of(ids).values() for stored in made]
+        ids = [summary.id for summary in store.episode_summaries()]
+        return [
+            stored.judgement
+            for made in store.judgements_by_episode(ids).values()
+            for stored in made
+        ]
 
 
 @pytest.mark.usefixtures("folder")
@@ -482,7 +486,7 @@ def test_a_branch_is_played_within_a_budget(folder: Path, server: FaultyServer) 
     agent(folder, "too", server)
     play(1)
     with open_store("sqlite:///x.db") as store:
-        (summary,) = store.summaries()
+        (summary,) = store.episode_summaries()
     server.rule = lambda body: no(401, "who are you")
     failed = call(
         "episode", "branch", summary.id, "--at", "0", "--cast", "*=too.yaml", "--retries", "0"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scenarios.library import read_exam, read_heldout, read_library
+from scenarios.selection import read_folder
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LIBRARY_FOLDER
 from simworld.core.person_names import first_word, short_name
 from simworld.core.scenario import Persona
 
@@ -61,7 +62,7 @@ from simworld.core.scenario import Persona
         ("🦄 O'Malley-Ünïcødé", "O'Malley-Ünïcødé"),
         ("🦄", "🦄"),
         ("Lopes, Ana", "Lopes"),
-        ("田中　花子", "田中"),
+        ("田中花子", "田中"),
         ("小红", "小红"),
         ("None", "None"),
         ("...", "..."),
@@ -83,7 +84,11 @@ def test_everybody_is_called_something(name: str) -> None:
 def test_nobody_in_the_shipped_scenarios_got_another_name() -> None:
     people = [
         seat.persona
-        for found in (*read_library(), *read_heldout(), *read_exam())
+        for found in (
+            *read_folder(LIBRARY_FOLDER),
+            *read_folder(HELDOUT_FOLDER),
+            *read_folder(EXAM_FOLDER),
+        )
         for seat in found.scenario.seats
     ]
     assert len(people) > 260

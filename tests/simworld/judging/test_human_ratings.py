@@ -42,7 +42,7 @@ def load(store: Store, tmp_path: Path, text: str, rater: str = "Ann Bell") -> Im
 def wrong(store: Store, tmp_path: Path, text: str, rater: str = "Ann Bell") -> list[str]:
     with pytest.raises(InputError) as raised:
         load(store, tmp_path, text, rater)
-    assert not list(store.scores())
+    assert not list(store.score_rows())
     return [str(problem).removeprefix(f"{tmp_path}/") for problem in raised.value.problems]
 
 
@@ -59,7 +59,7 @@ def test_scores_are_stored_as_a_judges(store: Store, tmp_path: Path) -> None:
     )
     rows = {
         (row.episode_id, row.seat, row.dimension): (row.judge_name, row.score, row.rescaled)
-        for row in store.scores()
+        for row in store.score_rows()
     }
     assert rows == {
         (FIRST, "owner", "goal"): ("Ann Bell", 7.5, 0.75),
@@ -84,9 +84,9 @@ def test_the_same_file_again_changes_nothing_and_another_score_is_refused(
         match=f"Ann Bell has scored episode {FIRST} otherwise before; give another --rater",
     ):
         load(store, tmp_path, text.replace(",7,", ",8,"))
-    assert [row.score for row in store.scores()] == [7]
+    assert [row.score for row in store.score_rows()] == [7]
     load(store, tmp_path, text.replace(",7,", ",8,"), rater="Bo")
-    assert sorted(row.score for row in store.scores()) == [7, 8]
+    assert sorted(row.score for row in store.score_rows()) == [7, 8]
 
 
 def test_everything_wrong_is_said_at_once_with_its_line(store: Store, tmp_path: Path) -> None:

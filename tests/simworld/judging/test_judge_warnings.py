@@ -95,9 +95,9 @@ def test_people_are_not_measured(store: Store) -> None:
 def test_a_judge_that_was_measured(store: Store) -> None:
     id_ = judged(store, [0.5] * 12)
     (record,) = store.judges()
-    store.measure_judge(id_, "strict", record.spec, MEASURED)
+    store.record_judge_check(id_, "strict", record.spec, MEASURED)
     assert judge_warnings(store, [id_]) == ()
-    store.measure_judge(
+    store.record_judge_check(
         id_, "strict", {}, MEASURED | {"accuracy": 0.52, "low": 0.42, "high": 0.62}
     )  # the last one counts
     told = (

@@ -231,7 +231,7 @@ def test_an_interrupt_keeps_what_is_done_and_the_next_pass_goes_on(store: Store)
     model = Model()
 
     def until_three(request: Request) -> Completion:
-        if sum(len(store.judgements(s.id)) for s in store.summaries()) >= 3:
+        if sum(len(store.judgements(s.id)) for s in store.episode_summaries()) >= 3:
             raise KeyboardInterrupt
         return model(request)
 
@@ -241,7 +241,7 @@ def test_an_interrupt_keeps_what_is_done_and_the_next_pass_goes_on(store: Store)
     assert (judging.tally.scored, judging.tally.remaining) == (3, 3)
     tally = JudgingPass(store, SPEC, AnsweringBackend(model)).judge_missing()
     assert (tally.scored, tally.already_judged) == (3, 3)
-    assert all(len(store.judgements(s.id)) == 1 for s in store.summaries())
+    assert all(len(store.judgements(s.id)) == 1 for s in store.episode_summaries())
 
 
 def test_an_empty_store(store: Store) -> None:

@@ -102,5 +102,5 @@ def test_a_swapped_judge_is_another_judge_beside_the_plain_one(tmp_path: Path) -
         assert {judge.spec["spec"]["of"] for judge in others} == {plain.id}
         assert tuple(judge.spec["spec"]["swap"] for judge in others) == SWAPS
         assert "swap" not in plain.spec["spec"]
-        assert len({row.judge_id for row in store.scores()}) == 3
+        assert len({row.judge_id for row in store.score_rows()}) == 3
     assert prompts[0] != prompts[2]  # it reads other names

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simworld.core.episode import Action, ActionKind
-from simworld.language import known_languages
-from simworld.language.act_text import act_in_words, name_colon, only_to_words
+from simworld.language import language_codes
+from simworld.language.act_text import describe_act, privacy_words, speaker_separator
 
 BYE = Action(kind=ActionKind.leave, text="…")
 GONE = Action(kind=ActionKind.leave)
@@ -24,22 +24,22 @@ SHOWN = {
 
 
 def test_every_language_is_here() -> None:
-    assert tuple(SHOWN) == known_languages()
+    assert tuple(SHOWN) == language_codes()
 
 
 @pytest.mark.parametrize("code", SHOWN)
 def test_marks_are_of_the_scenarios_language(code: str) -> None:
-    before, between, after = only_to_words(code)
+    before, between, after = privacy_words(code)
     shown = (
         before + between.join("AB") + after,
-        name_colon(code),
-        act_in_words(BYE, code),
-        act_in_words(GONE, code),
-        act_in_words(NOTHING, code),
+        speaker_separator(code),
+        describe_act(BYE, code),
+        describe_act(GONE, code),
+        describe_act(NOTHING, code),
     )
     assert shown == SHOWN[code]
 
 
 def test_words_stay_as_they_were_said() -> None:
-    assert act_in_words(Action(kind=ActionKind.speak, text="{who}: 70"), "zh") == "{who}: 70"
-    assert act_in_words(Action(kind=ActionKind.non_verbal, text="点头"), "de") == "点头"
+    assert describe_act(Action(kind=ActionKind.speak, text="{who}: 70"), "zh") == "{who}: 70"
+    assert describe_act(Action(kind=ActionKind.non_verbal, text="点头"), "de") == "点头"

@@ -15,11 +15,11 @@ import yaml
 from simworld.core.errors import InputError
 from simworld.core.scenario import Relationship
 from simworld.judging.prompts import SILENCE_LINE
-from simworld.language import Language, known_languages, load_language
+from simworld.language import Language, language_codes, load_language
 from simworld.yamlfile import load_text, parse
 
 TABLES = resources.files("simworld.language") / "tables"
-OTHERS = [code for code in known_languages() if code != "en"]
+OTHERS = [code for code in language_codes() if code != "en"]
 
 
 def text(code: str) -> str:
@@ -27,11 +27,11 @@ def text(code: str) -> str:
 
 
 def test_the_seven_languages_are_shipped() -> None:
-    assert known_languages() == ("ar", "de", "en", "es", "fr", "ja", "zh")
-    assert len({load_language(code).version for code in known_languages()}) == 7
+    assert language_codes() == ("ar", "de", "en", "es", "fr", "ja", "zh")
+    assert len({load_language(code).version for code in language_codes()}) == 7
 
 
-@pytest.mark.parametrize("code", known_languages())
+@pytest.mark.parametrize("code", language_codes())
 def test_a_table_is_whole_and_holds_no_hidden_character(code: str) -> None:
     language = load_language(code)
     assert language.code == code

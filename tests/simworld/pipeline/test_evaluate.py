@@ -101,7 +101,7 @@ def test_arms_meet_the_same_circumstances_with_the_same_random_numbers(store: St
         name: (arm.planned, arm.missing, arm.failed, arm.unscored)
         for name, arm in found.arms.items()
     } == dict.fromkeys(("base", "steered", "twin"), (24, 0, 0, 0))
-    assert len(store.summaries(run="e")) == 48
+    assert len(store.episode_summaries(run="e")) == 48
     asked: dict[float, list[int]] = {0.4: [], 0.5: []}
     for request in backend.requests:
         assert isinstance(request, Generate)
@@ -163,8 +163,10 @@ def test_a_judge_scores_every_seat_once_and_only_what_is_new(store: Store, folde
     assert goal.p <= goal.p_holm <= 1
     assert overall.p_holm is None  # not one of the dimensions
     # The difference of one place, from the store itself.
-    seats = scores_by_seat(store, found.judge_ids, [s.id for s in store.summaries(run="e")])
-    rows = [row for row in store.scores(run="e") if (row.episode_id, row.seat) == next(iter(seats))]
+    seats = scores_by_seat(store, found.judge_ids, [s.id for s in store.episode_summaries(run="e")])
+    rows = [
+        row for row in store.score_rows(run="e") if (row.episode_id, row.seat) == next(iter(seats))
+    ]
     assert seats[next(iter(seats))][OVERALL] == pytest.approx(
         sum(row.rescaled for row in rows) / len(rows)
     )
@@ -207,7 +209,10 @@ def test_failures_and_missing_scores_are_counted_and_never_scored(store: Store) 
         replies_read=0,
     )
     assert retried.arms["steered"].failed == 0
-    assert max(summary.attempt for summary in last_attempts(store.summaries(run="e")).values()) == 2
+    assert (
+        max(summary.attempt for summary in last_attempts(store.episode_summaries(run="e")).values())
+        == 2
+    )
 
 
 def test_one_family_gives_no_z_and_says_so(store: Store) -> None:
@@ -261,4 +266,4 @@ def test_partners_are_cells_of_their_own_and_may_be_an_arm(store: Store) -> None
     assert paired is not None
     assert (paired.cells, paired.families) == (36, 6)
     # plain beside plain is one episode, whichever seat counts.
-    assert len(store.summaries(run="e")) == 6 * (2 * 2 * 3 - 1)
+    assert len(store.episode_summaries(run="e")) == 6 * (2 * 2 * 3 - 1)

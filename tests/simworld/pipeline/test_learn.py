@@ -44,7 +44,7 @@ def test_the_whole_loop_and_again(folder: Path) -> None:
     assert ("planner", "constant") in pairs
     assert (folder / first["planner"] / "planner.json").is_file()
     with open_store("x.db") as store:
-        episodes = len(store.summaries())
+        episodes = len(store.episode_summaries())
         (training,) = [training for training in store.training_runs() if training.kind == "td3bc"]
     assert training.status == "finished"
 
@@ -52,7 +52,7 @@ def test_the_whole_loop_and_again(folder: Path) -> None:
     assert all(skipped(again).values())
     assert again["report"] == first["report"]
     with open_store("x.db") as store:
-        assert len(store.summaries()) == episodes
+        assert len(store.episode_summaries()) == episodes
 
     # Another learner's setting: what comes before stays, training and evaluation are done again.
     (folder / "loop.yaml").write_text(FILE.replace("alpha: 2", "alpha: 3"))
@@ -133,7 +133,7 @@ def test_what_failed_is_played_again_when_asked(
     with open_store("x.db") as store:
         tried = [
             s.attempt
-            for s in store.summaries()
+            for s in store.episode_summaries()
             if s.scenario_name == "hat" and s.run.startswith("tiny-collect")
         ]
     assert sorted(tried) == [1, 1, 2, 2]

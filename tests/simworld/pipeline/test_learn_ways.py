@@ -27,7 +27,7 @@ def test_a_loop_with_a_latent_upmap_in_self_play(folder: Path) -> None:
     names = list(skipped(found))
     assert names == [*STAGES[:3], "latent", *STAGES[3:]]
     with open_store("x.db") as store:
-        (run,) = [each.run.name for each in store.runs() if "-collect-" in each.run.name]
+        (run,) = [each.run.name for each in store.run_summaries() if "-collect-" in each.run.name]
         casts = [each.episode.cast for each in store.episodes(run=run)]
     assert all(len(set(cast.values())) == 1 for cast in casts)  # the explorer in every seat
     planner = load_checkpoint(folder / found["planner"])
@@ -98,7 +98,7 @@ def test_rounds_of_ways_try_the_most_rewarded_again_beside_the_neutral_action(fo
     assert fewer.ways[0].tolist() == [2, 0, 0, 0]
     torch.testing.assert_close(fewer.ways[1:, 0], torch.full((len(fewer.ways) - 1,), 0.4))
     with open_store("x.db") as store:
-        runs = [state.run.name for state in store.runs() if "-collect-" in state.run.name]
+        runs = [state.run.name for state in store.run_summaries() if "-collect-" in state.run.name]
         played = [
             {
                 str(np.round(np.asarray(act.plan.action), 3))
@@ -139,7 +139,7 @@ def test_a_round_explores_around_the_planner_of_the_one_before(folder: Path) -> 
                 for act in each.episode.acts
                 if act.plan
             }
-            for state in store.runs()
+            for state in store.run_summaries()
             if "-collect-" in state.run.name
         ]
     assert sorted(map(len, played)) == [1, 1]

@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def test_a_retry_takes_the_place_of_what_failed(store: Store) -> None:
-    summaries = store.summaries(run="first")
+    summaries = store.episode_summaries(run="first")
     last = last_attempts(summaries)
     # one of nine episodes was played again
     assert (len(summaries), len(last)) == (9, 8)
@@ -37,5 +37,5 @@ def test_a_retry_takes_the_place_of_what_failed(store: Store) -> None:
 def test_the_cells_that_the_store_keeps_are_of_the_same_attempts(store: Store) -> None:
     ids = store.run_scenarios("first")
     kept = [int(n) for part in store.cells("first", [], ids) for n in part.episode]
-    last = last_attempts(store.summaries(run="first")).values()
+    last = last_attempts(store.episode_summaries(run="first")).values()
     assert sorted(kept) == sorted(int(summary.id[:16], 16) for summary in last)

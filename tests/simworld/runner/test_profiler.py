@@ -98,7 +98,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPlan:
 
 
 def profile_of(store: Store) -> list[dict[str, Any]]:
-    (summary,) = store.runs()
+    (summary,) = store.run_summaries()
     return list((summary.run.profile or {}).get("commands", ()))
 
 
@@ -116,7 +116,7 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         assert done.profile is not None
         (first,) = profile_of(store)
         assert first["episodes"] == 4
-        assert first["turns"] == sum(s.turns for s in store.summaries(run="r"))
+        assert first["turns"] == sum(s.turns for s in store.episode_summaries(run="r"))
         assert set(first["parts"]) == {"storing", "other"}
         assert first["parts"]["storing"]["seconds"] + first["parts"]["other"][
             "seconds"

@@ -82,7 +82,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def endings(store: Store) -> list[Ending]:
-    return [state.ending for state in store.finished("r").values()]
+    return [state.ending for state in store.item_states("r").values()]
 
 
 @pytest.mark.parametrize("live", [1, 3, 32])

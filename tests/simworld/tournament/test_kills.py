@@ -27,7 +27,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 def standings(folder: Path, url: str) -> dict[str, object]:
     made = load_tournament(str(folder / "cup.yaml"))
     with open_store(url) as store:
-        assert len(store.summaries(run="cup")) == 96
+        assert len(store.episode_summaries(run="cup")) == 96
         return results_to_json(made, tournament_results(made, store, made.judges[0], rounds=100))
 
 

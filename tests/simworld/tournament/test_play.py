@@ -45,7 +45,7 @@ def report(made: Tournament, store: Store) -> dict[str, object]:
 
 
 def keys(store: Store) -> set[str]:
-    return {summary.item_key for summary in store.summaries(run="cup")}
+    return {summary.item_key for summary in store.episode_summaries(run="cup")}
 
 
 def test_a_round_robin(store: Store, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_round_robin(store: Store, tmp_path: Path) -> None:
 def test_a_mean_is_that_of_the_stored_scores(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path)
     play(made, store)
-    rows = [row for row in store.scores(run="cup", dimension="goal") if row.agent_name == "ada"]
+    rows = [row for row in store.score_rows(run="cup", dimension="goal") if row.agent_name == "ada"]
     found = tournament_results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
     (ada,) = (standing for standing in found.standings if standing.agent == "ada")
     assert ada.score is not None
@@ -200,7 +200,7 @@ def test_a_dry_run_invents_nothing(store: Store, tmp_path: Path) -> None:
 
 
 def profile(store: Store) -> list[dict[str, Any]]:
-    (summary,) = store.runs()
+    (summary,) = store.run_summaries()
     return list((summary.run.profile or {})["commands"])
 
 
@@ -312,7 +312,7 @@ def test_ties_below_the_measured_deviation(store: Store, tmp_path: Path) -> None
     play(made, store, noisy())
     found = tournament_results(made, store, made.judges[0], rounds=50).standings.tables["goal"]
     values: dict[tuple[str, str], list[float]] = {}
-    for row in store.scores(run="cup", dimension="goal"):
+    for row in store.score_rows(run="cup", dimension="goal"):
         values.setdefault((row.episode_id, row.seat), []).append(row.rescaled)
     # of the difference of two samples
     variance = sum((x - y) ** 2 for x, y in values.values()) / len(values)

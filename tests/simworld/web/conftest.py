@@ -48,7 +48,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> str:
     """
     path = tmp_path_factory.mktemp("small") / "small.db"
     path.write_bytes(lzma.decompress((HERE / "small.db.xz").read_bytes()))
-    store.upgrade(str(path))
+    store.upgrade_store(str(path))
     return f"sqlite:///{path}"
 
 

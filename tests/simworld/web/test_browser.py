@@ -27,8 +27,8 @@ def addresses(small: str) -> dict[str, str]:
     """Every page of a real tournament, by name."""
     with open_store(small) as store:
         scenario, *_ = store.run_scenarios("small")
-        steered = store.summaries(agent="smol-numbers", limit=1)[0].id
-        failed = store.summaries(agent="smol-numbers-td3bc")[0].id
+        steered = store.episode_summaries(agent="smol-numbers", limit=1)[0].id
+        failed = store.episode_summaries(agent="smol-numbers-td3bc")[0].id
         agent = store.run_agents("small")["smol-numbers"]
         training = store.training_runs()[0].name
     return {
@@ -162,7 +162,7 @@ def test_a_transcript_reads_from_where_its_language_begins(
     browser: Browser, world: str, world_site: str
 ) -> None:
     with open_store(world) as store:
-        ids = {run: store.summaries(run=run)[0].id for run in (ARABIC.run, CHINESE.run)}
+        ids = {run: store.episode_summaries(run=run)[0].id for run in (ARABIC.run, CHINESE.run)}
     page = browser.new_page()
     for run, direction in ((ARABIC.run, "rtl"), (CHINESE.run, "ltr")):
         page.goto(f"{world_site}/episode/show/{ids[run]}")
@@ -212,7 +212,7 @@ def test_light_and_dark_differ(browser: Browser, small_site: str) -> None:
 def test_hostile_texts_stay_texts(browser: Browser, world: str, world_site: str) -> None:
     with open_store(world) as store:
         run = f"run/{BROKEN}"
-        (episode,) = store.summaries(run=run)
+        (episode,) = store.episode_summaries(run=run)
         agent = episode.seats[0].agent_id
         training = store.training_runs()[-1].name
     paths = [

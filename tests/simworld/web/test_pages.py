@@ -99,7 +99,7 @@ def shown_episodes(page: Reader) -> list[str]:
 def episodes(world: str) -> dict[str, str]:
     """Run → its first episode."""
     with open_store(world) as store:
-        return {summary.run: summary.id for summary in reversed(store.summaries())}
+        return {summary.run: summary.id for summary in reversed(store.episode_summaries())}
 
 
 def test_every_link_leads_to_a_page(pages: dict[str, Reader]) -> None:
@@ -193,7 +193,7 @@ def test_a_failed_episode_says_whose_failure_it_was_and_how_to_try_again(
     client: TestClient, world: str
 ) -> None:
     with open_store(world) as store:
-        (failed,) = store.summaries(run="steered", ending=Ending.failed)
+        (failed,) = store.episode_summaries(run="steered", ending=Ending.failed)
     page = read(client, f"/episode/show/{failed.id}")
     # The seller spoke, so that it was the buyer's turn
     assert (
@@ -289,7 +289,7 @@ def test_standings(client: TestClient) -> None:
 
 def test_standings_of_the_latest_run_come_first(client: TestClient, world: str) -> None:
     with open_store(world) as store:
-        latest = store.names().runs[0]
+        latest = store.filter_names().runs[0]
     assert f"Standings of {latest}" in read(client, "/tournament/standings").text
 
 

@@ -15,7 +15,7 @@ import store
 from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.web.app import make_app
-from store.connection import connect
+from store.connection import open_engine
 from store.database_address import parse_address
 from store.version import VERSION_TABLE
 from tests.factories.tournaments import judge, play, tournament, write
@@ -75,7 +75,7 @@ def test_files_beside_the_static_ones_are_not_served(client: TestClient) -> None
 def test_a_fault_of_ours_is_a_page_and_tells_nothing(
     world: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store.Store, "names", lambda self: 1 / 0)
+    monkeypatch.setattr(store.Store, "filter_names", lambda self: 1 / 0)
     with TestClient(
         make_app(world), base_url="http://localhost", raise_server_exceptions=False
     ) as client:
@@ -116,7 +116,7 @@ def test_a_database_that_became_newer_says_so(
     file = shutil.copy(made, tmp_path / "copy.db")
     with TestClient(make_app(str(file)), base_url="http://localhost") as client:
         assert client.get("/").status_code == 200
-        engine = connect(parse_address(str(file)), create=False)
+        engine = open_engine(parse_address(str(file)), create=False)
         with engine.begin() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
         response = client.get("/")
@@ -179,7 +179,7 @@ def test_the_pages_on_a_server(postgresql_url: str, tmp_path: Path) -> None:
     write(tmp_path, families=2, agents=("ada", "ben"))
     with store.open_store(postgresql_url, create=True) as opened:
         play(tournament(tmp_path, agents=("ada", "ben")), opened)
-        episode = opened.summaries()[0]
+        episode = opened.episode_summaries()[0]
     paths = {
         "/": "8 / 8",
         "/run/show/cup": "8 of 8 planned episodes done",

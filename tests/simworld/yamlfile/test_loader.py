@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import document, load_text, load_yaml
-from simworld.yamlfile.scalars import resolve
+from simworld.yamlfile.scalars import resolve_scalar
 
 
 def lines(text: str) -> list[str]:
@@ -46,13 +46,13 @@ def problems_of(load: Callable[[], object]) -> tuple[Problem, ...]:
     ],
 )  # fmt: skip
 def test_plain_scalars_follow_the_yaml_1_2_core_schema(written: str, value: object) -> None:
-    found = resolve(written)
+    found = resolve_scalar(written)
     assert found == value
     assert type(found) is type(value)
 
 
 def test_not_a_number_is_a_number() -> None:
-    assert math.isnan(resolve(".nan"))  # type: ignore[arg-type]
+    assert math.isnan(resolve_scalar(".nan"))  # type: ignore[arg-type]
 
 
 def test_quoted_scalars_are_text_whatever_they_hold() -> None:
@@ -70,11 +70,11 @@ def test_keys_are_text() -> None:
 
 def test_places_of_values_keys_and_the_nearest_thing_around() -> None:
     document = load_text("seats:\n  - name: a\n  - goal: >\n      x\n", "rent.yaml")
-    assert document.place(("seats", 1, "goal")) == "rent.yaml:3:11"
-    assert document.place(("seats", 1, "goal"), key=True) == "rent.yaml:3:5"
-    assert document.place(("seats", 0)) == "rent.yaml:2:5"
-    assert document.place(("seats", 0, "missing")) == "rent.yaml:2:5"
-    assert document.place(()) == "rent.yaml:1:1"
+    assert document.file_position(("seats", 1, "goal")) == "rent.yaml:3:11"
+    assert document.file_position(("seats", 1, "goal"), key=True) == "rent.yaml:3:5"
+    assert document.file_position(("seats", 0)) == "rent.yaml:2:5"
+    assert document.file_position(("seats", 0, "missing")) == "rent.yaml:2:5"
+    assert document.file_position(()) == "rent.yaml:1:1"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> Non
     path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: x\r\n")
     document = load_yaml(path)
     assert document.data == {"a": 1, "b": "x"}
-    assert document.place(("b",)) == f"{path}:2:4"
+    assert document.file_position(("b",)) == f"{path}:2:4"
 
 
 words = st.text(st.characters(min_codepoint=32, max_codepoint=126))

@@ -34,7 +34,7 @@ def test_a_query_gives_columns_and_rows(filled: str) -> None:
     ) as answer:
         assert answer.columns == ("r", "turns")
         assert list(answer) == [(0, 2), (1, 2), (2, 2), (3, 2), (4, 2)]
-        assert not answer.cut
+        assert not answer.truncated
 
 
 def test_comments_and_percent_signs_are_left_alone(filled: str) -> None:
@@ -47,7 +47,7 @@ def test_the_limit_cuts_and_says_so(filled: str) -> None:
     for limit, cut in ((3, True), (4, True), (5, False), (6, False)):
         with store.query(filled, "SELECT id FROM episodes", limit=limit) as answer:
             assert len(list(answer)) == min(limit, 5)
-            assert answer.cut is cut
+            assert answer.truncated is cut
 
 
 def test_no_rows_have_columns(filled: str) -> None:
@@ -188,7 +188,7 @@ def test_an_endless_query_is_stopped(filled: str, what: str) -> None:
 def test_an_endless_answer_streams_up_to_the_limit(filled: str) -> None:
     with store.query(filled, ENDLESS + "x FROM c", limit=3) as answer:
         assert list(answer) == [(1,), (2,), (3,)]
-        assert answer.cut
+        assert answer.truncated
 
 
 def test_a_long_answer_needs_little_memory(filled: str) -> None:

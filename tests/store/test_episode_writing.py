@@ -96,16 +96,16 @@ def test_finished_counts_attempts_and_keeps_the_last_ending(store: Store) -> Non
     add(store, first, played(first, "fine"))
     add(store, second, played(second, failure=TIMEOUT))
     add(store, second, played(second, "better"), attempt=2)
-    assert store.finished("first") == {
+    assert store.item_states("first") == {
         first.key: ItemState(attempts=1, ending=Ending.turn_limit),
         second.key: ItemState(attempts=2, ending=Ending.turn_limit),
     }
-    assert {planned.item.key for planned in store.planned("first")} == {
+    assert {planned.item.key for planned in store.planned_items("first")} == {
         first.key,
         second.key,
         third.key,
     }
-    assert store.finished("never begun") == {}
+    assert store.item_states("never begun") == {}
 
 
 def test_a_failure_is_kept_with_its_boundary(store: Store) -> None:
@@ -174,8 +174,8 @@ def test_summaries_are_the_latest_in_time(store: Store) -> None:
     items = begin(store, repeats=4)
     for work in reversed(items):
         add(store, work, played(work, "x"))
-    assert [summary.repeat for summary in store.summaries(limit=2)] == [2, 3]
-    assert [summary.repeat for summary in store.summaries()] == [0, 1, 2, 3]
+    assert [summary.repeat for summary in store.episode_summaries(limit=2)] == [2, 3]
+    assert [summary.repeat for summary in store.episode_summaries()] == [0, 1, 2, 3]
 
 
 def test_summaries_page_by_the_last_id_seen(store: Store) -> None:
@@ -183,14 +183,14 @@ def test_summaries_page_by_the_last_id_seen(store: Store) -> None:
     for work in works:
         together = NOON if work.repeat < 3 else NOON + timedelta(hours=1)  # several end at once
         add(store, work, played(work, "x"), started=together, ended=together)
-    everything = [summary.id for summary in store.summaries()]
+    everything = [summary.id for summary in store.episode_summaries()]
     pages: list[str] = []
     before = None
-    while page := store.summaries(limit=2, before=before):
+    while page := store.episode_summaries(limit=2, before=before):
         pages = [*(summary.id for summary in page), *pages]
         before = page[0].id
     assert pages == everything
-    assert store.summaries(before="0" * 20) == []
+    assert store.episode_summaries(before="0" * 20) == []
 
 
 def test_without_vectors_plans_are_left_out(store: Store) -> None:

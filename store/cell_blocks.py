@@ -9,25 +9,25 @@ from sqlalchemy import ColumnElement, and_
 
 from store.tables import Base, EpisodeRow, table
 
-BLOCK = ("run", "family", "scenario_id", "repeat")
+BLOCK_COLUMNS = ("run", "family", "scenario_id", "repeat")
 Block = Sequence[Any]  # the values of these columns, or of the first of them
 
 
-def block_columns(of: type[Base]) -> tuple[Any, ...]:
+def block_columns(row_type: type[Base]) -> tuple[Any, ...]:
     """The columns that name a block."""
-    return tuple(table(of).columns[name] for name in BLOCK)
+    return tuple(table(row_type).columns[name] for name in BLOCK_COLUMNS)
 
 
-def in_block(of: type[Base], begins: Block) -> ColumnElement[bool]:
+def in_block(row_type: type[Base], prefix: Block) -> ColumnElement[bool]:
     """The condition that a row belongs to the block with these first columns."""
     return and_(
-        *(column == value for column, value in zip(block_columns(of), begins, strict=False))
+        *(column == value for column, value in zip(block_columns(row_type), prefix, strict=False))
     )
 
 
-def same_block(of: type[Base]) -> Iterator[ColumnElement[bool]]:
+def same_block_as_episode(row_type: type[Base]) -> Iterator[ColumnElement[bool]]:
     """That a row is of the block of an episode."""
     return (
         column == other
-        for column, other in zip(block_columns(of), block_columns(EpisodeRow), strict=True)
+        for column, other in zip(block_columns(row_type), block_columns(EpisodeRow), strict=True)
     )

@@ -8,15 +8,16 @@ from typing import Any
 
 from sqlalchemy import Engine, select
 
+import store.attributions
 import store.cell_reading
 import store.embeddings
 import store.episode_reading
-import store.episodes
+import store.episode_writing
 import store.judgements
 import store.overview
 import store.runs
 import store.score_rows
-import store.texts
+import store.text_search
 import store.traces
 import store.trainings
 import store.unknown_names
@@ -24,11 +25,11 @@ from simworld.core.episode import Episode, WorkItem
 from simworld.core.errors import InputError
 from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
-from store.connection import BUSY_TIMEOUT_S, connect
-from store.database import Database, batches, reads, streams, writes
+from store.connection import BUSY_TIMEOUT_S, open_engine
+from store.database import Database, batch_method, read_method, stream_method, write_method
 from store.database_address import DatabaseAddress, parse_address
 from store.records import AgentRecord, StoredJudgement
-from store.scenario_json import scenario_of
+from store.scenario_json import scenario_from_row
 from store.tables import AgentRow, ScenarioRow, table
 
 
@@ -54,7 +55,7 @@ def open_store(
         StoreError: locked for longer than `busy_timeout_s`, unreachable, not permitted.
     """
     address = parse_address(url)
-    engine = connect(
+    engine = open_engine(
         address,
         create=create,
         busy_timeout_s=busy_timeout_s,
@@ -80,22 +81,22 @@ class Store(Database):
 
     # Runs: what they plan, and what has become of it
 
-    begin_run = writes(store.runs.begin_run, lost="nothing new was stored")
-    add_profile = writes(store.runs.add_profile, lost="the run's profile was not stored")
-    runs = reads(store.runs.run_summaries)
-    run = reads(store.runs.run_summary)
-    run_record = reads(store.runs.run_record)
-    planned = reads(store.runs.planned)
-    finished = reads(store.runs.finished)
+    begin_run = write_method(store.runs.begin_run, lost="nothing new was stored")
+    add_profile = write_method(store.runs.add_profile, lost="the run's profile was not stored")
+    run_summaries = read_method(store.runs.run_summaries)
+    run_summary = read_method(store.runs.run_summary)
+    run_record = read_method(store.runs.run_record)
+    planned_items = read_method(store.runs.planned_items)
+    item_states = read_method(store.runs.item_states)
 
     # What there is, named and counted
 
-    run_scenarios = reads(store.overview.run_scenarios)
-    run_agents = reads(store.overview.run_agents)
-    ending_counts = reads(store.overview.ending_counts)
-    scenario_lines = reads(store.overview.scenario_lines)
-    names = reads(store.overview.names)
-    check_names = reads(store.unknown_names.check_names)
+    run_scenarios = read_method(store.overview.run_scenarios)
+    run_agents = read_method(store.overview.run_agents)
+    ending_counts = read_method(store.overview.ending_counts)
+    scenario_lines = read_method(store.overview.scenario_lines)
+    filter_names = read_method(store.overview.filter_names)
+    check_names = read_method(store.unknown_names.check_names)
 
     def scenario(self, id_: str) -> Scenario:
         """The scenario as it was stored, judge note included; raises InputError where there is
@@ -105,8 +106,8 @@ class Store(Database):
         with self._read() as connection:
             row = connection.execute(query).mappings().one_or_none()
             if row is None:
-                raise InputError(f"no scenario {id_} in {self.where}")
-            return scenario_of(row)
+                raise InputError(f"no scenario {id_} in {self.location}")
+            return scenario_from_row(row)
 
     def agent(self, id_: str) -> AgentRecord:
         """The agent as it was stored; raises InputError where there is none."""
@@ -114,7 +115,7 @@ class Store(Database):
         with self._read() as connection:
             row = connection.execute(query).mappings().one_or_none()
         if row is None:
-            raise InputError(f"no agent {id_} in {self.where}")
+            raise InputError(f"no agent {id_} in {self.location}")
         return AgentRecord(**row)
 
     # Episodes: by what they are, by their words, and by what they mean
@@ -153,9 +154,9 @@ class Store(Database):
         key = (item.run, item.scenario_id, frozenset(item.cast.items()))
         if key not in self._seats:
             with self._read() as connection:
-                self._seats[key] = store.episodes.seating(connection, item)
+                self._seats[key] = store.episode_writing.seat_rows(connection, item)
         with self._write("nothing of this episode was stored") as connection:
-            return store.episodes.add_episode(
+            return store.episode_writing.add_episode(
                 connection,
                 item,
                 attempt,
@@ -169,27 +170,27 @@ class Store(Database):
                 seats=self._seats[key],
             )
 
-    episodes = batches(store.episode_reading.episodes_after)
-    episode = reads(store.episode_reading.find_episode)
-    episode_size = reads(store.episode_reading.episode_size)
-    summaries = reads(store.episode_reading.summaries)
-    summaries_of = reads(store.episode_reading.summaries_of)
-    search_text = reads(store.texts.search)
-    texts_of = reads(store.texts.texts_of)
-    add_embeddings = writes(
+    episodes = batch_method(store.episode_reading.next_episodes)
+    episode = read_method(store.episode_reading.find_episode)
+    episode_size = read_method(store.episode_reading.episode_size)
+    episode_summaries = read_method(store.episode_reading.episode_summaries)
+    summaries_by_id = read_method(store.episode_reading.summaries_by_id)
+    search_text = read_method(store.text_search.search_text)
+    texts_by_episode = read_method(store.text_search.texts_by_episode)
+    add_embeddings = write_method(
         store.embeddings.add_embeddings, lost="nothing of these embeddings was stored"
     )
-    unembedded = batches(store.embeddings.unembedded)
-    embedding_counts = reads(store.embeddings.counts)
-    embeddings = streams(store.embeddings.blocks)
+    unembedded = batch_method(store.embeddings.unembedded)
+    embedding_counts = read_method(store.embeddings.count_embeddings)
+    embeddings = stream_method(store.embeddings.stream_embeddings)
 
     # Judges, their judgements and scores, and the cells that standings read
 
-    add_judge = writes(store.judgements.add_judge, lost="the judge was not stored")
-    measure_judge = writes(
-        store.judgements.measure_judge, lost="what the check came to was not stored"
+    add_judge = write_method(store.judgements.add_judge, lost="the judge was not stored")
+    record_judge_check = write_method(
+        store.judgements.record_judge_check, lost="what the check came to was not stored"
     )
-    judges = reads(store.judgements.judges)
+    judges = read_method(store.judgements.judges)
 
     def add_judgement(
         self,
@@ -215,7 +216,7 @@ class Store(Database):
         rubric = self._rubrics.get(judgement.judge_id)
         if rubric is None:
             with self._read() as connection:
-                rubric = store.judgements.rubric_of(connection, judgement.judge_id)
+                rubric = store.judgements.judge_rubric(connection, judgement.judge_id)
             if rubric is not None:
                 self._rubrics[judgement.judge_id] = rubric
         with self._write("nothing of this judgement was stored") as connection:
@@ -225,29 +226,33 @@ class Store(Database):
 
     def judgements(self, episode_id: str) -> list[StoredJudgement]:
         """All judgements of an episode, failed ones too, by judge and sample."""
-        return self.judgements_of([episode_id])[episode_id]
+        return self.judgements_by_episode([episode_id])[episode_id]
 
-    judgements_of = reads(store.judgements.judgements_of)
-    unjudged = batches(store.judgements.unjudged)
-    scores = batches(store.score_rows.scores)
-    judged_by = reads(store.cell_reading.judged_by)
-    cells_size = reads(store.cell_reading.cells_size)
-    cells = streams(store.cell_reading.read_cells)
-    retests = reads(store.cell_reading.read_retests)
-    add_attributions = writes(
-        store.trainings.add_attributions, lost="nothing of this attribution was stored"
+    judgements_by_episode = read_method(store.judgements.judgements_by_episode)
+    unjudged = batch_method(store.judgements.unjudged)
+    score_rows = batch_method(store.score_rows.next_score_rows)
+    scoring_judge_ids = read_method(store.cell_reading.scoring_judge_ids)
+    cells_fingerprint = read_method(store.cell_reading.cells_fingerprint)
+    cells = stream_method(store.cell_reading.read_cells)
+    retest_sums = read_method(store.cell_reading.read_retest_sums)
+    add_attributions = write_method(
+        store.attributions.add_attributions, lost="nothing of this attribution was stored"
     )
-    unattributed = batches(store.trainings.unattributed)
+    unattributed = batch_method(store.attributions.unattributed)
 
     # What planners learn from, and their trainings
 
-    traces = batches(store.traces.traces)
-    trace_overview = reads(store.traces.overview)
-    earlier_actions = reads(store.traces.earlier_actions)
-    begin_training = writes(store.trainings.begin_training, lost="the training was not stored")
-    add_training_steps = writes(store.trainings.add_steps, lost="nothing of these steps was stored")
-    finish_training = writes(
+    traces = batch_method(store.traces.next_traces)
+    trace_overview = read_method(store.traces.trace_overview)
+    earlier_actions = read_method(store.traces.earlier_actions)
+    begin_training = write_method(
+        store.trainings.begin_training, lost="the training was not stored"
+    )
+    add_training_steps = write_method(
+        store.trainings.add_training_steps, lost="nothing of these steps was stored"
+    )
+    finish_training = write_method(
         store.trainings.finish_training, lost="the training's end was not stored"
     )
-    training_runs = reads(store.trainings.training_runs)
-    training_steps = reads(store.trainings.training_steps)
+    training_runs = read_method(store.trainings.training_runs)
+    training_steps = read_method(store.trainings.training_steps)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
+from store.cell_updates import enter_episode
 from store.inserts import failure_columns, insert_all, insert_new
-from store.keep_cells import keep_episode
 from store.tables import (
     ActRow,
     AgentRow,
@@ -27,7 +27,7 @@ from store.tables import (
     RunRow,
     ScenarioRow,
 )
-from store.texts import text_of
+from store.text_search import episode_text
 
 NO_GENERATION: Mapping[str, Any] = dict.fromkeys(Generation.__dataclass_fields__)
 
@@ -47,7 +47,7 @@ def add_episode(
     seats: Sequence[Mapping[str, Any]],
 ) -> bool:
     """Stores an episode with all its parts. See `Store.add_episode`."""
-    _check(item, attempt, episode)
+    _refuse_inconsistent(item, attempt, episode)
     if not code_version:
         code_version = connection.execute(
             select(RunRow.code_version).where(RunRow.name == item.run)
@@ -67,7 +67,7 @@ def add_episode(
         return False
     for part, rows in part_rows(row["id"], episode, seats).items():
         insert_all(connection, part, rows)
-    keep_episode(connection, row, seats)
+    enter_episode(connection, row, seats)
     return True
 
 
@@ -113,19 +113,19 @@ def episode_row(
 def part_rows(
     episode_id: str, episode: Episode, seats: Sequence[Mapping[str, Any]]
 ) -> dict[type[Base], list[Mapping[str, Any]]]:
-    """The rows of an episode in the tables of its parts; `seats` as `seating` gives them."""
-    places = [
+    """The rows of an episode in the tables of its parts; `seats` as `seat_rows` gives them."""
+    acts = [
         ({"episode_id": episode_id, "turn": turn.index, "position": position}, act)
         for turn in episode.turns
         for position, act in enumerate(turn.acts)
     ]
     return {
         EpisodeSeatRow: [{"episode_id": episode_id, **seat} for seat in seats],
-        ActRow: [place | _act_columns(act) for place, act in places],
+        ActRow: [act_key | _act_columns(act) for act_key, act in acts],
         PlanStepRow: [
-            place | _plan_columns(act.plan) for place, act in places if act.plan is not None
+            act_key | _plan_columns(act.plan) for act_key, act in acts if act.plan is not None
         ],
-        EpisodeTextRow: [{"episode_id": episode_id, "text": text_of(episode.acts)}],
+        EpisodeTextRow: [{"episode_id": episode_id, "text": episode_text(episode.acts)}],
         CheckRow: [
             {"episode_id": episode_id, "position": position, **_check_columns(check)}
             for position, check in enumerate(episode.checks)
@@ -133,7 +133,7 @@ def part_rows(
     }
 
 
-def _check(item: WorkItem, attempt: int, episode: Episode) -> None:
+def _refuse_inconsistent(item: WorkItem, attempt: int, episode: Episode) -> None:
     """Refuses what would be stored wrongly without notice; each of these is the caller's bug."""
     if attempt < 1:
         raise ValueError(f"attempts count from 1, found {attempt}")
@@ -151,7 +151,7 @@ def _check(item: WorkItem, attempt: int, episode: Episode) -> None:
         )
 
 
-def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
+def seat_rows(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
     """The rows of the table `episode_seats` for a planned item, without the episode's id; raises
     ValueError if none is planned.
     """
@@ -162,7 +162,7 @@ def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
         raise ValueError(f"run {item.run!r} has not been begun with scenario {item.scenario_id}")
     names: dict[str, str] = {}
     ids = set(item.cast.values())
-    for source, where in (
+    for names_query, condition in (
         (select(AgentRow.id, AgentRow.name), AgentRow.id.in_(ids)),
         (
             select(RunAgentRow.agent_id, RunAgentRow.agent_name).order_by(
@@ -171,7 +171,7 @@ def seating(connection: Connection, item: WorkItem) -> list[dict[str, Any]]:
             (RunAgentRow.run == item.run) & RunAgentRow.agent_id.in_(ids),
         ),
     ):
-        names.update((id_, name) for id_, name in connection.execute(source.where(where)))
+        names.update((id_, name) for id_, name in connection.execute(names_query.where(condition)))
     return [
         {
             "seat": seat["name"],
@@ -213,12 +213,12 @@ def _plan_columns(plan: PlanStep) -> dict[str, Any]:
 def _vector_columns(name: str, vector: NDArray[np.float32] | None) -> dict[str, Any]:
     if vector is None:
         return {name: None, f"{name}_dtype": None, f"{name}_shape": None}
-    little = np.ascontiguousarray(vector).astype(vector.dtype.newbyteorder("<"), copy=False)
-    if little.dtype.kind not in "fiu":
+    little_endian = np.ascontiguousarray(vector).astype(vector.dtype.newbyteorder("<"), copy=False)
+    if little_endian.dtype.kind not in "fiu":
         raise ValueError(f"a {name} vector holds numbers, found dtype {vector.dtype}")
     return {
-        name: little.tobytes(),
-        f"{name}_dtype": little.dtype.str,
+        name: little_endian.tobytes(),
+        f"{name}_dtype": little_endian.dtype.str,
         f"{name}_shape": list(vector.shape),
     }
 

@@ -15,25 +15,25 @@ from contextlib import closing, contextmanager
 from typing import Any, Literal
 
 from simworld.core.errors import InputError, StoreError
-from store import parameters
-from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, connect
+from store.connection import BUSY_TIMEOUT_S, CONNECT_TIMEOUT_S, open_engine
 from store.database_address import DatabaseAddress, parse_address, sqlite_uri
-from store.database_errors import explain_sqlite
+from store.database_errors import explain_sqlite_error
 from store.query_hints import with_name_hint
+from store.query_parameters import BoundValue, check_parameters, inline_values
 from store.sqlite_process import QueryError, QueryProcess, ShouldStop, SqlRow
-from store.sqlite_worker import MEMORY
+from store.sqlite_worker import MAX_PROCESS_BYTES
 
 TIMEOUT_S = 30.0
-MOST_BYTES = 1 << 28  # in an answer that is held as a whole, and in any one row
-READERS = (
+MAX_BYTES = 1 << 28  # in an answer that is held as a whole, and in any one row
+READER_ROLES = (
     "simworld_reader",
     "pg_read_all_data",
 )  # roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
-READING = re.compile(
+READING_STATEMENT = re.compile(
     r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL
 )
-FETCH = 500  # rows
-TABLES_POSTGRESQL = (
+FETCH_ROWS = 500  # rows
+POSTGRESQL_COLUMNS_SQL = (
     "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema ="
     " current_schema()"
 )
@@ -42,47 +42,47 @@ OpenedQuery = tuple[tuple[str, ...], SqlRows]
 
 
 class QueryResult:
-    """The rows of a query, once, as they come; `cut` tells afterwards whether there were more."""
+    """The rows of a query, once, as they come; `truncated` tells afterwards if there were more."""
 
     def __init__(
-        self, columns: tuple[str, ...], rows: Iterator[SqlRow], limit: int, most_bytes: int
+        self, columns: tuple[str, ...], rows: Iterator[SqlRow], limit: int, max_bytes: int
     ) -> None:
         self.columns = columns
         self._yielded = 0  # rows
-        self.over: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
+        self.exceeded: Literal["", "limit", "bytes"] = ""  # what there was more of than was allowed
         self._rows = rows
         self._limit = limit
-        self._most_bytes = most_bytes
+        self._max_bytes = max_bytes
 
     def __iter__(self) -> Iterator[SqlRow]:
-        held = 0
+        bytes_read = 0
         for row in self._rows:
-            held += size_of(row)
+            bytes_read += row_size(row)
             if self._limit and self._yielded == self._limit:
-                self.over = "limit"
-            elif self._most_bytes and held > self._most_bytes:
-                self.over = "bytes"
-            if self.over:
+                self.exceeded = "limit"
+            elif self._max_bytes and bytes_read > self._max_bytes:
+                self.exceeded = "bytes"
+            if self.exceeded:
                 return
             self._yielded += 1
             yield row
 
     @property
-    def cut(self) -> bool:
+    def truncated(self) -> bool:
         """Whether there were more rows."""
-        return bool(self.over)
+        return bool(self.exceeded)
 
-    def note(self, how: str) -> str:
-        """Why there are no more rows, for people; `how` says how to have those beyond the limit.
+    def truncation_note(self, hint: str) -> str:
+        """Why there are no more rows, for people; `hint` says how to have those beyond the limit.
         Empty where these are all.
         """
-        match self.over:
+        match self.exceeded:
             case "limit":
-                return f"only the first {self._yielded:,} rows; {how}"
+                return f"only the first {self._yielded:,} rows; {hint}"
             case "bytes":
                 return (
                     f"only the first {self._yielded:,} rows: more would exceed"
-                    f" {megabytes(self._most_bytes)}; ask for less of each"
+                    f" {format_megabytes(self._max_bytes)}; ask for less of each"
                 )
             case _:
                 return ""
@@ -92,13 +92,13 @@ class QueryResult:
 def query(
     url: str,
     sql: str,
-    values: Mapping[str, parameters.BoundValue] | None = None,
+    values: Mapping[str, BoundValue] | None = None,
     *,
     limit: int = 0,
-    most_bytes: int = 0,
+    max_bytes: int = 0,
     timeout_s: float = TIMEOUT_S,
     busy_timeout_s: float = BUSY_TIMEOUT_S,
-    stopped: ShouldStop = lambda: False,
+    should_stop: ShouldStop = lambda: False,
 ) -> Iterator[QueryResult]:
     """Runs one reading statement on a simworld database and gives its rows; leave the block when
     you have read them.
@@ -108,12 +108,12 @@ def query(
         sql: one SELECT, VALUES or WITH; `:name` stands for a value.
         values: by the names in `sql`, all of them.
         limit: the most rows to give; 0: all.
-        most_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone
+        max_bytes: the most bytes of text and numbers to give, in whole rows; 0: all. A row alone
             has 256 MB at most.
         timeout_s: seconds for the whole query, reading its rows included.
         busy_timeout_s: seconds to wait for a lock of another program.
-        stopped: asked now and then; once it says yes, a query on SQLite ends as if its time were
-            over.
+        should_stop: asked now and then; once it says yes, a query on SQLite ends as if its time
+            were over.
 
     Raises:
         InputError: a mistake in the SQL, a name without a value or a value without a name, a try to
@@ -128,56 +128,56 @@ def query(
         sql.encode()
     except UnicodeEncodeError:
         raise InputError("the query is not UTF-8 text") from None
-    bound = dict(values or {})
-    parameters.check_parameters(sql, bound)
+    parameters = dict(values or {})
+    check_parameters(sql, parameters)
     address = parse_address(url)
     # The checks of version and kind, with their messages
-    connect(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
-    row_bytes = min(most_bytes or MOST_BYTES, MOST_BYTES)
-    running = (
-        _sqlite(address, sql, bound, timeout_s, row_bytes, stopped)
+    open_engine(address, create=False, busy_timeout_s=busy_timeout_s, read_only=True).dispose()
+    row_bytes = min(max_bytes or MAX_BYTES, MAX_BYTES)
+    opened = (
+        _query_sqlite(address, sql, parameters, timeout_s, row_bytes, should_stop)
         if address.path is not None
-        else _postgresql(address, sql, bound, timeout_s, row_bytes)
+        else _query_postgresql(address, sql, parameters, timeout_s, row_bytes)
     )
-    with running as (columns, rows), closing(rows):
-        yield QueryResult(columns, rows, limit, most_bytes)
+    with opened as (columns, rows), closing(rows):
+        yield QueryResult(columns, rows, limit, max_bytes)
 
 
 @contextmanager
-def _sqlite(
+def _query_sqlite(
     address: DatabaseAddress,
     sql: str,
-    values: Mapping[str, parameters.BoundValue],
+    values: Mapping[str, BoundValue],
     timeout_s: float,
     row_bytes: int,
-    stopped: ShouldStop,
+    should_stop: ShouldStop,
 ) -> Iterator[OpenedQuery]:
     if address.path is None:
         raise TypeError("not an SQLite address")
     uri, _ = sqlite_uri(address.path, read_only=True)
     try:
-        running = QueryProcess(
-            uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes, stopped=stopped
+        query_process = QueryProcess(
+            uri, sql, values, timeout_s=timeout_s, row_bytes=row_bytes, should_stop=should_stop
         )
     except OSError as error:
         raise StoreError(
             f"the query's process cannot be started: {error.strerror or error}"
         ) from error
-    with running as process:
-        with _sqlite_faults(address, sql, timeout_s, row_bytes):
+    with query_process as process:
+        with _sqlite_errors(address, sql, timeout_s, row_bytes):
             columns = process.columns()
         if columns is None:
             raise InputError("this is not a query; only SELECT, VALUES and WITH are allowed here")
 
         def rows() -> SqlRows:
-            with _sqlite_faults(address, sql, timeout_s, row_bytes):
+            with _sqlite_errors(address, sql, timeout_s, row_bytes):
                 yield from process.rows()
 
         yield columns, rows()
 
 
 @contextmanager
-def _sqlite_faults(
+def _sqlite_errors(
     address: DatabaseAddress, sql: str, timeout_s: float, row_bytes: int
 ) -> Iterator[None]:
     try:
@@ -186,13 +186,14 @@ def _sqlite_faults(
         message = error.message
         match error.kind:
             case "time":
-                raise InputError(_too_long(timeout_s)) from error
+                raise InputError(_too_long_message(timeout_s)) from error
             case "memory":
                 raise InputError(
-                    f"the query needs more than {MEMORY >> 20:,} MB of memory; ask for less"
+                    f"the query needs more than {MAX_PROCESS_BYTES >> 20:,} MB of memory;"
+                    " ask for less"
                 ) from error
             case "row":
-                raise InputError(_too_large(int(message), row_bytes)) from error
+                raise InputError(_too_large_message(int(message), row_bytes)) from error
             case "process":
                 raise InputError(
                     f"the query was ended by the system ({message}); ask for less"
@@ -206,15 +207,17 @@ def _sqlite_faults(
                 f"the query needs more room on the disk for sorting than there is ({message})"
             ) from error
         # too big: a value of the query's own
-        known = None if "too big" in message else explain_sqlite(message, str(address))
-        raise (known or InputError(f"SQL: {with_name_hint(message, sql, error.names)}")) from error
+        explained = None if "too big" in message else explain_sqlite_error(message, str(address))
+        raise (
+            explained or InputError(f"SQL: {with_name_hint(message, sql, error.names)}")
+        ) from error
 
 
 @contextmanager
-def _postgresql(
+def _query_postgresql(
     address: DatabaseAddress,
     sql: str,
-    values: Mapping[str, parameters.BoundValue],
+    values: Mapping[str, BoundValue],
     timeout_s: float,
     row_bytes: int,
 ) -> Iterator[OpenedQuery]:
@@ -225,11 +228,11 @@ def _postgresql(
     with closing(
         psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
     ) as connection:
-        names = connection.execute(TABLES_POSTGRESQL).fetchall()
+        names = connection.execute(POSTGRESQL_COLUMNS_SQL).fetchall()
         role = connection.execute(
             "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND pg_has_role(rolname,"
             " 'MEMBER') ORDER BY array_position(%s::text[], rolname::text) LIMIT 1",
-            [list(READERS), list(READERS)],
+            [list(READER_ROLES), list(READER_ROLES)],
         ).fetchone()
         if role is not None:
             connection.execute(
@@ -239,14 +242,14 @@ def _postgresql(
         connection.execute("SELECT 1")  # from now on the transaction cannot be made writable again
 
         @contextmanager
-        def step() -> Iterator[None]:
+        def statement_errors() -> Iterator[None]:
             """A statement in what time is left, and what the server says to it as one line."""
-            left = max(1, int((deadline - time.monotonic()) * 1000))
+            remaining_ms = max(1, int((deadline - time.monotonic()) * 1000))
             try:
-                connection.execute(f"SET LOCAL statement_timeout = {left}")
+                connection.execute(f"SET LOCAL statement_timeout = {remaining_ms}")
                 yield
             except psycopg.errors.QueryCanceled as error:
-                raise InputError(_too_long(timeout_s)) from error
+                raise InputError(_too_long_message(timeout_s)) from error
             except (
                 psycopg.errors.ReadOnlySqlTransaction,
                 psycopg.errors.InsufficientPrivilege,
@@ -256,7 +259,9 @@ def _postgresql(
                 raise StoreError(f"{address}: {_first_line(error)}") from error
             except psycopg.Error as error:
                 message = _first_line(error)
-                if isinstance(error, psycopg.errors.SyntaxError) and not READING.match(sql):
+                if isinstance(error, psycopg.errors.SyntaxError) and not READING_STATEMENT.match(
+                    sql
+                ):
                     raise InputError(
                         f"only reading is allowed here ({message}); write one SELECT, VALUES or"
                         " WITH"
@@ -265,60 +270,60 @@ def _postgresql(
 
         # A cursor's declaration takes no parameters, so values go in as literals that psycopg
         # quotes
-        sql = parameters.inline_values(
+        sql = inline_values(
             sql, lambda name: psycopg.sql.Literal(values[name]).as_string(connection)
         )
         cursor = connection.cursor()
-        with step():
+        with statement_errors():
             # WITH HOLD would run everything at once; a plain cursor gives rows as they come.
             # Binary: a single statement
             cursor.execute(
                 f"DECLARE simworld_query NO SCROLL CURSOR FOR\n{sql}\n".encode(), binary=True
             )
-        with step():
+        with statement_errors():
             columns = cursor.execute(b"FETCH 0 FROM simworld_query", binary=True).description or ()
 
         def rows() -> SqlRows:
-            count = FETCH
-            while count == FETCH:
-                count = 0
-                with step():  # row by row: one alone may be large
+            fetched = FETCH_ROWS
+            while fetched == FETCH_ROWS:
+                fetched = 0
+                with statement_errors():  # row by row: one alone may be large
                     for row in cursor.stream(
-                        f"FETCH {FETCH} FROM simworld_query".encode(), binary=True
+                        f"FETCH {FETCH_ROWS} FROM simworld_query".encode(), binary=True
                     ):
-                        if (size := size_of(row)) > row_bytes:
-                            raise InputError(_too_large(size, row_bytes))
-                        count += 1
+                        if (size := row_size(row)) > row_bytes:
+                            raise InputError(_too_large_message(size, row_bytes))
+                        fetched += 1
                         yield row
 
         yield tuple(column.name for column in columns), rows()
 
 
-def size_of(row: SqlRow) -> int:
+def row_size(row: SqlRow) -> int:
     """Bytes of a row, about: characters and bytes of what has a length, eight for a number."""
     return sum(
-        len(value) if isinstance(value, (str, bytes, memoryview)) else _size_of(value)
+        len(value) if isinstance(value, (str, bytes, memoryview)) else _value_size(value)
         for value in row
     )
 
 
-def _size_of(value: Any) -> int:
+def _value_size(value: Any) -> int:
     return len(str(value)) if isinstance(value, (dict, list)) else 8
 
 
-def megabytes(size: int) -> str:
+def format_megabytes(size: int) -> str:
     """A size for people."""
     return f"{max(size >> 20, 1):,} MB"
 
 
-def _too_large(size: int, most: int) -> str:
+def _too_large_message(size: int, limit: int) -> str:
     return (
-        f"a row of {megabytes(size)} is more than the {megabytes(most)} that are shown here; "
-        "ask for parts of its columns, as in substr(text, 1, 1000)"
+        f"a row of {format_megabytes(size)} is more than the {format_megabytes(limit)} that are"
+        " shown here; ask for parts of its columns, as in substr(text, 1, 1000)"
     )
 
 
-def _too_long(timeout_s: float) -> str:
+def _too_long_message(timeout_s: float) -> str:
     return (
         f"the query was stopped after {timeout_s:g} seconds; ask for less, or allow more"
         " (--timeout, timeout_s)"

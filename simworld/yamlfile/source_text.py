@@ -12,10 +12,10 @@ from pathlib import Path
 from simworld.core.errors import InputError, Problem
 
 MAX_BYTES = 4 * 1024 * 1024
-FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 
 
-def read_source(path: Path, max_bytes: int = MAX_BYTES) -> str:
+def read_source_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     """The text of a UTF-8 file of at most `max_bytes`. Raises InputError with one line that says
     why it cannot be read.
     """
@@ -49,15 +49,15 @@ def read_source(path: Path, max_bytes: int = MAX_BYTES) -> str:
             " UTF-8"
         )
         raise _refusal(message, name) from None
-    check_characters(text, name)
+    refuse_control_characters(text, name)
     return text
 
 
-def check_characters(text: str, name: str) -> None:
+def refuse_control_characters(text: str, name: str) -> None:
     """Raises InputError, with the place, if the text holds a control character (as binary files
     do).
     """
-    if control := FORBIDDEN.search(text):
+    if control := CONTROL_CHARACTERS.search(text):
         line = text.count("\n", 0, control.start()) + 1
         column = control.start() - (text.rfind("\n", 0, control.start()) + 1) + 1
         message = f"control character U+{ord(control[0]):04X}: this is not a text file"

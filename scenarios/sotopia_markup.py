@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 _TAG = re.compile(r"<(/?)([a-z_]+)((?:\s+[a-z_]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*)\s*>")
 _VIEWER = re.compile(r"viewer\s*=\s*[\"']([^\"']*)[\"']")
 _AGENT = re.compile(r"agent_(\d+)")
-_EMPTY = re.compile(r"\(\s*\)|\[\s*\]")
+_EMPTY_BRACKETS = re.compile(r"\(\s*\)|\[\s*\]")
 
 # tag → its label in the text, and what the source itself may begin with
-_LABELLED = {
+_LABELLED_TAGS = {
     "extra_info": ("Extra information", re.compile(r"(?i)^\s*extra information\s*:\s*")),
     "strategy_hint": ("Strategy hint", re.compile(r"(?i)^\s*(strategy )?hint\s*:\s*")),
     "clarification_hint": (
@@ -20,7 +20,7 @@ _LABELLED = {
         re.compile(r"(?i)^\s*(clarification )?hint\s*:\s*"),
     ),
 }
-_ADDRESSED = ("p", "root")  # who reads them is said by `viewer`
+_ADDRESSED_TAGS = ("p", "root")  # who reads them is said by `viewer`
 
 
 class MarkupError(ValueError):
@@ -39,14 +39,14 @@ class TextParts:
     @property
     def text(self) -> str:
         """What stays in the text itself, tidied where tags were cut out."""
-        return tidy("".join(self.public))
+        return tidy_text("".join(self.public))
 
 
 @dataclass(slots=True)
 class _OpenTag:
     tag: str
     viewers: tuple[str, ...]
-    place: int  # among the paragraphs, so that an outer part comes before the parts inside it
+    insert_at: int  # among the paragraphs, so that an outer part comes before the parts inside it
     pieces: list[str] = field(default_factory=list)
 
 
@@ -61,7 +61,7 @@ def read_markup(text: str, seats: int) -> TextParts:
     end = 0
     for match in _TAG.finditer(text):
         closing, tag, attributes = match[1] == "/", match[2], match[3]
-        if tag not in _LABELLED and tag not in _ADDRESSED:
+        if tag not in _LABELLED_TAGS and tag not in _ADDRESSED_TAGS:
             continue
         (stack[-1].pieces if stack else parts.public).append(text[end : match.start()])
         end = match.end()
@@ -72,22 +72,22 @@ def read_markup(text: str, seats: int) -> TextParts:
                 f"</{tag}> closes nothing" if not stack else f"</{tag}> inside <{stack[-1].tag}>"
             )
         else:
-            _close(stack.pop(), parts, stack)
+            _close_tag(stack.pop(), parts, stack)
     if stack:
         raise MarkupError(f"<{stack[-1].tag}> is not closed")
     parts.public.append(text[end:])
     return parts
 
 
-def tidy(text: str) -> str:
+def tidy_text(text: str) -> str:
     """The text without empty brackets, doubled blanks and blank lines."""
-    text = _EMPTY.sub("", text)
+    text = _EMPTY_BRACKETS.sub("", text)
     lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def _viewers(tag: str, attributes: str, seats: int) -> tuple[str, ...]:
-    if tag in _LABELLED:
+    if tag in _LABELLED_TAGS:
         return ()
     attribute = _VIEWER.search(attributes)
     viewers = tuple(viewer.strip() for viewer in attribute[1].split(",")) if attribute else ("all",)
@@ -103,12 +103,12 @@ def _viewers(tag: str, attributes: str, seats: int) -> tuple[str, ...]:
     return viewers
 
 
-def _close(part: _OpenTag, parts: TextParts, stack: Sequence[_OpenTag]) -> None:
+def _close_tag(part: _OpenTag, parts: TextParts, stack: Sequence[_OpenTag]) -> None:
     text = "".join(part.pieces)
-    if part.tag in _LABELLED:
-        label, own_label = _LABELLED[part.tag]
-        content = tidy(own_label.sub("", text))
-        owner = _owner(stack)
+    if part.tag in _LABELLED_TAGS:
+        label, own_label = _LABELLED_TAGS[part.tag]
+        content = tidy_text(own_label.sub("", text))
+        owner = _innermost_viewer(stack)
         paragraph = f"{label}: {content}"
         if not content:
             return
@@ -116,19 +116,19 @@ def _close(part: _OpenTag, parts: TextParts, stack: Sequence[_OpenTag]) -> None:
             parts.judge.append(paragraph)
         else:
             agent = _AGENT.fullmatch(owner)
-            parts.knows.insert(part.place, (int(agent[1]) if agent else None, paragraph))
+            parts.knows.insert(part.insert_at, (int(agent[1]) if agent else None, paragraph))
         return
     for viewer in part.viewers:
         agent = _AGENT.fullmatch(viewer)
         if viewer == "environment":
-            parts.judge.append(tidy(text))
+            parts.judge.append(tidy_text(text))
         elif agent:
-            parts.knows.append((int(agent[1]), tidy(text)))
+            parts.knows.append((int(agent[1]), tidy_text(text)))
         else:
             (stack[-1].pieces if stack else parts.public).append(text)
 
 
-def _owner(stack: Sequence[_OpenTag]) -> str:
+def _innermost_viewer(stack: Sequence[_OpenTag]) -> str:
     """The viewer of the innermost addressed part around a labelled one, or empty: the text's own
     reader.
     """

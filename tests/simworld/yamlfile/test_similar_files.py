@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simworld.yamlfile import closest, did_you_mean, did_you_mean_file
+from simworld.yamlfile import closest_match, did_you_mean, did_you_mean_file
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def test_beside_another_file_and_from_a_folder_of_another_kind(
 
 
 def test_a_beginning_of_three_letters_or_more_is_enough() -> None:
-    assert closest("sma", ["large-1c0ffee2", "small-0badcafe"]) == "small-0badcafe"
-    assert closest("sm", ["small-0badcafe"]) is None
+    assert closest_match("sma", ["large-1c0ffee2", "small-0badcafe"]) == "small-0badcafe"
+    assert closest_match("sm", ["small-0badcafe"]) is None
     assert did_you_mean("1c0f", ["1c0e"], cutoff=0.85) == ""
-    assert did_you_mean("scroes", ["scores"], show="@{}".format) == "; did you mean '@scores'?"
+    assert did_you_mean("scroes", ["scores"], display="@{}".format) == "; did you mean '@scores'?"

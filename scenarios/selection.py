@@ -11,35 +11,29 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from scenarios.loader import LoadedScenario, load_document
-from scenarios.personas import (
-    EXAM,
-    HELDOUT,
-    LANGUAGES,
-    LIBRARY,
-    SUFFIXES,
-    Personas,
-    merge_broken_personas,
-)
+from scenarios.personas import SUFFIXES, PersonaFinder, merge_broken_personas
 from scenarios.scenario_file import PersonaFields
+from scenarios.shipped_folders import EXAM_FOLDER, HELDOUT_FOLDER, LANGUAGES_FOLDER, LIBRARY_FOLDER
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import (
     Document,
     did_you_mean,
     did_you_mean_file,
-    in_order,
+    glob_yaml_files,
     is_glob,
+    list_yaml_files,
     load_yaml,
-    matching_files,
     parse,
     shorten,
-    top_keys,
-    yaml_files,
+    sort_problems,
+    top_level_keys,
 )
 
-WHOLE_LIBRARY = ("all", "library")
-OTHER_SETS = {"heldout": HELDOUT, "exam": EXAM, "languages": LANGUAGES}  # named, never found
-PERSONA_ONLY = frozenset(PersonaFields.model_fields) - {"name"}
-SCENARIO_ONLY = ("setting", "seats")
+LIBRARY_SELECTORS = ("all", "library")
+# found by the name of the set or of a scenario alone
+NAMED_SETS = {"heldout": HELDOUT_FOLDER, "exam": EXAM_FOLDER, "languages": LANGUAGES_FOLDER}
+PERSONA_ONLY_KEYS = frozenset(PersonaFields.model_fields) - {"name"}
+SCENARIO_ONLY_KEYS = ("setting", "seats")
 
 
 @dataclass(slots=True)
@@ -47,8 +41,8 @@ class ScenarioSelection:
     """What some files hold: scenarios, a count of persona files, and every problem."""
 
     scenarios: list[LoadedScenario] = field(default_factory=list)
-    files: int = 0  # with scenarios
-    personas: int = 0
+    file_count: int = 0  # of those with scenarios
+    persona_count: int = 0
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -62,27 +56,27 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
     for all its variants. `NAME.yaml` in the working folder goes before the library. Raises
     InputError with every problem.
     """
-    personas = Personas()
-    paths: dict[str, None] = {}
+    personas = PersonaFinder()
+    seen_paths: dict[str, None] = {}
     chosen: dict[tuple[str, str], LoadedScenario] = {}
     problems: list[Problem] = []
     shipped = _ShippedScenarios(personas)
     for selector in selectors:
         try:
-            files = _paths(selector)
+            files = _selected_files(selector)
         except InputError as error:
             problems += error.problems
             continue
         if files is not None:
-            fresh = [path for path in files if os.path.realpath(path) not in paths]
-            paths |= dict.fromkeys(os.path.realpath(path) for path in fresh)
-            its = read_files(fresh, personas)
-            problems += its.problems
-            if not its.scenarios and not its.problems and len(fresh) == len(files):
+            new_files = [path for path in files if os.path.realpath(path) not in seen_paths]
+            seen_paths |= dict.fromkeys(os.path.realpath(path) for path in new_files)
+            selection = read_files(new_files, personas)
+            problems += selection.problems
+            if not selection.scenarios and not selection.problems and len(new_files) == len(files):
                 problems.append(Problem(message="holds personas but no scenario", where=selector))
             chosen |= {
                 (os.path.realpath(loaded.path), loaded.scenario.name): loaded
-                for loaded in its.scenarios
+                for loaded in selection.scenarios
             }
             continue
         matching = shipped.matching(selector)
@@ -90,40 +84,18 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
             (os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching
         }
         if not matching:
-            problems.append(Problem(message=_not_found(selector, shipped)))
+            problems.append(Problem(message=_not_found_message(selector, shipped)))
     if not selectors:
         problems.append(
             Problem(message="name a scenario, a file or a folder; 'all' is the whole library")
         )
     problems = merge_broken_personas([*problems, *name_clashes(chosen.values())])
     if problems:
-        raise InputError(in_order(problems))
+        raise InputError(sort_problems(problems))
     return tuple(chosen.values())
 
 
-def read_library(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
-    """Every scenario of the library, by file name. Raises InputError with every problem."""
-    return _read_folder(LIBRARY, personas or Personas())
-
-
-def read_heldout(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
-    """Every scenario of the held-out set, by file name. Raises InputError with every problem."""
-    return _read_folder(HELDOUT, personas or Personas())
-
-
-def read_exam(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
-    """Every scenario of the test set, by file name. Raises InputError with every problem."""
-    return _read_folder(EXAM, personas or Personas())
-
-
-def read_languages(personas: Personas | None = None) -> tuple[LoadedScenario, ...]:
-    """The scenarios in other languages than English, by file name. Raises InputError with every
-    problem.
-    """
-    return _read_folder(LANGUAGES, personas or Personas())
-
-
-def read_files(paths: Iterable[Path], personas: Personas) -> ScenarioSelection:
+def read_files(paths: Iterable[Path], personas: PersonaFinder) -> ScenarioSelection:
     """What the files hold; persona files are validated and counted. Problems are collected, not
     raised.
     """
@@ -131,12 +103,12 @@ def read_files(paths: Iterable[Path], personas: Personas) -> ScenarioSelection:
     for path in paths:
         try:
             document = load_yaml(path)
-            if is_persona(document, path):
+            if is_persona_file(document, path):
                 parse(document, PersonaFields)
-                selection.personas += 1
+                selection.persona_count += 1
             else:
                 selection.scenarios += load_document(document, path, personas)
-                selection.files += 1
+                selection.file_count += 1
         except InputError as error:
             selection.problems += error.problems
     selection.problems = merge_broken_personas(selection.problems)
@@ -147,7 +119,7 @@ def scenario_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and its subfolders, hidden ones left out. Raises InputError if
     there are none.
     """
-    files = yaml_files(folder)
+    files = list_yaml_files(folder)
     if not files:
         raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
     return files
@@ -157,23 +129,23 @@ def relevant_files(files: Sequence[Path]) -> list[Path]:
     """The files whose keys mark them as scenarios or personas; all of them if none is, so that
     their problems are reported.
     """
-    own = [path for path in files if _is_scenario_or_persona(path)]
-    return own or list(files)
+    recognised = [path for path in files if _is_scenario_or_persona(path)]
+    return recognised or list(files)
 
 
 def _is_scenario_or_persona(path: Path) -> bool:
-    keys, rows = top_keys(path)
-    by_keys = not rows and bool(keys & {*SCENARIO_ONLY, *PERSONA_ONLY})
+    keys, is_list = top_level_keys(path)
+    by_keys = not is_list and bool(keys & {*SCENARIO_ONLY_KEYS, *PERSONA_ONLY_KEYS})
     return by_keys or path.parent.name in ("scenarios", "personas")
 
 
-def is_persona(document: Document, path: Path) -> bool:
+def is_persona_file(document: Document, path: Path) -> bool:
     """Whether a file holds a persona: by its folder's name, else by its fields."""
     data = document.data
-    if isinstance(data, dict) and any(name in data for name in SCENARIO_ONLY):
+    if isinstance(data, dict) and any(name in data for name in SCENARIO_ONLY_KEYS):
         return False
     return path.parent.name == "personas" or (
-        isinstance(data, dict) and any(name in data for name in PERSONA_ONLY)
+        isinstance(data, dict) and any(name in data for name in PERSONA_ONLY_KEYS)
     )
 
 
@@ -194,80 +166,81 @@ def name_clashes(scenarios: Iterable[LoadedScenario]) -> list[Problem]:
 class _ShippedScenarios:
     """The library and the other sets, each read when first needed."""
 
-    personas: Personas
+    personas: PersonaFinder
     _read: dict[Path, tuple[LoadedScenario, ...]] = field(default_factory=dict)
 
     @property
     def library(self) -> tuple[LoadedScenario, ...]:
-        return self._set(LIBRARY)
+        return self._read_set(LIBRARY_FOLDER)
 
     @property
     def others(self) -> tuple[LoadedScenario, ...]:
-        return tuple(loaded for folder in OTHER_SETS.values() for loaded in self._set(folder))
+        return tuple(loaded for folder in NAMED_SETS.values() for loaded in self._read_set(folder))
 
-    def _set(self, folder: Path) -> tuple[LoadedScenario, ...]:
+    def _read_set(self, folder: Path) -> tuple[LoadedScenario, ...]:
         if folder not in self._read:
-            self._read[folder] = _read_folder(folder, self.personas)
+            self._read[folder] = read_folder(folder, self.personas)
         return self._read[folder]
 
     def matching(self, selector: str) -> list[LoadedScenario]:
         """The scenarios that the selector names. Tags, kinds and globs reach the library alone: the
         other sets are named.
         """
-        if selector in OTHER_SETS:
-            return list(self._set(OTHER_SETS[selector]))
-        found = _in_library(selector, self.library)
-        if found or selector.startswith(("tag:", "kind:")):
-            return found
+        if selector in NAMED_SETS:
+            return list(self._read_set(NAMED_SETS[selector]))
+        library_matches = _library_matches(selector, self.library)
+        if library_matches or selector.startswith(("tag:", "kind:")):
+            return library_matches
         return [
             loaded for loaded in self.others if selector in (loaded.scenario.name, loaded.template)
         ]
 
 
-def _read_folder(folder: Path, personas: Personas) -> tuple[LoadedScenario, ...]:
-    selection = read_files(scenario_files(folder), personas)
+def read_folder(folder: Path, personas: PersonaFinder | None = None) -> tuple[LoadedScenario, ...]:
+    """Every scenario of a folder, by file name. Raises InputError with every problem."""
+    selection = read_files(scenario_files(folder), personas or PersonaFinder())
     if selection.problems:
-        raise InputError(in_order(selection.problems))
+        raise InputError(sort_problems(selection.problems))
     return tuple(selection.scenarios)
 
 
-def _paths(selector: str) -> list[Path] | None:
+def _selected_files(selector: str) -> list[Path] | None:
     """The files that a selector names, or None if it must be a name of a shipped set."""
-    if selector in (*WHOLE_LIBRARY, *OTHER_SETS) or selector.startswith(("tag:", "kind:")):
+    if selector in (*LIBRARY_SELECTORS, *NAMED_SETS) or selector.startswith(("tag:", "kind:")):
         return None
     path = Path(selector)
     if "\0" in selector:
         raise InputError("a file's name cannot hold a NUL character")
     if os.path.isdir(path):  # Path.is_dir raises for a name that is too long
         return relevant_files(
-            [file for file in scenario_files(path) if not _below_personas(file, path)]
+            [file for file in scenario_files(path) if not _in_personas_folder(file, path)]
         )
     if os.path.isfile(path):
         return [path]
     if is_glob(selector):
-        files = matching_files(selector)
+        files = glob_yaml_files(selector)
         if files or ("/" not in selector and path.suffix not in SUFFIXES):
             return files or None
         raise InputError([Problem(message="no YAML file matches", where=selector)])
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         # reading a pipe or a dead link says what it is
-        return [path] if os.path.lexists(path) else _no_file(selector)
-    beside = Path(f"{selector}.yaml")
-    return [beside] if os.path.isfile(beside) else None
+        return [path] if os.path.lexists(path) else _raise_no_file(selector)
+    file_of_name = Path(f"{selector}.yaml")
+    return [file_of_name] if os.path.isfile(file_of_name) else None
 
 
-def _below_personas(path: Path, folder: Path) -> bool:
+def _in_personas_folder(path: Path, folder: Path) -> bool:
     return "personas" in path.relative_to(folder).parts[:-1]
 
 
-def _no_file(selector: str) -> list[Path]:
+def _raise_no_file(selector: str) -> list[Path]:
     message = f"no such file or folder{did_you_mean_file(selector, 'scenarios')}"
     raise InputError([Problem(message=message, where=selector)])
 
 
-def _in_library(selector: str, library: Sequence[LoadedScenario]) -> list[LoadedScenario]:
+def _library_matches(selector: str, library: Sequence[LoadedScenario]) -> list[LoadedScenario]:
     matches: Callable[[LoadedScenario], bool]
-    if selector in WHOLE_LIBRARY:
+    if selector in LIBRARY_SELECTORS:
         return list(library)
     if selector.startswith("tag:"):
         matches = lambda loaded: selector[4:] in loaded.scenario.tags  # noqa: E731 - one of three small tests
@@ -280,7 +253,7 @@ def _in_library(selector: str, library: Sequence[LoadedScenario]) -> list[Loaded
     return [loaded for loaded in library if matches(loaded)]
 
 
-def _not_found(selector: str, shipped: _ShippedScenarios) -> str:
+def _not_found_message(selector: str, shipped: _ShippedScenarios) -> str:
     scenarios = [loaded.scenario for loaded in shipped.library]
     if selector.startswith("tag:"):
         tags = {tag for scenario in scenarios for tag in scenario.tags}

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 
 from simworld.core.errors import InputError
-from store.types import UNSTORABLE
+from store.column_types import UNSTORABLE
 
 BoundValue = str | int | float | None
 
 # Text, quoted names and comments are passed over; `::` is PostgreSQL's cast
-_PART = re.compile(
+_PARAMETER_OR_TEXT = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|(?<![:\w]):([A-Za-z_]\w*)""",
     re.DOTALL,
 )
@@ -19,23 +19,23 @@ _PART = re.compile(
 
 def parameter_names(sql: str) -> tuple[str, ...]:
     """The parameters of a statement without their colons, in order of first appearance."""
-    return tuple(dict.fromkeys(part[2] for part in _PART.finditer(sql) if part[2]))
+    return tuple(dict.fromkeys(match[2] for match in _PARAMETER_OR_TEXT.finditer(sql) if match[2]))
 
 
 def check_parameters(sql: str, values: Mapping[str, BoundValue]) -> None:
     """Raises InputError unless every parameter has a value that can be stored, and every value a
     parameter.
     """
-    wanted = parameter_names(sql)
-    shown = ", ".join(f":{name}" for name in wanted) or "none"
-    if lost := [name for name in wanted if name not in values]:
+    names = parameter_names(sql)
+    known = ", ".join(f":{name}" for name in names) or "none"
+    if missing := [name for name in names if name not in values]:
         raise InputError(
-            f"no value for {', '.join(f':{name}' for name in lost)}; the query's parameters are"
-            f" {shown}"
+            f"no value for {', '.join(f':{name}' for name in missing)}; the query's parameters are"
+            f" {known}"
         )
-    if extra := [name for name in values if name not in wanted]:
+    if unknown := [name for name in values if name not in names]:
         raise InputError(
-            f"no parameter {', '.join(f':{name}' for name in extra)} in the query; it has {shown}"
+            f"no parameter {', '.join(f':{name}' for name in unknown)} in the query; it has {known}"
         )
     for name, value in values.items():
         if isinstance(value, str) and UNSTORABLE.search(value):
@@ -46,4 +46,4 @@ def check_parameters(sql: str, values: Mapping[str, BoundValue]) -> None:
 
 def inline_values(sql: str, literal: Callable[[str], str]) -> str:
     """The statement with each parameter replaced by the literal that stands for its value."""
-    return _PART.sub(lambda found: literal(found[2]) if found[2] else found[0], sql)
+    return _PARAMETER_OR_TEXT.sub(lambda match: literal(match[2]) if match[2] else match[0], sql)

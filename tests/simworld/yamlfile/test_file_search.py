@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.yamlfile import finding, matching_files, yaml_files
+from simworld.yamlfile import file_search, glob_yaml_files, list_yaml_files
 
 
 @pytest.fixture
@@ -63,29 +63,29 @@ def disk(tmp_path: Path) -> Path:
     ids=lambda value: str(value)[:20],
 )
 def test_what_a_pattern_matches(disk: Path, pattern: str, found: Sequence[str]) -> None:
-    assert matching_files(pattern, disk) == sorted(disk / name for name in found)
+    assert glob_yaml_files(pattern, disk) == sorted(disk / name for name in found)
     if pattern and "\0" not in pattern and "[x]" not in str(disk):
-        assert matching_files(f"{disk}/{pattern}") == sorted(
+        assert glob_yaml_files(f"{disk}/{pattern}") == sorted(
             disk / name for name in found
         )  # the same as an absolute one
 
 
 def test_the_files_of_a_folder(disk: Path) -> None:
-    assert yaml_files(disk) == sorted(
+    assert list_yaml_files(disk) == sorted(
         disk / name for name in ("s1.yaml", "s2.yml", "a/s3.yaml", "a/b/s4.yaml", "[x]/s6.yaml")
     )
 
 
 def test_more_than_anybody_means_is_refused(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "MAX_FILES", 3)
+    monkeypatch.setattr(file_search, "MAX_FILES", 3)
     with pytest.raises(InputError, match=r"^\*\*/\*: more than 3 YAML files; name fewer$"):
-        matching_files("**/*", disk)
-    monkeypatch.setattr(finding, "MAX_ENTRIES", 10)
+        glob_yaml_files("**/*", disk)
+    monkeypatch.setattr(file_search, "MAX_ENTRIES", 10)
     with pytest.raises(
         InputError,
         match="more than 10 files and folders to look through; name a folder further down",
     ):
-        yaml_files(disk)
+        list_yaml_files(disk)
 
 
 def test_folders_in_folders_without_end(tmp_path: Path) -> None:
@@ -98,11 +98,11 @@ def test_folders_in_folders_without_end(tmp_path: Path) -> None:
     finally:
         os.chdir(here)
     with pytest.raises(InputError, match="folders more than 200 deep"):
-        yaml_files(tmp_path)
+        list_yaml_files(tmp_path)
     with pytest.raises(InputError, match="folders more than 200 deep"):
-        matching_files("**/*.yaml", tmp_path)
+        glob_yaml_files("**/*.yaml", tmp_path)
 
 
 def test_what_is_no_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: No such file or directory"):
-        yaml_files(tmp_path / "nowhere")
+        list_yaml_files(tmp_path / "nowhere")

@@ -11,7 +11,7 @@ from pathlib import Path
 from simworld.core.errors import InputError, Problem
 
 
-def write_new(texts: Mapping[Path, str]) -> None:
+def write_new_files(texts: Mapping[Path, str]) -> None:
     """Writes files that must not exist yet. Raises InputError with the reasons if one cannot be
     written; then none was.
     """

@@ -19,25 +19,25 @@ from sqlalchemy.types import TypeDecorator
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def storable(text: str) -> str:
+def replace_unstorable(text: str) -> str:
     """The text with NUL characters and lone surrogates replaced by U+FFFD, the same on every
     database.
     """
     return UNSTORABLE.sub("\ufffd", text)
 
 
-def storable_json(value: Any) -> Any:
+def to_storable_json(value: Any) -> Any:
     """JSON data with every string made storable, and numbers that JSON lacks (NaN, infinities) as
     strings.
     """
     if isinstance(value, str):
-        return storable(value)
+        return replace_unstorable(value)
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     if isinstance(value, Mapping):
-        return {storable(str(key)): storable_json(item) for key, item in value.items()}
+        return {replace_unstorable(str(key)): to_storable_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [storable_json(item) for item in value]
+        return [to_storable_json(item) for item in value]
     return value
 
 
@@ -48,7 +48,7 @@ class StorableText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else storable(value)
+        return None if value is None else replace_unstorable(value)
 
 
 class Json(TypeDecorator[Any]):
@@ -58,7 +58,7 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return storable_json(value)
+        return to_storable_json(value)
 
 
 class Utc(TypeDecorator[datetime]):

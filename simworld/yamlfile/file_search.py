@@ -22,7 +22,7 @@ def is_glob(text: str) -> bool:
     return any(mark in text for mark in "*?[")
 
 
-def yaml_files(folder: Path) -> list[Path]:
+def list_yaml_files(folder: Path) -> list[Path]:
     """The YAML files of a folder and its subfolders, sorted; hidden ones and linked folders are
     left out.
 
@@ -36,13 +36,13 @@ def yaml_files(folder: Path) -> list[Path]:
         raise InputError(
             [Problem(message=f"cannot be read: {reason}", where=str(folder))]
         ) from None
-    entries = _match(folder, ("**", "*"), _counter(str(folder)))
+    entries = _walk_pattern(folder, ("**", "*"), _entry_counter(str(folder)))
     return _sorted_files(
         str(folder), (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
 
-def matching_files(pattern: str, beside: Path = Path()) -> list[Path]:
+def glob_yaml_files(pattern: str, beside: Path = Path()) -> list[Path]:
     """The YAML files that a pattern of `*`, `?`, `[…]` and `**` (any folders) matches, sorted;
     empty if none.
 
@@ -58,31 +58,31 @@ def matching_files(pattern: str, beside: Path = Path()) -> list[Path]:
     start, parts = (
         (Path(path.anchor), path.parts[1:]) if path.is_absolute() else (beside, path.parts)
     )
-    entries = _match(start, _joined(parts), _counter(pattern))
+    entries = _walk_pattern(start, _merge_globstars(parts), _entry_counter(pattern))
     return _sorted_files(
         pattern, (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
     )
 
 
-def _match(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Iterator[Path]:
+def _walk_pattern(folder: Path, parts: Sequence[str], count: Callable[[], None]) -> Iterator[Path]:
     if not parts:
         yield folder
         return
     first, rest = parts[0], parts[1:]
     if first != "**" and not is_glob(first):
         if os.path.lexists(folder / first):
-            yield from _match(folder / first, rest, count)
+            yield from _walk_pattern(folder / first, rest, count)
         return
     if first == "**":
-        yield from _match(folder, rest, count)
+        yield from _walk_pattern(folder, rest, count)
     for entry in _folder_entries(folder, count):
         if first == "**":
             if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                yield from _match(folder / entry.name, parts, count)
+                yield from _walk_pattern(folder / entry.name, parts, count)
         elif fnmatchcase(entry.name, first) and (
             first.startswith(".") or not entry.name.startswith(".")
         ):
-            yield from _match(folder / entry.name, rest, count)
+            yield from _walk_pattern(folder / entry.name, rest, count)
 
 
 def _folder_entries(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
@@ -102,7 +102,7 @@ def _folder_entries(folder: Path, count: Callable[[], None]) -> list[os.DirEntry
     return sorted(inside, key=lambda entry: entry.name)
 
 
-def _joined(parts: Sequence[str]) -> tuple[str, ...]:
+def _merge_globstars(parts: Sequence[str]) -> tuple[str, ...]:
     """The parts with one `**` for several in a row, which would look at everything several
     times.
     """
@@ -111,13 +111,13 @@ def _joined(parts: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _counter(where: str) -> Callable[[], None]:
-    left = MAX_ENTRIES
+def _entry_counter(where: str) -> Callable[[], None]:
+    remaining = MAX_ENTRIES
 
     def count() -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
+        nonlocal remaining
+        remaining -= 1
+        if remaining < 0:
             message = (
                 f"more than {MAX_ENTRIES:,} files and folders to look through; name a folder"
                 " further down"

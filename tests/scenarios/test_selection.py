@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from scenarios import find_scenarios
-from scenarios.library import (
-    read_exam,
-    read_files,
-    read_heldout,
-    read_languages,
-    read_library,
-    scenario_files,
-)
 from scenarios.loader import LoadedScenario, load_document
-from scenarios.personas import EXAM, HELDOUT, LIBRARY, LIBRARY_PERSONAS, Personas
+from scenarios.personas import PersonaFinder
+from scenarios.selection import read_files, read_folder, scenario_files
+from scenarios.shipped_folders import (
+    EXAM_FOLDER,
+    HELDOUT_FOLDER,
+    LANGUAGES_FOLDER,
+    LIBRARY_FOLDER,
+    PERSONAS_FOLDER,
+)
 from simworld.core.errors import InputError
 from simworld.core.scenario import Limits, Relationship, Scenario, TurnOrder
-from simworld.language import known_languages
+from simworld.language import language_codes
 from simworld.yamlfile import load_yaml
 
 TEXT = """\
@@ -71,7 +71,7 @@ def test_files_folders_globs_and_names() -> None:
 
 
 def test_names_of_the_library_their_globs_variants_tags_and_kinds() -> None:
-    library = read_library()
+    library = read_folder(LIBRARY_FOLDER)
     everything = [loaded.scenario.name for loaded in library]
     assert names("all") == names("library") == everything
     assert names("last-*") == [name for name in everything if name.startswith("last-")]
@@ -90,7 +90,7 @@ def test_names_of_the_library_their_globs_variants_tags_and_kinds() -> None:
 
 
 def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -> None:
-    heldout = [loaded.scenario.name for loaded in read_heldout()]
+    heldout = [loaded.scenario.name for loaded in read_folder(HELDOUT_FOLDER)]
     assert names("heldout") == heldout
     assert names("heldout", heldout[0], "all") == [*heldout, *names("all")]  # each once
     assert names(heldout[3]) == [heldout[3]]
@@ -104,7 +104,7 @@ def test_the_held_out_set_is_named_whole_or_one_by_one_and_never_by_accident() -
 
 
 def test_the_test_set_is_named_whole_or_one_by_one_and_never_by_accident() -> None:
-    scenarios = [loaded.scenario for loaded in read_exam()]
+    scenarios = [loaded.scenario for loaded in read_folder(EXAM_FOLDER)]
     exam = [scenario.name for scenario in scenarios]
     assert names("exam") == exam
     assert names("exam", exam[0], "all") == [*exam, *names("all")]  # each once
@@ -172,10 +172,10 @@ def test_two_files_with_one_name_clash(folder: Path) -> None:
 
 def test_persona_files_are_known_by_folder_or_by_fields(folder: Path) -> None:
     (folder / "di.yaml").write_text("name: Di\nage: 3\n")
-    selection = read_files(scenario_files(folder), Personas())
-    assert (selection.files, selection.personas, selection.problems) == (2, 2, [])
+    selection = read_files(scenario_files(folder), PersonaFinder())
+    assert (selection.file_count, selection.persona_count, selection.problems) == (2, 2, [])
     (folder / "di.yaml").write_text("name: Di\nage: three\n")
-    (problem,) = read_files(scenario_files(folder), Personas()).problems
+    (problem,) = read_files(scenario_files(folder), PersonaFinder()).problems
     assert (
         str(problem)
         == f"{folder / 'di.yaml'}:2:6: age: expected a whole number, found the text 'three'"
@@ -190,8 +190,8 @@ def test_personas_alone_are_no_selection(folder: Path) -> None:
 
 def test_where_personas_came_from() -> None:
     (loaded,) = find_scenarios(["last-concert-ticket"])
-    assert loaded.path == LIBRARY / "last-concert-ticket.yaml"
-    assert loaded.personas["seller"] == LIBRARY_PERSONAS / "nadia-brandt.yaml"
+    assert loaded.path == LIBRARY_FOLDER / "last-concert-ticket.yaml"
+    assert loaded.persona_files["seller"] == PERSONAS_FOLDER / "nadia-brandt.yaml"
 
 
 def test_the_working_folder_cannot_change_a_library_scenario(folder: Path) -> None:
@@ -206,22 +206,24 @@ def test_the_working_folder_cannot_change_a_library_scenario(folder: Path) -> No
 
 
 def test_the_library_is_as_large_and_varied_as_promised() -> None:
-    library = [loaded.scenario for loaded in read_library()]
-    files = {loaded.path for loaded in read_library()}
+    library = [loaded.scenario for loaded in read_folder(LIBRARY_FOLDER)]
+    files = {loaded.path for loaded in read_folder(LIBRARY_FOLDER)}
     assert len(files) >= 30
     assert len(Counter(scenario.kind for scenario in library)) >= 8
     assert "" not in {scenario.kind for scenario in library}
     assert any(len(scenario.seats) >= 3 for scenario in library)
-    assert len(list(LIBRARY_PERSONAS.glob("*.yaml"))) >= 24
-    assert read_files(scenario_files(LIBRARY_PERSONAS), Personas()).problems == []
+    assert len(list(PERSONAS_FOLDER.glob("*.yaml"))) >= 24
+    assert read_files(scenario_files(PERSONAS_FOLDER), PersonaFinder()).problems == []
     assert len({scenario.id for scenario in library}) == len(library)
 
 
 @pytest.mark.parametrize(
-    "path", [*scenario_files(HELDOUT), *scenario_files(EXAM)], ids=lambda path: path.stem
+    "path",
+    [*scenario_files(HELDOUT_FOLDER), *scenario_files(EXAM_FOLDER)],
+    ids=lambda path: path.stem,
 )
 def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(path: Path) -> None:
-    (loaded,) = load_document(load_yaml(path), path, Personas())
+    (loaded,) = load_document(load_yaml(path), path, PersonaFinder())
     scenario, library = loaded.scenario, library_once()
     assert scenario.name == scenario.family == path.stem
     assert scenario.family not in {other.scenario.family for other in library}
@@ -237,20 +239,24 @@ def test_a_held_out_scenario_is_short_for_two_and_of_no_family_of_the_library(pa
 @functools.cache
 def library_once() -> tuple[LoadedScenario, ...]:
     """The library, read once for all the files that are held against it."""
-    return read_library()
+    return read_folder(LIBRARY_FOLDER)
 
 
 def test_there_is_a_scenario_in_every_language_but_english() -> None:
-    found = [loaded.scenario for loaded in read_languages()]
+    found = [loaded.scenario for loaded in read_folder(LANGUAGES_FOLDER)]
     assert sorted(scenario.language for scenario in found) == [
-        code for code in known_languages() if code != "en"
+        code for code in language_codes() if code != "en"
     ]
     assert names("languages") == [scenario.name for scenario in found]
     assert names("night-market-stall") == ["night-market-stall"]
     assert not {scenario.name for scenario in found} & set(
         names("all", "heldout", "exam", "*", "tag:price", "kind:bargaining")
     )
-    shipped = (*read_library(), *read_heldout(), *read_exam())
+    shipped = (
+        *read_folder(LIBRARY_FOLDER),
+        *read_folder(HELDOUT_FOLDER),
+        *read_folder(EXAM_FOLDER),
+    )
     everything = [*found, *(loaded.scenario for loaded in shipped)]
     assert (
         len({scenario.family for scenario in everything})
@@ -263,7 +269,7 @@ def test_there_is_a_scenario_in_every_language_but_english() -> None:
 
 
 def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:
-    heldout = [loaded.scenario for loaded in read_heldout()]
+    heldout = [loaded.scenario for loaded in read_folder(HELDOUT_FOLDER)]
     kinds = Counter(scenario.kind for scenario in heldout)
     assert len(heldout) == len({scenario.family for scenario in heldout}) == 32
     assert len(kinds) == 10
@@ -272,9 +278,9 @@ def test_the_held_out_set_is_as_large_and_varied_as_promised() -> None:
 
 
 def test_the_test_set_is_as_large_and_varied_as_promised() -> None:
-    exam = [loaded.scenario for loaded in read_exam()]
+    exam = [loaded.scenario for loaded in read_folder(EXAM_FOLDER)]
     assert len(exam) == len({scenario.family for scenario in exam}) == 40
-    kinds = {loaded.scenario.kind for loaded in read_library()}
+    kinds = {loaded.scenario.kind for loaded in read_folder(LIBRARY_FOLDER)}
     assert Counter(scenario.kind for scenario in exam) == dict.fromkeys(kinds, 4)
     assert len(kinds) == 10
     pairs = [[seat.persona.name for seat in scenario.seats] for scenario in exam]
@@ -286,8 +292,12 @@ def test_the_test_set_is_as_large_and_varied_as_promised() -> None:
 
 
 def test_no_text_of_the_test_set_stands_anywhere_else() -> None:
-    exam = [loaded.scenario for loaded in read_exam()]
-    others = [*read_library(), *read_heldout(), *read_languages()]
+    exam = [loaded.scenario for loaded in read_folder(EXAM_FOLDER)]
+    others = [
+        *read_folder(LIBRARY_FOLDER),
+        *read_folder(HELDOUT_FOLDER),
+        *read_folder(LANGUAGES_FOLDER),
+    ]
     ours = [text for scenario in exam for text in own_texts(scenario)]
     assert max(Counter(ours).values()) == 1
     assert not set(ours) & {text for other in others for text in own_texts(other.scenario)}
@@ -318,7 +328,7 @@ def exam_texts() -> dict[str, list[str]]:
                 f"{loaded.scenario.rubric}\n{loaded.scenario.judge_note}".encode()
             ).hexdigest()[:16],
         ]
-        for loaded in read_exam()
+        for loaded in read_folder(EXAM_FOLDER)
     }
 
 
@@ -349,7 +359,9 @@ def test_a_broken_persona_of_several_scenarios_is_told_once_with_the_files_that_
     assert lines("x.yaml", "y.yaml", "z.yaml") == [own, f"{seat}; y.yaml and z.yaml use it too"]
     assert lines("x.yaml", "y.yaml") == [own, f"{seat}; y.yaml uses it too"]
     assert lines("x.yaml") == [own, seat]
-    selection = read_files([Path("x.yaml"), Path("personas/bo.yaml"), Path("z.yaml")], Personas())
+    selection = read_files(
+        [Path("x.yaml"), Path("personas/bo.yaml"), Path("z.yaml")], PersonaFinder()
+    )
     assert [*map(str, selection.problems)] == [own, f"{seat}; z.yaml uses it too"]
 
 

@@ -13,10 +13,16 @@ from sqlalchemy import delete, select, text, update
 
 from simworld.core.errors import InputError
 from store import Cells, Store
-from store.cells import cast_record, number_of, put_attempt, put_record, score_record
-from store.connection import connect
+from store.cell_rebuild import rebuild_all
+from store.cell_records import (
+    encode_cast,
+    encode_scores,
+    first_64_bits,
+    insert_attempt,
+    insert_record,
+)
+from store.connection import open_engine
 from store.database_address import parse_address
-from store.remake_cells import remake_all
 from store.tables import (
     CellCastRow,
     CellScoreRow,
@@ -61,16 +67,16 @@ def cells(store: Store, by: str = "j1") -> Cells:
 def values(store: Store, id_: str, by: str = "j1") -> list[list[float | None]]:
     """Of an episode, seat by seat: overall, sotopia_mean, goal, tone; None where there is none."""
     found = cells(store, by)
-    (place,) = np.flatnonzero(found.episode == number_of(id_))
+    (place,) = np.flatnonzero(found.episode == first_64_bits(id_))
     return [
         [None if np.isnan(x) else round(float(x), 9) for x in seat]
-        for seat in found.values[by][place]
+        for seat in found.scores[by][place]
     ]
 
 
 def tables(url: str) -> list[list[Any]]:
     """Everything in the tables of cells."""
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with engine.connect() as connection:
         found = [
             [
@@ -84,7 +90,7 @@ def tables(url: str) -> list[list[Any]]:
 
 
 def by_hand(url: str, *statements: Any) -> None:
-    engine = connect(parse_address(url), create=False)
+    engine = open_engine(parse_address(url), create=False)
     with engine.begin() as connection:
         for statement in statements:
             connection.execute(statement)
@@ -101,9 +107,9 @@ def test_what_is_committed_is_kept(store: Store) -> None:
     first, second = play(store, 0), play(store, 1)
     judge(store, first)
     found = cells(store)
-    assert found.names == ("rival", "smol")
+    assert found.agent_names == ("rival", "smol")
     assert found.blocks == (("f", SCENARIOS[0].id, 0),)
-    assert {tuple(found.names[a] for a in cast) for cast in found.agents.tolist()} == {
+    assert {tuple(found.agent_names[a] for a in cast) for cast in found.agent_index.tolist()} == {
         ("smol", "smol"),
         ("smol", "rival"),
     }
@@ -114,8 +120,8 @@ def test_what_is_committed_is_kept(store: Store) -> None:
         [round((3 * 0.25 + 0.5) / 4, 9), -1.25, 0.25, 0.5],
     ]
     assert values(store, second) == [[None] * 4] * 2
-    assert store.judged_by("cup") == ["j1"]
-    assert store.judged_by("other") == []
+    assert store.scoring_judge_ids("cup") == ["j1"]
+    assert store.scoring_judge_ids("other") == []
 
 
 def test_samples_are_averaged_and_their_deviations_kept(store: Store) -> None:
@@ -123,7 +129,7 @@ def test_samples_are_averaged_and_their_deviations_kept(store: Store) -> None:
     judge(store, id_, {("seller", "goal"): 0.5})
     judge(store, id_, {("seller", "goal"): 0.8}, sample=1)
     assert values(store, id_)[0] == [None, None, 0.65, None]
-    sums = store.retests("cup", "j1")[SCENARIOS[0].id]
+    sums = store.retest_sums("cup", "j1")[SCENARIOS[0].id]
     assert sums.tolist() == [[0, 0], [0, 0], [pytest.approx(2 * 0.15**2), 1], [0, 0]]
 
 
@@ -132,13 +138,13 @@ def test_the_last_attempt_counts(store: Store) -> None:
     judge(store, first)
     second = play(store, 0, attempt=2, fails=True)
     found = cells(store)
-    assert (found.episode.tolist(), found.failed.tolist()) == ([number_of(second)], [True])
-    assert np.isnan(found.values["j1"]).all()
+    assert (found.episode.tolist(), found.failed.tolist()) == ([first_64_bits(second)], [True])
+    assert np.isnan(found.scores["j1"]).all()
     third = play(store, 0, attempt=3)
     judge(store, third)
     judge(store, first, by="j2")  # too late
     assert values(store, third)[0][2] == 0.7
-    assert np.isnan(cells(store, "j2").values["j2"]).all()
+    assert np.isnan(cells(store, "j2").scores["j2"]).all()
 
 
 def test_the_order_of_commits_leaves_no_trace(store: Store, made_url: str) -> None:
@@ -156,7 +162,7 @@ def test_the_order_of_commits_leaves_no_trace(store: Store, made_url: str) -> No
             judge(
                 store,
                 id_,
-                {("seller", "goal"): number_of(id_) % 7 / 7, ("buyer", "goal"): sample / 3},
+                {("seller", "goal"): first_64_bits(id_) % 7 / 7, ("buyer", "goal"): sample / 3},
                 by=by,
                 sample=sample,
             )
@@ -189,7 +195,7 @@ def test_changes_by_hand_are_noticed(store: Store, made_url: str, change: str) -
 
     def now() -> None:
         if change == "episode":
-            assert number_of(first) not in cells(store).episode
+            assert first_64_bits(first) not in cells(store).episode
         else:
             seller = {"score": 1.0, "verdict": None, "judgement": None}[change]
             assert values(store, first)[0][2] == seller
@@ -201,12 +207,12 @@ def test_changes_by_hand_are_noticed(store: Store, made_url: str, change: str) -
     judge(store, third)  # and in the database by whoever writes next
     now()
     assert values(store, third)[0][2] == 0.7
-    engine = connect(parse_address(made_url), create=False)
+    engine = open_engine(parse_address(made_url), create=False)
     before = tables(made_url)
     with engine.begin() as connection:
         connection.execute(update(CellCastRow).values(stale=True))
         connection.execute(update(CellScoreRow).values(stale=True))
-        remake_all(connection)
+        rebuild_all(connection)
     engine.dispose()
     fresh = tables(made_url)
     assert [row for row in fresh[1] if row[4] == "j1"] == [
@@ -238,8 +244,8 @@ def test_a_judge_without_a_rubric_is_not_kept(store: Store) -> None:
     store.add_judge("j3", "judge", {})
     id_ = play(store, 0)
     judge(store, id_, by="j3")
-    assert store.judged_by("cup") == []
-    assert cells(store, "j3").values == {}
+    assert store.scoring_judge_ids("cup") == []
+    assert cells(store, "j3").scores == {}
 
 
 def test_a_run_that_is_deleted_takes_its_cells_along(store: Store, made_url: str) -> None:
@@ -250,12 +256,12 @@ def test_a_run_that_is_deleted_takes_its_cells_along(store: Store, made_url: str
 
 def test_records_are_sorted_and_replaced() -> None:
     seats = ["smol", "rival"]
-    one, two = (cast_record(f"{n:032x}", f"{n:020x}", 1, False, seats) for n in (2**100, 2**101))
-    blob = put_attempt(put_attempt(b"", two), one)
+    one, two = (encode_cast(f"{n:032x}", f"{n:020x}", 1, False, seats) for n in (2**100, 2**101))
+    blob = insert_attempt(insert_attempt(b"", two), one)
     assert blob == one.tobytes() + two.tobytes()
-    again = cast_record(f"{2**100:032x}", f"{7 * 2**70:020x}", 2, True, seats)
-    assert put_attempt(blob, again) == again.tobytes() + two.tobytes()
-    assert put_attempt(put_attempt(blob, again), one) == again.tobytes() + two.tobytes()
-    none = score_record("ab" * 10, [{}, None], ["goal"])
+    again = encode_cast(f"{2**100:032x}", f"{7 * 2**70:020x}", 2, True, seats)
+    assert insert_attempt(blob, again) == again.tobytes() + two.tobytes()
+    assert insert_attempt(insert_attempt(blob, again), one) == again.tobytes() + two.tobytes()
+    none = encode_scores("ab" * 10, [{}, None], ["goal"])
     assert (np.isnan(none["values"][0, 0, 0]), none["values"][0, 1, 0]) == (True, np.inf)
-    assert put_record(b"", none[:0], "episode") == b""
+    assert insert_record(b"", none[:0], "episode") == b""

@@ -8,11 +8,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from simworld.yamlfile.finding import SUFFIXES
+from simworld.yamlfile.file_search import SUFFIXES
 from simworld.yamlfile.messages import did_you_mean
 
-FOLDERS = ("scenarios", "personas", "rubrics", "agents", "prompts", "judges", "tournaments")
-MOST = 5_000  # entries looked at
+KIND_FOLDERS = ("scenarios", "personas", "rubrics", "agents", "prompts", "judges", "tournaments")
+MAX_ENTRIES = 5_000  # entries looked at
 
 
 def did_you_mean_file(
@@ -29,11 +29,11 @@ def did_you_mean_file(
         known: names that need no file, such as those of a library.
     """
     stems = {word: word for word in known}
-    for path in _nearby(Path(name).parent, beside, folder):
+    for path in _nearby_files(Path(name).parent, beside, folder):
         stems.setdefault(
             path.stem, os.path.relpath(path, beside) if beside != Path() else str(path)
         )
-    return did_you_mean(_stem(name), stems, show=stems.__getitem__)
+    return did_you_mean(_stem(name), stems, display=stems.__getitem__)
 
 
 def _stem(name: str) -> str:
@@ -41,37 +41,37 @@ def _stem(name: str) -> str:
     return path.stem if path.suffix in SUFFIXES else path.name
 
 
-def _nearby(named: Path, beside: Path, folder: str) -> Iterator[Path]:
+def _nearby_files(named: Path, beside: Path, folder: str) -> Iterator[Path]:
     """The YAML files of the given folder, this one, and those in and beside it that may hold such
     files; nearest first.
     """
-    left = MOST
-    seen: set[Path] = set()
-    others = {name for name in FOLDERS if name != folder}
-    start = list(dict.fromkeys((named if named.is_absolute() else beside / named, beside, Path())))
-    wanted = [
-        place / folder
-        for place in (beside, Path(), beside.parent if beside != Path() else Path(".."))
+    remaining = MAX_ENTRIES
+    visited: set[Path] = set()
+    other_kinds = {name for name in KIND_FOLDERS if name != folder}
+    deep = list(dict.fromkeys((named if named.is_absolute() else beside / named, beside, Path())))
+    kind_folders = [
+        current / folder
+        for current in (beside, Path(), beside.parent if beside != Path() else Path(".."))
     ]
-    places = [*start, *wanted]
-    for i, place in enumerate(places):
-        if place in seen:
+    folders = [*deep, *kind_folders]
+    for i, current in enumerate(folders):
+        if current in visited:
             continue
-        seen.add(place)
-        for entry in _entries(place):
-            left -= 1
-            if left < 0:
+        visited.add(current)
+        for entry in _folder_entries(current):
+            remaining -= 1
+            if remaining < 0:
                 return
-            path = place / entry.name
+            path = current / entry.name
             if path.suffix in SUFFIXES:
                 yield path
             elif (
-                i < len(start)
-                and entry.name not in others
+                i < len(deep)
+                and entry.name not in other_kinds
                 and not entry.name.startswith(".")
                 and _is_folder(entry)
             ):
-                places += [path, path / folder]
+                folders += [path, path / folder]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -81,11 +81,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _folder_entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted(
-                (entry for entry, _ in zip(entries, range(MOST), strict=False)),
+                (entry for entry, _ in zip(entries, range(MAX_ENTRIES), strict=False)),
                 key=lambda entry: entry.name,
             )
     except (OSError, ValueError):

@@ -11,15 +11,15 @@ from simworld.core.episode import Act
 from store.records import TextHit
 from store.tables import EpisodeRow, EpisodeTextRow, table
 
-INDEX = "episode_words"  # SQLite: the virtual table behind the triggers of migration 0005
+FTS_TABLE = "episode_words"  # SQLite: the virtual table behind the triggers of migration 0005
 
 
-def text_of(acts: Iterable[Act]) -> str:
+def episode_text(acts: Iterable[Act]) -> str:
     """What was said and done, a line for each act, in order."""
     return "\n".join(" ".join(act.action.text.split()) for act in acts)
 
 
-def search(
+def search_text(
     connection: Connection,
     phrases: Sequence[str],
     *,
@@ -43,11 +43,11 @@ def search(
     )
     if connection.dialect.name == "sqlite":
         # whose last column stands for all of them
-        words = lightweight(INDEX, column("rowid", Integer), column(INDEX))
-        number = words.c.rowid  # FTS5 walks its rows in this order by itself
-        query = query.join(words, number == EpisodeTextRow.number)
-        wanted = " ".join('"' + phrase.replace('"', '""') + '"' for phrase in phrases)
-        query = query.where(words.c[INDEX].op("MATCH")(wanted))
+        fts = lightweight(FTS_TABLE, column("rowid", Integer), column(FTS_TABLE))
+        number = fts.c.rowid  # FTS5 walks its rows in this order by itself
+        query = query.join(fts, number == EpisodeTextRow.number)
+        match_query = " ".join('"' + phrase.replace('"', '""') + '"' for phrase in phrases)
+        query = query.where(fts.c[FTS_TABLE].op("MATCH")(match_query))
     else:
         vector = func.to_tsvector(literal_column("'simple'"), EpisodeTextRow.text)
         for phrase in phrases:
@@ -64,7 +64,7 @@ def search(
     return [TextHit(number=number, episode_id=id_, text=text) for number, id_, text in rows]
 
 
-def texts_of(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+def texts_by_episode(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     """Episode id → what was said and done, a line for each act, for up to a thousand ids."""
     query = select(EpisodeTextRow.episode_id, EpisodeTextRow.text).where(
         EpisodeTextRow.episode_id.in_(ids)
