@@ -162,12 +162,10 @@ def _explain_interval(rating: Rating) -> str:
             " either side"
         )
     if rating.high == math.inf:
-        reason = (
-            "won every game" if rating.wins == rating.games else "lost no points to agents below"
-        )
-        return f"{reason}: only a lower bound of the rating is known"
-    reason = "lost every game" if lost == rating.games else "took no points from agents above"
-    return f"{reason}: only an upper bound of the rating is known"
+        why = "won every game" if rating.wins == rating.games else "lost no points to agents below"
+        return f"{why}: only a lower bound of the rating is known"
+    why = "lost every game" if lost == rating.games else "took no points from agents above"
+    return f"{why}: only an upper bound of the rating is known"
 
 
 def _measure_order(measure: str) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -149,10 +149,7 @@ ORDER BY a.run"""
     scope = resolve_scope(
         source, run=run, scenario=pair.scenario, family=pair.family, agents=(first, second)
     )
-    return (
-        AgentPair(first=first, second=second, run=run, scenario=pair.scenario, family=pair.family),
-        scope,
-    )
+    return replace(pair, first=first, second=second, run=run), scope
 
 
 def _seats(

@@ -37,9 +37,8 @@ WHERE {scope.episode_condition()}
 GROUP BY e.run, s.agent_name, s.agent_id
 ORDER BY e.run, s.agent_name"""
     counts = dict.fromkeys(("seats", "families", "failed"), "int64")
-    return to_frame(
-        source.rows(sql, scope.params), {"run": "", "agent": "", "agent_id": "", **counts}
-    )
+    columns = {"run": "", "agent": "", "agent_id": "", **counts}
+    return to_frame(source.rows(sql, scope.params), columns)
 
 
 def judges(source: QuerySource, *, run: str | None) -> pd.DataFrame:

@@ -60,9 +60,7 @@ def language(
             "every episode of this failed, so nobody said anything; see episodes() of"
             f" {source.where}"
         )
-    samples = {
-        agent: _sample(source, scope, agent, most) for agent, seats in ended.items() if seats
-    }
+    samples = {a: _sample(source, scope, a, most) for a, seats in ended.items() if seats}
     words = {
         agent: spoken_words([seat for part in sample.seats.values() for seat in part])
         for agent, sample in samples.items()
