@@ -16,7 +16,7 @@ from simworld.core.judgement import Dimension, Rubric
 from simworld.core.scenario import Scenario
 from simworld.yamlfile import (
     Document,
-    KeyPath,
+    YamlPath,
     did_you_mean,
     did_you_mean_file,
     join_with_and,
@@ -174,7 +174,7 @@ def _build_rubric(document: Document) -> Rubric:
                 f"found [{low:g}, {high:g}], expected the lower end first and a higher one after it"
             )
             problems.append(document.problem(("dimensions", i, "range"), message))
-        texts: dict[KeyPath, str] = {("dimensions", i, "question"): dimension.question}
+        texts: dict[YamlPath, str] = {("dimensions", i, "question"): dimension.question}
         for j, opposed in enumerate(dimension.statements):
             texts |= {
                 ("dimensions", i, "statements", j, "high"): opposed.high,

@@ -13,7 +13,7 @@ from math import prod
 from typing import Any
 
 from simworld.core.errors import Problem
-from simworld.yamlfile import Document, KeyPath, did_you_mean
+from simworld.yamlfile import Document, YamlPath, did_you_mean
 
 MAX_VARIANTS = 1_000
 MAX_SLUG_LENGTH = 40
@@ -78,7 +78,7 @@ def has_unfilled_values(data: Any) -> bool:
     return any(is_value_field(loc) for loc, _ in _placeholders(data))
 
 
-def is_value_field(loc: KeyPath) -> bool:
+def is_value_field(loc: YamlPath) -> bool:
     """Whether the field at `loc` holds a number or a truth value, and no text."""
     match tuple(loc):
         case (
@@ -112,7 +112,7 @@ def _declared_parameters(
         matrix,
         lambda values: isinstance(values, list) and bool(values) and all(map(_is_value, values)),
     )
-    declared_values: list[tuple[KeyPath, VariantValue]] = [
+    declared_values: list[tuple[YamlPath, VariantValue]] = [
         (("parameters", n), v) for n, v in defaults.items()
     ]
     declared_values += [
@@ -127,7 +127,7 @@ def _declared_parameters(
 
 
 def _usage_problems(
-    document: Document, placeholders: list[tuple[KeyPath, str]], declared_names: set[str]
+    document: Document, placeholders: list[tuple[YamlPath, str]], declared_names: set[str]
 ) -> list[Problem]:
     problems = []
     for loc, name in placeholders:
@@ -221,7 +221,7 @@ def _expanded_length(data: Any, lengths: Mapping[str, int]) -> int:
     return len(data) + sum(lengths.get(match[1], 0) for match in _PLACEHOLDER.finditer(data))
 
 
-def _placeholders(data: Any, loc: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+def _placeholders(data: Any, loc: YamlPath = ()) -> Iterator[tuple[YamlPath, str]]:
     """Every placeholder with its place; an empty name for `{{` that begins none."""
     if isinstance(data, dict):
         for key, value in data.items():
@@ -239,7 +239,7 @@ def _placeholders(data: Any, loc: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]
 
 
 def _substitute(
-    data: Any, loc: KeyPath, values: Mapping[str, tuple[VariantValue, str | None]]
+    data: Any, loc: YamlPath, values: Mapping[str, tuple[VariantValue, str | None]]
 ) -> Any:
     if isinstance(data, dict):
         return {key: _substitute(value, (*loc, key), values) for key, value in data.items()}

@@ -106,15 +106,13 @@ def list_columns() -> list[ColumnInfo]:
     for view, columns in VIEWS.items():
         for name, (table_name, column_name) in columns.items():
             source = metadata.tables[table_name]
-            comment = source.columns[column_name].comment or ""
-            type_ = _column_type(source, column_name)
             lines.append(
                 ColumnInfo(
                     table=view,
                     name=name,
-                    type=type_,
+                    type=_column_type(source, column_name),
                     key=f"→ {table_name}.{column_name}",
-                    comment=comment,
+                    comment=source.columns[column_name].comment or "",
                 )
             )
     return lines

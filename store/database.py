@@ -154,8 +154,8 @@ def batch_method(
     """The method that yields batch after batch, each in a transaction of its own, so that others
     may write meanwhile.
 
-    The function gets the place after which to go on, None at first, and gives a batch and the place
-    where it ends; None where there is no more.
+    The function gets a cursor, None at first, and gives a batch and the cursor to go on from; None
+    where there is no more.
     """
 
     def method(

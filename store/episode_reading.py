@@ -120,7 +120,7 @@ def ended_before(episode_id: str) -> ColumnElement[bool]:
 def next_ids(
     connection: Connection, after: str | None, *conditions: ColumnElement[bool]
 ) -> tuple[list[str], str | None]:
-    """The ids of the next episodes that fit, and the last of them; None where there are no more."""
+    """Ids of the next episodes that fit the conditions, and the cursor of the batch after them."""
     query = select(EpisodeRow.id).where(EpisodeRow.id > (after or ""), *conditions)
     ids = list(connection.execute(query.order_by(EpisodeRow.id).limit(ID_BATCH)).scalars())
     return ids, ids[-1] if len(ids) == ID_BATCH else None

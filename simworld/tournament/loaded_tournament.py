@@ -24,7 +24,7 @@ from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.tournament.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,
-    KeyPath,
+    YamlPath,
     did_you_mean,
     did_you_mean_file,
     glob_yaml_files,
@@ -155,7 +155,7 @@ class _TournamentReader:
             judges=tuple(judges.values()),
         )
 
-    def _report(self, loc: KeyPath, message: str) -> None:
+    def _report(self, loc: YamlPath, message: str) -> None:
         self._problems.append(self._document.problem(loc, message))
 
     def _load_each(self, key: str, names: Sequence[str], load: Callable[[str], T]) -> dict[str, T]:

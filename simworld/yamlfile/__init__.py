@@ -6,7 +6,7 @@ file, line and column.
 problem, each with its place.
 """
 
-from simworld.yamlfile.document import Document, KeyPath, load_text, load_yaml, sort_problems
+from simworld.yamlfile.document import Document, YamlPath, load_text, load_yaml, sort_problems
 from simworld.yamlfile.file_search import glob_yaml_files, is_glob, list_yaml_files
 from simworld.yamlfile.messages import (
     closest_match,
@@ -25,7 +25,7 @@ from simworld.yamlfile.top_keys import top_level_keys
 
 __all__ = [
     "Document",
-    "KeyPath",
+    "YamlPath",
     "closest_match",
     "describe_value",
     "did_you_mean",

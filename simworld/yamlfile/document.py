@@ -24,7 +24,7 @@ from simworld.yamlfile.source_text import (
     refuse_control_characters,
 )
 
-KeyPath = tuple[str | int, ...]
+YamlPath = tuple[str | int, ...]
 
 MAX_DEPTH = 64
 MAX_NODES = 200_000  # after every alias is written out
@@ -52,7 +52,7 @@ class Document:
         default_factory=dict, repr=False, compare=False
     )
 
-    def file_position(self, loc: KeyPath, *, key: bool = False) -> str:
+    def file_position(self, loc: YamlPath, *, key: bool = False) -> str:
         """`file:line:column` of the value at `loc` (of its key with `key`), else of the nearest
         thing around it.
         """
@@ -60,7 +60,7 @@ class Document:
         shown = key_node if key and key_node is not None else node
         return f"{self.name}:1:1" if shown is None else _position_text(self.name, shown)
 
-    def problem(self, loc: KeyPath, message: str, *, key: bool = False) -> Problem:
+    def problem(self, loc: YamlPath, message: str, *, key: bool = False) -> Problem:
         """A problem at `loc`: `file:line:column: seats.1.goal: message`."""
         path = dotted_path(loc)
         return Problem(
@@ -68,14 +68,14 @@ class Document:
             where=self.file_position(loc, key=key),
         )
 
-    def raw_text(self, loc: KeyPath) -> str | None:
+    def raw_text(self, loc: YamlPath) -> str | None:
         """The scalar at `loc` as the author wrote it, without quotes; None if there is no
         scalar.
         """
         node, _, exists = self._nodes_at(loc)
         return node.value if exists and isinstance(node, yaml.ScalarNode) else None
 
-    def existing_loc(self, loc: KeyPath) -> KeyPath:
+    def existing_loc(self, loc: YamlPath) -> YamlPath:
         """The parts of `loc` that exist in the file; what a validator put in between (a union's
         branch) is left out.
         """
@@ -88,12 +88,12 @@ class Document:
                 existing.append(part)
         return tuple(existing)
 
-    def line_and_column(self, loc: KeyPath, *, key: bool = False) -> tuple[int, int]:
+    def line_and_column(self, loc: YamlPath, *, key: bool = False) -> tuple[int, int]:
         """Line and column from 1, to sort by."""
         line, column = self.file_position(loc, key=key).rsplit(":", 2)[1:]
         return int(line), int(column)
 
-    def _nodes_at(self, loc: KeyPath) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
+    def _nodes_at(self, loc: YamlPath) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         node, key_node = self.root, None
         for part in loc:
             child = self._child(node, part)
@@ -199,7 +199,7 @@ class _Builder:
         self._ancestors: set[int] = set()
         self._values: dict[int, Any] = {}
 
-    def count_nodes(self, node: yaml.Node, loc: KeyPath) -> int:
+    def count_nodes(self, node: yaml.Node, loc: YamlPath) -> int:
         """The number of nodes below and with `node`, aliases written out; reports cycles and too
         many nodes.
         """
@@ -218,7 +218,7 @@ class _Builder:
         self._node_counts[id(node)] = count
         return count
 
-    def build(self, node: yaml.Node, loc: KeyPath) -> Any:
+    def build(self, node: yaml.Node, loc: YamlPath) -> Any:
         """The plain value of a node."""
         if id(node) in self._values:
             return self._values[id(node)]
@@ -235,7 +235,7 @@ class _Builder:
         self._values[id(node)] = value
         return value
 
-    def _mapping(self, node: yaml.MappingNode, loc: KeyPath) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, loc: YamlPath) -> dict[str, Any]:
         value: dict[str, Any] = {}
         key_nodes: dict[str, yaml.Node] = {}
         for key_node, child in node.value:

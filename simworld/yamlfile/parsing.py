@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
-from simworld.yamlfile.document import Document, KeyPath
+from simworld.yamlfile.document import Document, YamlPath
 from simworld.yamlfile.messages import (
     closest_match,
     constraint_message,
@@ -70,7 +70,7 @@ def _problems(
     document: Document, model: type[BaseModel], data: Any, error: ValidationError
 ) -> list[Problem]:
     errors = error.errors(include_url=False)
-    by_loc: dict[KeyPath, list[Mapping[str, Any]]] = {}
+    by_loc: dict[YamlPath, list[Mapping[str, Any]]] = {}
     for item in errors:
         by_loc.setdefault(_loc_in_file(document, item), []).append(item)
     # places with a problem somewhere beneath
@@ -99,10 +99,10 @@ def _problems(
 
 
 def _misspelt_fields(
-    model: type[BaseModel], data: Any, by_loc: Mapping[KeyPath, list[Mapping[str, Any]]]
-) -> set[KeyPath]:
+    model: type[BaseModel], data: Any, by_loc: Mapping[YamlPath, list[Mapping[str, Any]]]
+) -> set[YamlPath]:
     """The missing fields that a misspelt neighbour stands for: they are not reported again."""
-    misspelt: set[KeyPath] = set()
+    misspelt: set[YamlPath] = set()
     unknown_locs = [loc for loc, items in by_loc.items() if items[0]["type"] == "extra_forbidden"]
     for loc in unknown_locs[:MAX_PROBLEMS]:
         fields = _fields_at(model, loc[:-1])
@@ -118,8 +118,8 @@ def _concerns_key(items: list[Mapping[str, Any]]) -> bool:
     return any(item["type"] == "extra_forbidden" or "[key]" in item["loc"] for item in items)
 
 
-def _loc_in_file(document: Document, item: Mapping[str, Any]) -> KeyPath:
-    loc: KeyPath = tuple(part for part in item["loc"] if part != "[key]")
+def _loc_in_file(document: Document, item: Mapping[str, Any]) -> YamlPath:
+    loc: YamlPath = tuple(part for part in item["loc"] if part != "[key]")
     if item["type"] == "missing":
         return (*document.existing_loc(loc[:-1]), loc[-1])
     return document.existing_loc(loc)
@@ -129,7 +129,7 @@ def _messages(
     document: Document,
     model: type[BaseModel],
     data: Any,
-    loc: KeyPath,
+    loc: YamlPath,
     items: list[Mapping[str, Any]],
 ) -> list[str]:
     value = _value_at(data, loc)
@@ -149,7 +149,7 @@ def _messages(
     return list(dict.fromkeys(messages))
 
 
-def _value_at(data: Any, loc: KeyPath) -> Any:
+def _value_at(data: Any, loc: YamlPath) -> Any:
     for part in loc:
         try:
             data = data[part]
@@ -158,7 +158,7 @@ def _value_at(data: Any, loc: KeyPath) -> Any:
     return data
 
 
-def _fields_at(model: type[BaseModel], loc: KeyPath) -> list[str]:
+def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
     """The names of the fields that a mapping at `loc` may have."""
     types: list[Any] = [model]
     for part in loc:
