@@ -89,7 +89,9 @@ class ScriptedAgent:
             index = int(generator(seed).permutation(len(self._lines))[index])
         return index + 1
 
-    def _next_action(self, spoken: int, number: int, names: PeopleNames) -> Action | UnresolvedAddressee:
+    def _next_action(
+        self, spoken: int, number: int, names: PeopleNames
+    ) -> Action | UnresolvedAddressee:
         if spoken >= len(self._lines) and self._after is not None:
             return Action(kind=self._after)
         return parse_reply(self._lines[number - 1], names) or Action(kind=ActionKind.none)

@@ -234,7 +234,9 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
 
 def _read_info(path: Path) -> CheckpointInfo:
     try:
-        return CheckpointInfo.model_validate_json(read_regular_file(path, MAX_INFO_BYTES), strict=True)
+        return CheckpointInfo.model_validate_json(
+            read_regular_file(path, MAX_INFO_BYTES), strict=True
+        )
     except ValidationError as error:
         raise InputError(
             [Problem(where=str(path), message=text) for text in problem_texts(error)]

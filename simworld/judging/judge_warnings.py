@@ -84,7 +84,9 @@ def _dimensions_at_ends(store: Store, ids: Sequence[str], run: str | None) -> li
     shares: dict[str, list[float]] = {}
     latest_ids = [summary.id for summary in store.episode_summaries(run=run, limit=MAX_EPISODES)]
     for stored in (
-        one for each in store.judgements_by_episode(latest_ids, judge_ids=ids).values() for one in each
+        one
+        for each in store.judgements_by_episode(latest_ids, judge_ids=ids).values()
+        for one in each
     ):
         for verdict in stored.judgement.verdicts:
             if verdict.raw.get("asked") != 0:  # else there was nothing to judge

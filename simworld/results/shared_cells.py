@@ -92,5 +92,9 @@ def _count_shared(cells: Cells, compared: Bools, counts: Counter[tuple[str, str,
             shared: Ints = in_scenario.T @ in_scenario
             for i, j in combinations(range(len(cells.agent_names)), 2):
                 if shared[i, j]:
-                    counts[scenario, cells.agent_names[i], cells.agent_names[j]] += int(shared[i, j])
-                    counts[scenario, cells.agent_names[j], cells.agent_names[i]] += int(shared[i, j])
+                    counts[scenario, cells.agent_names[i], cells.agent_names[j]] += int(
+                        shared[i, j]
+                    )
+                    counts[scenario, cells.agent_names[j], cells.agent_names[i]] += int(
+                        shared[i, j]
+                    )

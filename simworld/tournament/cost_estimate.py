@@ -129,7 +129,9 @@ def _count_unjudged(tournament: Tournament, store: Store | None, judge: JudgeSpe
         return 0
     spec = judge.content()
     # one for each rubric
-    judge_ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [NO_JUDGE]
+    judge_ids = [record.id for record in store.judges() if record.spec.get("spec") == spec] or [
+        NO_JUDGE
+    ]
     return sum(
         len(
             set.intersection(

@@ -25,8 +25,7 @@ class AgentPace:
 
 def measure_pace(store: Store, agent: str) -> AgentPace | None:
     """An agent's pace; None where it has never had a turn."""
-    recent = [e for e in store.episode_summaries(agent=agent, limit=MAX_RECENT) if e.turns
-    ]
+    recent = [e for e in store.episode_summaries(agent=agent, limit=MAX_RECENT) if e.turns]
     turns = sum(episode.turns for episode in recent)
     if not turns:
         return None

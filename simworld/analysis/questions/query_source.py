@@ -72,7 +72,8 @@ class QuerySource:
             self.url, sql, values, limit=limit, max_bytes=MAX_BYTES, timeout_s=seconds
         ) as answer:
             rows = pd.DataFrame([_plain(row) for row in answer], columns=list(answer.columns))
-        return with_notes(rows, (answer.truncation_note("limit=0 gives all"),) if answer.truncated else ()
+        return with_notes(
+            rows, (answer.truncation_note("limit=0 gives all"),) if answer.truncated else ()
         )
 
 

@@ -164,7 +164,9 @@ def _play(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
 
 
 def _report_playing(on_progress: ReportProgress) -> Callable[[RunProgress], None]:
-    return lambda p: on_progress(p.finished_before + p.played, p.planned, f"episodes; {p.failed} failed")
+    return lambda p: on_progress(
+        p.finished_before + p.played, p.planned, f"episodes; {p.failed} failed"
+    )
 
 
 def _report_judging(on_progress: ReportProgress) -> Callable[[JudgingTally], None]:

@@ -272,7 +272,9 @@ def _encode_states(replies: Sequence[EncodedReply], base: Checkpoint) -> list[En
         return list(replies)
     encoder = load_text_encoder(base.info.encoder.model)
     return [
-        replace(reply, state=torch.from_numpy(encoder.make_state(reply.stored_reply.observation, None)))
+        replace(
+            reply, state=torch.from_numpy(encoder.make_state(reply.stored_reply.observation, None))
+        )
         for reply in replies
     ]
 

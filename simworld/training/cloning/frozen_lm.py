@@ -80,7 +80,9 @@ class FrozenLM:
             local.cache_shape, budget_bytes=budget, max_threads=_MAX_THREADS, headroom=0
         )
         eos = getattr(model.generation_config, "eos_token_id", None)
-        self._eos_id = eos if isinstance(eos, int) else min(eos or local.end_token_ids, default=None)
+        self._eos_id = (
+            eos if isinstance(eos, int) else min(eos or local.end_token_ids, default=None)
+        )
         self._check_lm_head()
 
     @property

@@ -14,10 +14,9 @@ from simworld.core.credit_assignment import (
     CreditAssignment,
     credit_at_end,
     credit_by_changes,
-    credit_by_utterance,
-    credit_by_score_change,
+    credit_by_measurement,
+    credit_by_weights,
     credit_uniformly,
-    weighted_mean,
 )
 from simworld.core.measures import weighted_mean
 from simworld.training.data.dataset_query import RewardPlacement

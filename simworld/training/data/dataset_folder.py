@@ -209,7 +209,9 @@ def load_meta(folder: Path) -> DatasetMeta:
     try:
         if not os.path.lexists(folder / META_FILE):
             raise InputError(f"{folder}: no dataset ({META_FILE} is missing)")
-        meta = DatasetMeta.model_validate_json(read_regular_file(folder / META_FILE, MAX_META_BYTES))
+        meta = DatasetMeta.model_validate_json(
+            read_regular_file(folder / META_FILE, MAX_META_BYTES)
+        )
     except ValidationError as error:
         first = error.errors()[0]
         location = ".".join(map(str, first["loc"]))

@@ -13,11 +13,10 @@ from simworld.core.credit_assignment import (
     CreditAssignment,
     credit_at_end,
     credit_by_changes,
-    credit_by_utterance,
+    credit_by_measurement,
     credit_by_weights,
     credit_uniformly,
     family_means,
-    weighted_mean,
 )
 from simworld.core.measures import weighted_mean
 
