@@ -10,7 +10,7 @@ from agents.reply_parsing import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 
 class ScriptedAgent:
@@ -86,7 +86,7 @@ class ScriptedAgent:
         passes, index = divmod(spoken, len(self._lines))
         if self._drawn:
             seed = derive_seed(observation.episode_seed, observation.seat, "lines", passes)
-            index = int(generator(seed).permutation(len(self._lines))[index])
+            index = int(make_rng(seed).permutation(len(self._lines))[index])
         return index + 1
 
     def _next_action(

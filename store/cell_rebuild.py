@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, exists, select, true, update
 
 from simworld.core.episode import Ending
-from simworld.core.measures import measures_of, rubric_in
+from simworld.core.measures import measures_of_rubric, rubric_json_of
 from store.cell_blocks import Block, block_columns, in_block, same_block_as_episode
 from store.cell_records import encode_cast, encode_retests, encode_scores, insert_attempt
 from store.sample_measures import seat_measures, select_verdicts
@@ -106,7 +106,7 @@ def compute_scores(
     judges = connection.execute(
         select(JudgeRow.id, JudgeRow.spec).where(_is_judge(JudgeRow.id, judge_id))
     ).all()
-    rubrics = {id_: rubric for id_, spec in judges if (rubric := rubric_in(spec)) is not None}
+    rubrics = {id_: rubric for id_, spec in judges if (rubric := rubric_json_of(spec)) is not None}
     stale = exists().where(
         CellScoreRow.stale,
         CellScoreRow.judge_id == JudgementRow.judge_id,
@@ -119,7 +119,7 @@ def compute_scores(
     for (*block, judge), episodes in groupby(
         seat_measures(rows, rubrics), key=lambda pair: pair[0][:5]
     ):
-        measures = measures_of(rubrics[judge])
+        measures = measures_of_rubric(rubrics[judge])
         scores, retests = b"", b""
         for (*_, id_), seats in episodes:
             scores += encode_scores(id_, seats, measures).tobytes()

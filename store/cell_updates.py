@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Update, and_, bindparam, select, update
 
 from simworld.core.episode import Ending
-from simworld.core.measures import measures_of
+from simworld.core.measures import measures_of_rubric
 from store.cell_blocks import BLOCK_COLUMNS
 from store.cell_rebuild import rebuild_casts, rebuild_scores
 from store.cell_records import (
@@ -54,7 +54,7 @@ def enter_judgement(
     connection: Connection, episode_id: str, judge_id: str, rubric: StoredRubric
 ) -> None:
     """Enters what a judge's samples of an episode come to, of which one was just added."""
-    measures = measures_of(rubric)
+    measures = measures_of_rubric(rubric)
     rows = connection.execute(_verdict_query(), {"the_episode": episode_id, "the_judge": judge_id})
     for (*block, _, _), seats in seat_measures(rows, {judge_id: rubric}):
         score, retest = (

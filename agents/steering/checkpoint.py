@@ -151,6 +151,7 @@ def checkpoint_from_folder(planner_folder: PlannerFolder) -> Checkpoint:
                 info.d_action,
                 hidden=info.actor.hidden,
                 projection=info.actor.projection,
+                radius=info.actor.radius,
             )
         weights = {
             name.removeprefix("actor."): value

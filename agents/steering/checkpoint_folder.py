@@ -169,6 +169,8 @@ def checkpoint_id(info: CheckpointInfo, arrays: Arrays) -> str:
     )
     if not info.ways:  # ids are as they were before there were ways
         del described["ways"]
+    if info.actor is not None and info.actor.radius is None:
+        del described["actor"]["radius"]
     return f"p1-{_digest(described, arrays)}"
 
 
@@ -275,6 +277,8 @@ def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
         for index, (before, after) in enumerate(layers):
             shapes[f"actor.net.{2 * index}.weight"] = (after, before)
             shapes[f"actor.net.{2 * index}.bias"] = (after,)
+        if info.actor.radius is not None:
+            shapes["actor.centre"] = (info.d_action,)
     return shapes
 
 

@@ -39,6 +39,9 @@ class ActorInfo(_InfoPart):
 
     hidden: tuple[Size, ...] = Field(max_length=64)
     projection: Projection
+    radius: PositiveFloat | None = Field(
+        default=None, description="How far from its centre it acts; default: anywhere."
+    )
 
 
 class GivenId(_InfoPart):

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from agents.steering.projection import Projection as Projection
 
@@ -54,12 +55,19 @@ class Actor(nn.Module):
         *,
         hidden: Sequence[int] = (256, 256),
         projection: Projection,
+        radius: float | None = None,
     ) -> None:
         """New weights, drawn from torch's global generator: seed it or load a state dict.
 
-        `box` squashes with tanh, as TD3's own actor does.
+        `box` squashes with tanh, as TD3's own actor does. With a radius it acts at that distance
+        from its `centre` (d'), in the direction of the network's output, and projects that: so it
+        stays where data of that mean and spread are. The centre begins at zero.
         """
         super().__init__()
+        self.radius = radius
+        self.centre: Tensor
+        if radius is not None:
+            self.register_buffer("centre", torch.zeros(d_action))
         self.d_state, self.d_action, self.hidden, self.projection = (
             d_state,
             d_action,
@@ -75,4 +83,6 @@ class Actor(nn.Module):
     def forward(self, state: Tensor) -> Tensor:
         """(B, d') float32 from standardised states (B, d_s) float32."""
         raw: Tensor = self.net(state)
+        if self.radius is not None:
+            raw = self.centre + F.normalize(raw, dim=-1) * self.radius
         return torch.tanh(raw) if self.projection == "box" else project_action(raw, "sphere")

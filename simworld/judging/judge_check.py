@@ -19,7 +19,7 @@ from simworld.judging.contrast_pairs import (
 )
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.stats.intervals import wilson
+from simworld.stats.intervals import wilson_interval
 
 TIE_TOLERANCE = 1e-9  # scores closer than this are a tie
 
@@ -127,7 +127,7 @@ def pair_accuracy(outcomes: Sequence[PairOutcome]) -> PairAccuracy:
             n=0, failed=failed, accuracy=None, low=None, high=None, ties=0, longer_wins=None
         )
     right = sum(points for points, _ in judged)
-    low, high = wilson(right, n)
+    low, high = wilson_interval(right, n)
     return PairAccuracy(
         n=n,
         failed=failed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scenarios.rubrics import slot_names
+from scenarios.rubrics import slots_in
 from simworld.core.judgement import Dimension, Verdict
 from simworld.judging.transcript import JudgeTranscript
 
@@ -23,7 +23,7 @@ def slot_values(transcript: JudgeTranscript, seat: str) -> dict[str, str]:
 def lacks_private_text(dimension: Dimension, values: Mapping[str, str]) -> bool:
     """Whether the dimension asks about a private text that the seat does not have."""
     texts = (dimension.question, *dimension.high_statements, *dimension.low_statements)
-    return any(not values.get(slot) for text in texts for slot in slot_names(text))
+    return any(not values.get(slot) for text in texts for slot in slots_in(text))
 
 
 def default_verdict(seat: str, dimension: Dimension) -> Verdict:

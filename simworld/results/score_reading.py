@@ -14,7 +14,13 @@ import numpy as np
 
 from simworld.core.arrays import Bools, Floats, Ints
 from simworld.core.errors import StoreDamaged
-from simworld.core.measures import OVERALL, SOTOPIA_MEAN, measure_names, measures_of, sotopia_scale
+from simworld.core.measures import (
+    OVERALL,
+    SOTOPIA_MEAN,
+    measure_names_by_judge,
+    measures_of_rubric,
+    sotopia_scale,
+)
 from simworld.results.seat_scores import SeatScores, unique_rows
 from store import Cells, Store
 
@@ -50,11 +56,11 @@ def measure_scales(store: Store, judge_ids: Sequence[str]) -> dict[str, tuple[fl
     """
     rubrics = _judge_rubrics(store, judge_ids)
     measures = dict.fromkeys(
-        name for columns in measure_names(rubrics).values() for name in columns
+        name for columns in measure_names_by_judge(rubrics).values() for name in columns
     )
     scales = {OVERALL: (0.0, 1.0)} | dict.fromkeys(measures, (0.0, 1.0))
     for rubric in rubrics.values():
-        if SOTOPIA_MEAN in measures_of(rubric):
+        if SOTOPIA_MEAN in measures_of_rubric(rubric):
             scales[SOTOPIA_MEAN] = sotopia_scale(rubric)
     main_scales = {name: scales[name] for name in (OVERALL, SOTOPIA_MEAN) if name in scales}
     return main_scales | scales
@@ -67,8 +73,8 @@ def retest_deviations(
     never judged twice.
     """
     sums: dict[str, Floats] = defaultdict(lambda: np.zeros(2))
-    for judge, measures in measure_names(_judge_rubrics(store, judge_ids)).items():
-        for scenario, retests in sorted(store.retests(run, judge).items()):
+    for judge, measures in measure_names_by_judge(_judge_rubrics(store, judge_ids)).items():
+        for scenario, retests in sorted(store.retest_sums(run, judge).items()):
             if scenario in scenarios:
                 for name, squares_and_freedom in zip(measures, retests, strict=True):
                     sums[name] += squares_and_freedom
@@ -106,7 +112,7 @@ def read_scores(
         InputError: a score is not finite.
     """
     reader = _ScoreReader(
-        measure_names(_judge_rubrics(store, judge_ids)),
+        measure_names_by_judge(_judge_rubrics(store, judge_ids)),
         tuple(agents),
         scenarios,
         compared,
@@ -137,14 +143,14 @@ class _ScoreReader:
 
     def read(self, cells: Cells) -> Iterator[SeatScores]:
         """The scores in a part of the cells, if there are any."""
-        if not len(cells.block):
+        if not len(cells.block_index):
             return
         values = seat_values(cells, self._judge_measures, self._measures)
         has_score = _has_score(values)
         agent_index = np.array(
-            [self._agents.index(name) if name in self._agents else -1 for name in cells.names]
+            [self._agents.index(name) if name in self._agents else -1 for name in cells.agent_names]
         )
-        agents = agent_index[cells.agents]
+        agents = agent_index[cells.agent_index]
         is_compared = compared_mask(cells, self._scenarios, self._compared, self._seat_masks)
         is_wanted = is_compared & (agents >= 0)
         self._tally.judged_episodes += int(has_score.any(axis=1).sum())
@@ -157,10 +163,10 @@ class _ScoreReader:
             agents=self._agents,
             measures=self._measures,
             blocks=cells.blocks,
-            block=cells.block[item],
+            block=cells.block_index[item],
             seat=seat,
-            partners=self._partner_numbers(cells.agents)[item, seat],
-            seat_count=cells.agents.shape[1],
+            partners=self._partner_numbers(cells.agent_index)[item, seat],
+            seat_count=cells.agent_index.shape[1],
             episode=cells.episode[item],
             agent=agents[item, seat],
             values=values[item, seat],
@@ -206,8 +212,8 @@ def seat_values(
         judge_measures: judge id → the names of its measures, in the order of the store's.
         measures: which are wanted.
     """
-    scores = np.full((*cells.agents.shape, len(measures)), np.nan)
-    for judge, values in cells.values.items():
+    scores = np.full((*cells.agent_index.shape, len(measures)), np.nan)
+    for judge, values in cells.scores.items():
         has_score, names = _has_score(values), judge_measures[judge]
         for position, measure in enumerate(measures):
             if measure in names:
@@ -228,16 +234,16 @@ def compared_mask(
     """
     ids = [id_ for _, id_, _ in cells.blocks]
     scenario_number = {id_: number for number, id_ in enumerate(dict.fromkeys(ids))}
-    scenario = np.array([scenario_number[id_] for id_ in ids])[cells.block]
-    first, cast = unique_rows(scenario, *cells.agents.T)
+    scenario = np.array([scenario_number[id_] for id_ in ids])[cells.block_index]
+    first, cast = unique_rows(scenario, *cells.agent_index.T)
     masks = []
     for block, agents in zip(
-        cells.block[first].tolist(), cells.agents[first].tolist(), strict=True
+        cells.block_index[first].tolist(), cells.agent_index[first].tolist(), strict=True
     ):
         cache_key = (ids[block], *agents)
         if cache_key not in cache:
             agent_in_seat = {
-                seat: cells.names[agent]
+                seat: cells.agent_names[agent]
                 for seat, agent in zip(scenarios[ids[block]], agents, strict=True)
             }
             compared_names = compared(ids[block], agent_in_seat)

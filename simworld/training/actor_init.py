@@ -19,11 +19,19 @@ def new_actor(
     hidden: Sequence[int] = (256, 256),
     projection: Projection,
     seed: int,
+    shell: tuple[Tensor, float] | None = None,
 ) -> Actor:
-    """Gives an actor whose weights come from a seed; torch's global generator stays as it was."""
+    """Gives an actor whose weights come from a seed; torch's global generator stays as it was.
+
+    With a shell, a centre (d') and a radius, it acts on that alone.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Actor(d_state, d_action, hidden=hidden, projection=projection)
+        radius = None if shell is None else shell[1]
+        actor = Actor(d_state, d_action, hidden=hidden, projection=projection, radius=radius)
+    if shell is not None:
+        actor.centre.copy_(shell[0])
+    return actor
 
 
 def init_to_action(actor: Actor, action: Tensor) -> None:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from simworld.core.patterns import PatternError, compile_pattern
+from simworld.core.safe_patterns import PatternError, compile_pattern
 from simworld.training.data.seat_turns import SeatTurn
 
 _QUESTION_MARK = re.compile(r"[?？؟]")

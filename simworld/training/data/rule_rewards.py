@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats
-from simworld.core.checks import TIMEOUT_S
+from simworld.core.checks import PATTERN_TIMEOUT_S
 from simworld.core.errors import InputError, Problem
-from simworld.core.patterns import compile_pattern
+from simworld.core.safe_patterns import compile_pattern
 from simworld.training.data.reward_rules import RewardRule
 from simworld.training.data.seat_turns import SeatTurn
 
@@ -85,10 +85,12 @@ class RuleRewards:
         if rule.measure == "lexical":
             pattern = compile_pattern(rule.pattern)
             try:
-                return [float(bool(pattern.search(words, timeout=TIMEOUT_S))) for words in said]
+                return [
+                    float(bool(pattern.search(words, timeout=PATTERN_TIMEOUT_S))) for words in said
+                ]
             except TimeoutError:
                 raise InputError(
-                    f"reward.rules: {rule.pattern!r} took longer than {TIMEOUT_S} s on one"
+                    f"reward.rules: {rule.pattern!r} took longer than {PATTERN_TIMEOUT_S} s on one"
                     " utterance; make it simpler"
                 ) from None
         goals = [turn.goal if rule.measure == "goal" else rule.text for turn in turns]

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
 
 FOLDS = 5
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -172,7 +172,7 @@ def family_folds(
 ) -> Iterator[NDArray[np.bool_]]:
     """Gives of each fold which rows (n,) are in it; whole families, drawn by the seed."""
     present = np.unique(family)
-    order = generator(derive_seed(seed, "folds")).permutation(len(present))
+    order = make_rng(derive_seed(seed, "folds")).permutation(len(present))
     for fold in range(min(count, len(present))):
         yield np.isin(family, present[order[fold :: min(count, len(present))]])
 

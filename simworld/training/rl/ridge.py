@@ -14,10 +14,11 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from agents.steering.planner import Actor, Normalizer
-from simworld.core.seeding import derive_seed, generator
+from simworld.core.seeding import derive_seed, make_rng
+from simworld.training.actor_init import new_actor
 from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bilinear_fit import (
@@ -29,7 +30,6 @@ from simworld.training.rl.bilinear_fit import (
     state_features,
 )
 from simworld.training.rl.learner import TrainingSettings
-from simworld.training.rl.networks import new_actor
 
 MAX_ROWS = 20_000  # acts that are fitted, drawn evenly: more would not change what they say
 
@@ -48,25 +48,25 @@ def ridge_actor(
     one action.
 
     Args:
-        transitions: `followed`.
+        transitions: `with_next_rows`.
         normalizer: of the states.
         settings: the discount.
         seed: of the folds, and of the rows where there are too many.
     """
     rows = _rows(len(transitions), seed)
-    batch = transitions.at(rows).standardised(normalizer)
-    features = state_features(batch.state)
-    mean_action = batch.action.mean(0)
-    radius = float((batch.action - mean_action).square().sum(1).mean().sqrt())
-    data = bilinear_data(features, batch.action, mean_action, transitions.family[rows])
-    rewards = batch.reward
+    batch = transitions.batch(rows).standardised(normalizer)
+    features = state_features(batch.states)
+    mean_action = batch.actions.mean(0)
+    radius = float((batch.actions - mean_action).square().sum(1).mean().sqrt())
+    data = bilinear_data(features, batch.actions, mean_action, transitions.family_index[rows])
+    rewards = batch.rewards
     # what follows is in them, so the penalties fit a value and not a reward alone
     returns = torch.from_numpy(monte_carlo_returns(transitions, settings.gamma)[rows]).float()
     choice = choose_penalty(data, torch.where(returns.isnan(), rewards, returns), seed=seed)
     weights = fit_bilinear(data, rewards, choice.penalty)
     if settings.gamma:
-        following = state_features(batch.next_state)
-        carried = settings.gamma * (1 - batch.terminal)
+        following = state_features(batch.next_states)
+        carried = settings.gamma * (1 - batch.terminals)
         for _ in range(_longest(transitions) - 1):
             best = _best_values(weights, following, data, radius)
             weights = fit_bilinear(data, rewards + carried * best, choice.penalty, weights)
@@ -74,12 +74,12 @@ def ridge_actor(
 
 
 def _rows(count: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    order = generator(derive_seed(seed, "ridge")).permutation(count)
+    order = make_rng(derive_seed(seed, "ridge")).permutation(count)
     return np.sort(order[:MAX_ROWS])
 
 
 def _longest(transitions: Transitions) -> int:
-    return int(np.bincount(transitions.episode).max())
+    return int(np.bincount(transitions.episode_index).max())
 
 
 def _best_values(weights: Tensor, features: Tensor, data: BilinearData, radius: float) -> Tensor:
@@ -97,6 +97,7 @@ def _actor(weights: Tensor, data: BilinearData, mean_action: Tensor, radius: flo
     # the features are the states times this
     scale = state_features(torch.ones(d_state))
     last = actor.net[-1]
+    assert isinstance(last, nn.Linear)
     with torch.no_grad():
         last.weight.copy_(data.basis @ weights[1:, 1:] * scale)
         last.bias.copy_(data.basis @ weights[1:, 0])

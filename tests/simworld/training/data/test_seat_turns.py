@@ -1,5 +1,7 @@
 """What stands around the acts of a seat."""
 
+from typing import Any
+
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
@@ -34,7 +36,9 @@ def test_what_was_heard_said_before_and_answered() -> None:
     two = scenario("ann", "bo")
     lines = ("Hello.", "Well?", "Yes.", "Good.")
     acts = [(said("ann" if i % 2 == 0 else "bo", line),) for i, line in enumerate(lines)]
-    everything = {"turns_limit": 6, "goal": "ann's goal", "scenario_kind": "repair"}
+    everything: dict[str, Any] = {
+        "turns_limit": 6, "goal": "ann's goal", "scenario_kind": "repair"
+    }  # fmt: skip
     assert seat_turns(two, episode(two, *acts), "ann") == {
         0: SeatTurn(text="Hello.", turn=0, heard="", own_before="", answer="Well?", **everything),
         2: SeatTurn(

@@ -1,5 +1,7 @@
 """Values of policies over ways, from acts that tried ways at random."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -54,10 +56,10 @@ def test_a_fit_takes_luck_away() -> None:
     level = rng.normal(size=n)  # of each act, which a fit knows
     way = rng.integers(2, size=n)
     known = np.stack([level, level + 1], 1)
-    given = {"way": way, "reward": known[np.arange(n), way], "family": rng.integers(10, size=n)}
-    chosen = np.ones(n, dtype=np.int64)
-    told = doubly_robust(WaysData(**given, fitted=known), chosen)
-    blind = doubly_robust(WaysData(**given, fitted=0 * known), chosen)
+    reward, family, chosen = known[np.arange(n), way], rng.integers(10, size=n), np.ones(n, int)
+    data = WaysData(way=way, reward=reward, family=family, fitted=known)
+    told = doubly_robust(data, chosen)
+    blind = doubly_robust(replace(data, fitted=0 * known), chosen)
     assert told.std() == pytest.approx(1, abs=0.05)  # the levels' own, and no luck of the draw
     assert blind.std() > 1.3
 
