@@ -86,7 +86,8 @@ def _best_values(weights: Tensor, features: Tensor, data: BilinearData, radius: 
     """Gives max Q(s, ·) over the shell, (B,): there w·α + αᵀMφ is at most |w + Mφ| radius/√d'."""
     level = weights[0, 0] + features @ weights[0, 1:]
     slopes = weights[1:, 0] + features @ weights[1:, 1:].T
-    return level + slopes.norm(dim=1) * radius / data.basis.shape[0] ** 0.5
+    best: Tensor = level + slopes.norm(dim=1) * radius / data.basis.shape[0] ** 0.5
+    return best
 
 
 def _actor(weights: Tensor, data: BilinearData, mean_action: Tensor, radius: float) -> Actor:
