@@ -61,13 +61,13 @@ def measure(scenarios: int | None) -> dict[str, Any]:
 
         wait_passively()  # as the command line does, before torch is loaded
         from simworld.cli.demo import USUAL, demo_plan, judge_demo, write_page
-        from simworld.cli.demo_time import seconds_for
+        from simworld.cli.demo_time import estimate_seconds
         from simworld.runner.loaded_agents import load_agents
         from simworld.runner.stored_run import run_plan
         from store import open_store
     count = scenarios or USUAL
     with timed(parts, "announcing"):
-        announced = seconds_for(2 * count, None)
+        announced = estimate_seconds(2 * count, None)
     with tempfile.TemporaryDirectory() as folder:
         with timed(parts, "scenarios and store"):
             plan = demo_plan(count, 0)

@@ -15,10 +15,10 @@ from agents import (
     library_names,
 )
 from agents.new_agent_template import agent_template
-from simworld.cli import completion
-from simworld.cli.kind_check import kind_check
+from simworld.cli.completion import complete_agents
+from simworld.cli.kind_check import make_check_command
 from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
 
 
 @agent.command()
-@click.argument("name", metavar="NAME|FILE", shell_complete=completion.agents)
+@click.argument("name", metavar="NAME|FILE", shell_complete=complete_agents)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show an agent with its defaults.
@@ -94,10 +94,10 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     write_templates(
         names, out, lambda name, file, number: agent_template(name, file, number=number)
     )
-    next_command("rubric new", "my-rubric")
+    suggest_next("rubric new", "my-rubric")
 
 
-agent.add_command(kind_check("agent"))
+agent.add_command(make_check_command("agent"))
 
 
 @agent.command()

@@ -11,8 +11,8 @@ from typing import IO
 import click
 
 import store
-from simworld.cli.lazy_group import Homes, LazyGroup
-from simworld.cli.next_command import next_command
+from simworld.cli.lazy_group import LazyCommands, LazyGroup
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -20,7 +20,7 @@ from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from store.codebook import ColumnInfo, codebook, describe, meanings
 
-COMMANDS: Homes = {
+COMMANDS: LazyCommands = {
     "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
     "info": ("simworld.cli.db", "info", "Show what a database holds, or the codebook."),
     "query": (
@@ -32,7 +32,7 @@ COMMANDS: Homes = {
 }
 
 
-@click.group(cls=LazyGroup, homes=COMMANDS)
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS)
 def db() -> None:
     """Describe, query, export and upgrade a database."""
 
@@ -49,7 +49,7 @@ def upgrade(db: str) -> None:
         click.echo(f"Nothing to do: the database is of version {after}.")
     else:
         click.echo(f"Upgraded from version {before or 'none (empty)'} to {after}.")
-    next_command("db info", db=db)
+    suggest_next("db info", db=db)
 
 
 @click.command()
@@ -180,4 +180,4 @@ def export(
                 with part.open("w", encoding="utf-8", newline="\n") as file:
                     count = export_jsonl(opened, file, run=run, vectors=vectors)
     click.echo(harmless(f"Wrote {counted(count, 'episode')} to {out}."))
-    next_command("db info", "--columns", db=db)
+    suggest_next("db info", "--columns", db=db)

@@ -15,7 +15,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.demo_follow import FollowedConversation
-from simworld.cli.demo_time import seconds_for
+from simworld.cli.demo_time import estimate_seconds
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar
@@ -166,9 +166,8 @@ def _time(left: int, threads: int | None) -> str:
     """How long that takes, in words."""
     if not left:
         return "all of it is done already, and only shown again"
-    return (
-        f"about {duration_text(seconds_for(left, threads))} on this machine, as busy as it is now"
-    )
+    seconds = estimate_seconds(left, threads)
+    return f"about {duration_text(seconds)} on this machine, as busy as it is now"
 
 
 def _transcript(say: Console, store: Store, run: str) -> None:

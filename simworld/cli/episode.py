@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 import store
-from simworld.cli.lazy_group import Homes, LazyGroup
-from simworld.cli.next_command import next_command
+from simworld.cli.lazy_group import LazyCommands, LazyGroup
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -18,7 +18,7 @@ from simworld.cli.transcript import SHORT_ID, print_checks, print_scores, print_
 from simworld.core.episode import Ending
 from store import EpisodeSummary
 
-COMMANDS: Homes = {
+COMMANDS: LazyCommands = {
     "list": ("simworld.cli.episode", "list_", "List episodes, the latest last."),
     "show": (
         "simworld.cli.episode",
@@ -40,7 +40,7 @@ COMMANDS: Homes = {
 
 
 @click.group(
-    cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
 )
 def episode() -> None:
     """List, show, replay, branch and search stored episodes."""
@@ -121,7 +121,7 @@ def list_(
     console().print(table)
     if limit and len(summaries) == limit:
         click.echo(f"The latest {limit:,}; --limit 0 lists all.", err=True)
-    next_command("episode show", summaries[-1].id[:SHORT_ID], db=db)
+    suggest_next("episode show", summaries[-1].id[:SHORT_ID], db=db)
 
 
 @click.command()
@@ -152,9 +152,9 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     print_checks(screen, stored.episode.checks)
     print_scores(screen, judgements)
     if stored.summary.failure is None and not judgements:
-        next_command("judge run", "--run", stored.summary.run, db=db)
+        suggest_next("judge run", "--run", stored.summary.run, db=db)
     elif stored.summary.failure is None:
-        next_command("serve", db=db)
+        suggest_next("serve", db=db)
 
 
 def _summary(summary: EpisodeSummary) -> dict[str, Any]:

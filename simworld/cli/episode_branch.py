@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.casts import read_casts
-from simworld.cli.human_view import terminal, watching_play
+from simworld.cli.human_view import listen_to_play, terminal_backend
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
     memory_option,
+    request_limit_options,
     threads_option,
 )
 from simworld.cli.terminal import cell, console, grid
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 )
 @threads_option
 @memory_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -68,7 +68,7 @@ def branch(
     retry_failed: bool,
     threads: int | None,
     memory_gb: float | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -93,7 +93,7 @@ def branch(
             raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
         memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
         done = _play(
-            plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
+            plan, store, retry_failed=retry_failed, threads=threads, memory=memory, limits=limits
         )
         (branched,) = last_attempts(store.summaries(run=plan.run)).values()
         judgements = store.judgements_of([parent.id, branched.id])
@@ -111,12 +111,12 @@ def branch(
     else:
         _print(rows, parent.id, branched.id)
         if branched.failure is not None:
-            same_command("--retry-failed")
+            suggest_again("--retry-failed")
         elif not judgements[branched.id]:
             click.echo("The branch is not judged yet.", err=True)
-            next_command("judge run", "--run", plan.run, db=db)
+            suggest_next("judge run", "--run", plan.run, db=db)
         else:
-            next_command("episode show", branched.id[:SHORT_ID], db=db)
+            suggest_next("episode show", branched.id[:SHORT_ID], db=db)
     if branched.failure is not None:
         click.echo(
             harmless(f"The branch failed: {branched.failure_told}; --retry-failed plays it again."),
@@ -132,12 +132,12 @@ def _play(
     retry_failed: bool,
     threads: int | None,
     memory: int | None,
-    asking: Asking,
+    limits: RequestLimits,
 ) -> RunProgress:
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import run_plan
 
-    at = terminal()
+    at = terminal_backend()
     with (
         load_agents(
             plan.specs.values(),
@@ -145,20 +145,20 @@ def _play(
             batch_size=1,
             cache_bytes=memory,
             threads=threads,
-            server=asking.server,
+            server=limits.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as loaded_agents,
-        watching_play(plan.specs, at) as watch,
+        listen_to_play(plan.specs, at) as listener,
     ):
         return run_plan(
             plan,
             loaded_agents,
             store,
             retry_failed=retry_failed,
-            on_progress=watch.progress,
-            on_acts=watch.acts,
-            stopping=asking.stopping,
+            on_progress=listener.on_progress,
+            on_acts=listener.on_acts,
+            stopping=limits.stopping,
         )
 
 

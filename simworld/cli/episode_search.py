@@ -6,7 +6,7 @@ import click
 
 import store
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
@@ -81,4 +81,4 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         )
         table.add_row(f"{hit.cosine:.2f}", *map(cell, row))
     console().print(table)
-    next_command("episode show", episodes[0][0].episode_id[:SHORT_ID], db=db)
+    suggest_next("episode show", episodes[0][0].episode_id[:SHORT_ID], db=db)

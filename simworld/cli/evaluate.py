@@ -12,14 +12,14 @@ from rich.text import Text
 
 from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
+    request_limit_options,
     threads_option,
-    tokens_used,
+    token_usage_line,
 )
 from simworld.cli.progress import progress_bar
 from simworld.cli.standings import show_notes
@@ -124,7 +124,7 @@ QUALITY = {
     help="Conversations at once.",
 )
 @threads_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -144,7 +144,7 @@ def evaluate(
     retry_failed: bool,
     live: int,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -197,7 +197,7 @@ def evaluate(
             plan.specs.values(),
             batch_size=live,
             threads=threads,
-            server=asking.server,
+            server=limits.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as loaded_agents,
@@ -224,8 +224,8 @@ def evaluate(
                     on_judging=lambda t: bar(
                         t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
                     ),
-                    server=asking.server,
-                    stopping=asking.stopping,
+                    server=limits.server,
+                    stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
             click.echo(
@@ -243,7 +243,7 @@ def evaluate(
     outcomes = tuple(
         check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )
-    if used := tokens_used(asking.stopping):
+    if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
         click.echo(plain_json(plain(evaluation, outcomes) | {"cautions": list(noted)}, indent=1))
@@ -254,9 +254,9 @@ def evaluate(
     for line in failures:
         click.echo(line, err=True)
     if not as_json and failures:
-        same_command("--retry-failed")
+        suggest_again("--retry-failed")
     elif not as_json:
-        next_command("episode list", "--run", plan.run, db=db)
+        suggest_next("episode list", "--run", plan.run, db=db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 

@@ -13,14 +13,14 @@ from rich.text import Text
 
 from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
+    request_limit_options,
     threads_option,
-    tokens_used,
+    token_usage_line,
 )
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
@@ -65,7 +65,7 @@ ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
     help="Conversations at once.",
 )
 @threads_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -76,7 +76,7 @@ def learn(
     retry_failed: bool,
     live: int,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -106,8 +106,8 @@ def learn(
             live=live,
             retry_failed=retry_failed,
             threads=threads,
-            server=asking.server,
-            stopping=asking.stopping,
+            server=limits.server,
+            stopping=limits.stopping,
             tell=bar,
         )
 
@@ -134,7 +134,7 @@ def learn(
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
-    if used := tokens_used(asking.stopping):
+    if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
         click.echo(plain_json([_plain(result) for result in results], indent=1))
@@ -145,15 +145,15 @@ def learn(
     if as_json:
         return
     if dry_run:
-        same_command(without="--dry-run")
+        suggest_again(without="--dry-run")
     elif any(
         stage.made is not None and stage.made.failed
         for result in results
         for stage in result.stages
     ):
-        same_command("--retry-failed")
+        suggest_again("--retry-failed")
     else:
-        next_command("serve", db=db)
+        suggest_next("serve", db=db)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -28,7 +28,7 @@ def fetch(spec: str | None) -> None:
     from agents.lm.local.fetch import fetch_builtin, fetch_hub
 
     if spec is None or spec.startswith("builtin:"):
-        _known(spec)
+        _check_builtin(spec)
         fetch_builtin(lambda line: click.echo(line, err=True))
         click.echo("The built-in models are there and verified.")
     elif spec.startswith("hf:"):
@@ -37,7 +37,7 @@ def fetch(spec: str | None) -> None:
         raise ModelError(
             f"{spec!r} cannot be fetched; give nothing for the built-in models, or hf:HUB-ID"
         )
-    next_command("demo")
+    suggest_next("demo")
 
 
 @model.command("list")
@@ -87,7 +87,7 @@ def list_(as_json: bool) -> None:
         click.echo("Run `simworld model fetch` to get what is missing.")
 
 
-def _known(spec: str | None) -> None:
+def _check_builtin(spec: str | None) -> None:
     from agents.lm.local.weights import BUILTIN
 
     if spec is not None and spec.removeprefix("builtin:") not in BUILTIN:

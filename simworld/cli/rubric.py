@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.kind_check import kind_check
+from simworld.cli.kind_check import make_check_command
 from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,10 +28,10 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     from simworld.judging.template import rubric_template
 
     files = write_templates(names, out, lambda name, file, _: rubric_template(name, file))
-    next_command("judge new", "my-judge", "--rubric", str(files[0]))
+    suggest_next("judge new", "my-judge", "--rubric", str(files[0]))
 
 
-rubric.add_command(kind_check("rubric"))
+rubric.add_command(make_check_command("rubric"))
 
 
 @rubric.command()

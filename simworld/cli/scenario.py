@@ -23,10 +23,10 @@ from scenarios.new_scenario_template import scenario_template
 from scenarios.personas import LIBRARY_PERSONAS, Personas
 from scenarios.scenario_file import persona_json_schema, scenario_json_schema, schema_text
 from scenarios.sotopia import import_sotopia
-from simworld.cli import completion
-from simworld.cli.duplicate_files import note_alike
+from simworld.cli.completion import complete_scenarios
+from simworld.cli.duplicate_files import note_duplicates
 from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
@@ -44,7 +44,7 @@ def scenario() -> None:
 
 
 @scenario.command("list")
-@click.argument("selectors", nargs=-1, metavar="[SCENARIO]...", shell_complete=completion.scenarios)
+@click.argument("selectors", nargs=-1, metavar="[SCENARIO]...", shell_complete=complete_scenarios)
 @click.option(
     "--tag", "tags", multiple=True, help="Only scenarios with this tag; several must all be there."
 )
@@ -73,7 +73,7 @@ def list_(
 
 
 @scenario.command()
-@click.argument("selector", metavar="SCENARIO", shell_complete=completion.scenarios)
+@click.argument("selector", metavar="SCENARIO", shell_complete=complete_scenarios)
 @click.option("--seat", "seat_name", help="Only what this seat sees.")
 @json_option
 def show(selector: str, seat_name: str | None, as_json: bool) -> None:
@@ -104,7 +104,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     write_templates(names, out, lambda name, file, _: scenario_template(name, file))
-    next_command("agent new", "my-agent", "other-agent")
+    suggest_next("agent new", "my-agent", "other-agent")
 
 
 @scenario.command()
@@ -138,7 +138,9 @@ def check(paths: tuple[Path, ...]) -> None:
         if others
         else ""
     )
-    note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios))
+    note_duplicates(
+        "scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios)
+    )
     problems = in_order([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
@@ -187,7 +189,7 @@ def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     )
     counts = f"{scenarios} and {counted(done.personas, 'persona')}"
     click.echo(harmless(f"Wrote {counts} to {out}."))
-    next_command("scenario check", str(out))
+    suggest_next("scenario check", str(out))
 
 
 def _summary(loaded: LoadedScenario) -> dict[str, Any]:

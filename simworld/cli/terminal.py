@@ -10,7 +10,7 @@ from simworld.cli.text import harmless
 from simworld.core.counts import counted
 
 # characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
-LONGEST_CELL = 20_000
+MAX_CELL_CHARS = 20_000
 
 
 def cell(value: object) -> Text:
@@ -24,9 +24,9 @@ def cell(value: object) -> Text:
     if isinstance(value, bytes):
         return Text(counted(len(value), "byte"), style="dim")
     text = str(value)
-    if len(text) > LONGEST_CELL:
+    if len(text) > MAX_CELL_CHARS:
         text = (
-            f"{text[:LONGEST_CELL]}… ({counted(len(text), 'character')} in all; --json or --csv"
+            f"{text[:MAX_CELL_CHARS]}… ({counted(len(text), 'character')} in all; --json or --csv"
             " gives them)"
         )
     return Text(harmless(text))
@@ -36,8 +36,10 @@ def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()
     """An empty table in the house's form; the columns named in `right` hold numbers, those in
     `exact` are never shortened.
     """
-    names, numbers, whole = ([harmless(name) for name in some] for some in (columns, right, exact))
-    return Grid(names, right=numbers, exact=whole)
+    names, numbers, unshortened = (
+        [harmless(name) for name in group] for group in (columns, right, exact)
+    )
+    return Grid(names, right=numbers, exact=unshortened)
 
 
 def console() -> Console:

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simworld.cli import completion
+from simworld.cli.completion import complete_tournaments
 from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.judge.judge_options import overruled_note
+from simworld.cli.judge.judge_options import own_rubric_notes
 from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
     memory_option,
+    request_limit_options,
     threads_option,
-    tokens_used,
+    token_usage_line,
 )
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.standings import (
@@ -60,7 +60,7 @@ def tournament() -> None:
 
 
 @tournament.command()
-@click.argument("file", shell_complete=completion.tournaments)
+@click.argument("file", shell_complete=complete_tournaments)
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
@@ -83,7 +83,7 @@ def check(file: str, as_json: bool) -> None:
         for name, number in counts.items()
     )
     click.echo(harmless(f"{opened.name}: {text}"))
-    next_command("tournament run", file)
+    suggest_next("tournament run", file)
 
 
 @tournament.command()
@@ -95,14 +95,14 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Of the agents, scenarios and judges in this folder, or of the library's where there are none.
     Never overwrites a file.
     """
-    from simworld.cli.file_kinds import kind_of
+    from simworld.cli.file_kinds import file_kind
     from simworld.tournament.template import tournament_template
     from simworld.yamlfile import yaml_files
 
     beside = out.parent if out is not None else Path()
     here: dict[str, list[str]] = {"agent": [], "scenario": [], "judge": []}
     for path in yaml_files(beside) if beside.is_dir() else ():
-        if (kind := kind_of(path)) in here:
+        if (kind := file_kind(path)) in here:
             here[kind].append(str(path.relative_to(beside)))
 
     def text(name: str, file: str, number: int) -> str:
@@ -111,7 +111,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
         )
 
     write_templates(names, out, text)
-    next_command("check", *([str(beside)] if str(beside) != "." else []))
+    suggest_next("check", *([str(beside)] if str(beside) != "." else []))
 
 
 @tournament.command()
@@ -123,7 +123,7 @@ def schema() -> None:
 
 
 @tournament.command()
-@click.argument("file", shell_complete=completion.tournaments)
+@click.argument("file", shell_complete=complete_tournaments)
 @click.option(
     "--dry-run", is_flag=True, help="Only say what it will cost: episodes, tokens and minutes."
 )
@@ -142,7 +142,7 @@ def schema() -> None:
 )
 @threads_option
 @memory_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -154,7 +154,7 @@ def run(
     live: int,
     threads: int | None,
     memory_gb: float | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -178,7 +178,7 @@ def run(
     if dry_run:
         _price(opened, db, as_json, retry_failed=retry_failed)
         if not as_json:
-            same_command(without="--dry-run")
+            suggest_again(without="--dry-run")
         return
     budget = (
         opened.file.budget
@@ -191,7 +191,7 @@ def run(
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
-            server=asking.server,
+            server=limits.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as loaded_agents,
@@ -203,12 +203,12 @@ def run(
                     opened,
                     loaded_agents,
                     store,
-                    open_judge=judges_of(loaded_agents, threads=threads, server=asking.server),
+                    open_judge=judges_of(loaded_agents, threads=threads, server=limits.server),
                     budget=budget,
                     retry_failed=retry_failed,
                     live=live,
                     watch=watch,
-                    stopping=asking.stopping,
+                    stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
             click.echo(
@@ -232,7 +232,7 @@ def run(
         by_name = {judge.name: judge for judge in opened.judges}
         for judge, tally in ran.tallies.items():
             if not as_json:
-                show_notes(overruled_note(by_name[judge].rubric, tally.overruled))
+                show_notes(own_rubric_notes(by_name[judge].rubric, tally.overruled))
             if tally.last_failure:
                 click.echo(
                     harmless(
@@ -241,21 +241,21 @@ def run(
                     ),
                     err=True,
                 )
-    if used := tokens_used(asking.stopping):
+    if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     failed = bool(failures) or any(tally.failed for tally in ran.tallies.values())
     try:
         _standings(opened, db, opened.judges[0], None, as_json)
-        asking.stopping.check_budget()
+        limits.stopping.check_budget()
     finally:  # also where everything failed, so that there are no standings
         if not as_json and failed:
-            same_command("--retry-failed")
+            suggest_again("--retry-failed")
     if not as_json and not failed:
         _report_next(opened, db)
 
 
 @tournament.command()
-@click.argument("file", shell_complete=completion.tournaments)
+@click.argument("file", shell_complete=complete_tournaments)
 @db_option
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
@@ -267,15 +267,15 @@ def status(file: str, db: str, as_json: bool) -> None:
     if as_json:
         return
     if cost.left or cost.judgements:
-        next_command("tournament run", file, db=db)
+        suggest_next("tournament run", file, db=db)
     elif cost.failed:
-        next_command("tournament run", file, "--retry-failed", db=db)
+        suggest_next("tournament run", file, "--retry-failed", db=db)
     else:
-        next_command("tournament standings", file, db=db)
+        suggest_next("tournament standings", file, db=db)
 
 
 @tournament.command()
-@click.argument("file", shell_complete=completion.tournaments)
+@click.argument("file", shell_complete=complete_tournaments)
 @judge_option
 @click.option(
     "--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall."
@@ -295,7 +295,7 @@ def standings(
 
 
 @tournament.command()
-@click.argument("file", shell_complete=completion.tournaments)
+@click.argument("file", shell_complete=complete_tournaments)
 @click.argument("first")
 @click.argument("second")
 @click.option(
@@ -405,7 +405,7 @@ def _watching() -> Iterator[TournamentListener]:
 
 
 def _report_next(opened: Tournament, db: str) -> None:
-    next_command("report", opened.name, "--out", f"{opened.name}.html", db=db)
+    suggest_next("report", opened.name, "--out", f"{opened.name}.html", db=db)
 
 
 def _judge(opened: Tournament, name: str | None) -> JudgeSpec:

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.judge.judge_options import (
-    OfAJudge,
+    JudgeCommand,
     judge_option,
     load_judge_option,
     load_rubric_option,
     open_judge,
 )
-from simworld.cli.next_command import next_command, same_command
-from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
+from simworld.cli.next_command import suggest_again, suggest_next
+from simworld.cli.options import (
+    RequestLimits,
+    db_option,
+    json_option,
+    request_limit_options,
+    threads_option,
+)
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     from simworld.judging.pair_accuracy import PairAccuracy, Trust
 
 
-@click.command(cls=OfAJudge)
+@click.command(cls=JudgeCommand)
 @judge_option
 @click.option(
     "--pairs",
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 )
 @click.option("--rubric", "rubric_name", metavar="NAME", help="Default: the judge's, else sotopia.")
 @threads_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 def check(
@@ -46,7 +52,7 @@ def check(
     pairs_file: Path | None,
     rubric_name: str | None,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -88,14 +94,14 @@ def check(
             sets = (load_pairs(pairs_file),)
     check_store(db)
     check_dimensions(sets, rubric)  # before the model is loaded
-    with open_judge(spec, threads, asking.server) as backend, progress_bar("judging pairs") as show:
+    with open_judge(spec, threads, limits.server) as backend, progress_bar("judging pairs") as show:
         trust = check_judge(
             spec,
             backend,
             rubric,
             sets,
             on_progress=lambda done, total: show(done, total, ""),
-            stopping=asking.stopping,
+            stopping=limits.stopping,
         )
         judge = make_judge(spec, backend.info, rubric)
     if trust.overall.n:
@@ -114,9 +120,9 @@ def check(
             err=True,
         )
     if not as_json and failures:
-        same_command()
+        suggest_again()
     elif not as_json:
-        next_command("judge run", *(["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []))
+        suggest_next("judge run", *(["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []))
 
 
 def _print_trust(trust: Trust) -> None:

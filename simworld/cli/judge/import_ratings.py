@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
@@ -41,4 +41,4 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
         return
     counts = f"{counted(done.added, 'episode')} scored by {rater}, {done.already} already there"
     click.echo(harmless(f"{counts}; {counted(done.verdicts, 'score')} in the file"))
-    next_command("judge agree", db=db)
+    suggest_next("judge agree", db=db)

@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.judge.judge_options import load_rubric_option
 from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.template import judge_template
 
@@ -31,7 +31,7 @@ def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
     if rubric:
         load_rubric_option(rubric, beside=out.parent if out is not None else Path())
     write_templates(names, out, lambda name, file, _: judge_template(name, file, rubric=rubric))
-    next_command("tournament new", "my-tournament")
+    suggest_next("tournament new", "my-tournament")
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from simworld.cli import completion
+from simworld.cli.completion import complete_judges
 from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
@@ -35,9 +35,7 @@ def list_(as_json: bool) -> None:
 
 
 @click.command()
-@click.argument(
-    "judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=completion.judges
-)
+@click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=complete_judges)
 @json_option
 def show(judge_name: str, as_json: bool) -> None:
     """Show a judge's settings and its rubric.

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import click
 
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.train.reply_options import (
-    descent_of,
+    descent_settings,
     neutrality_lines,
     open_local,
     record_training,
@@ -101,7 +101,7 @@ def clone(
         train_upmap=train_upmap,
         reach_target=reach,
         reach_weight=reach_weight,
-        descent=descent_of(options),
+        descent=descent_settings(options),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
         query = reply_query(options)
@@ -125,4 +125,4 @@ def clone(
         return
     click.echo(harmless(f"{out}: {checkpoint.id}"))
     click.echo("\n".join(neutrality_lines(measured)))
-    next_command("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)
+    suggest_next("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

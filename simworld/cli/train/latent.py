@@ -9,15 +9,15 @@ from pathlib import Path
 import click
 
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
+    estimate_text,
     neutrality_lines,
     open_local,
     record_training,
     source_options,
-    with_interval,
     work_folder,
 )
 from simworld.core.counts import counted
@@ -154,9 +154,9 @@ def latent(
         )
     )
     click.echo(
-        f"  a reply behind its own code {with_interval(measured.log_ratio)} nats likelier than"
+        f"  a reply behind its own code {estimate_text(measured.log_ratio)} nats likelier than"
         " behind another's"
     )
     click.echo("\n".join(neutrality_lines(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
-    next_command("agent new", "my-agent")
+    suggest_next("agent new", "my-agent")

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
@@ -221,4 +221,4 @@ def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     click.echo(harmless(f"  steering: {{planner: {out}}}"))
-    next_command("agent new", "my-agent")
+    suggest_next("agent new", "my-agent")

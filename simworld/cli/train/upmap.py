@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
 
@@ -133,4 +133,4 @@ def _report(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
     )
     click.echo(harmless(f"{out}: {checkpoint.id}: {lines}"))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))
-    next_command("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")
+    suggest_next("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -134,7 +134,7 @@ def ways(
         click.echo(
             harmless(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
         )
-        next_command("agent new", "my-agent")
+        suggest_next("agent new", "my-agent")
 
 
 def _line(store: Store, transitions: Transitions, row: int) -> str:

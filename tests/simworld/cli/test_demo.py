@@ -14,7 +14,7 @@ from agents import ScriptedAgent
 from simworld.cli import cli
 from simworld.cli.demo import demo_plan
 from simworld.cli.demo_follow import FollowedConversation
-from simworld.cli.demo_time import GFLOP, STARTING_S, seconds_for
+from simworld.cli.demo_time import GFLOP_PER_CONVERSATION, STARTUP_S, estimate_seconds
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError
 from simworld.runner import Job, play_jobs
@@ -28,8 +28,8 @@ def test_each_scenario_is_played_by_the_steered_agent_and_by_the_plain_one() -> 
 
 
 def test_the_time_is_told_from_the_speed_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.cli.demo_time.gflops", lambda threads: GFLOP / 7)
-    assert seconds_for(12, None) == pytest.approx(STARTING_S + 84)
+    monkeypatch.setattr("simworld.cli.demo_time.gflops", lambda threads: GFLOP_PER_CONVERSATION / 7)
+    assert estimate_seconds(12, None) == pytest.approx(STARTUP_S + 84)
 
 
 def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:

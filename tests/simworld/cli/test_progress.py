@@ -27,7 +27,7 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     now = 0.0
-    with progress_bar("cloning", every_s=0.01, clock=lambda: now) as show:
+    with progress_bar("cloning", interval_s=0.01, clock=lambda: now) as show:
         show(0, 8, "reading")
         now = 20.0
         show(1, 8, "reading")
