@@ -25,7 +25,7 @@ COMMANDS: LazyCommands = {
     "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
     "tournament": (
         "simworld.cli.tournament",
-        "tournament",
+        "tournament_group",
         "Play agents against each other, and say who is better.",
     ),
     "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),

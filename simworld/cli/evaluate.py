@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
+from simworld.cli.evaluation_tables import show_evaluation, show_requirements
 from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
@@ -22,29 +22,13 @@ from simworld.cli.options import (
     token_usage_line,
 )
 from simworld.cli.progress import progress_bar
-from simworld.cli.standings import show_notes
-from simworld.cli.terminal import console, grid
+from simworld.cli.terminal import show_notes
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
-    from simworld.pipeline.evaluation_result import Evaluation
-    from simworld.pipeline.requirements import RequirementOutcome
-    from simworld.stats.paired_comparison import PairedComparison
     from simworld.training.data.dataset_query import RewardSettings
-
-QUALITY = {
-    "utterances": "utterances",
-    "empty_share": "empty",
-    "words": "words",
-    "distinct_1": "distinct-1",
-    "distinct_2": "distinct-2",
-    "repeated_share": "repeated",
-    "perplexity": "perplexity",
-    "utterance_dispersion": "dispersion",
-    "action_dispersion": "of actions",
-}
 
 
 @click.command()
@@ -168,23 +152,23 @@ def evaluate(
     from simworld.runner.stored_run import open_store_for
 
     problems: list[Problem] = []
-    pairs = _arms(arms, problems)
-    reward = _reward(lexical, like, problems)
+    agent_by_arm = _parse_arms(arms, problems)
+    reward = _parse_reward(lexical, like, problems)
     judge = None
-    with _collecting(problems):
+    with _collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None
-    with _collecting(problems):
+    with _collecting_problems(problems):
         plan = plan_arms(
-            pairs,
-            scenarios=_split(scenarios),
-            partners=_split(partners),
+            agent_by_arm,
+            scenarios=_split_at_commas(scenarios),
+            partners=_split_at_commas(partners),
             seats=seats,  # type: ignore[arg-type]  # one of click's choices
             repeats=repeats,
             seed=seed,
-            run=name or _run_name(pairs, scenarios, partners, seed),
+            run=name or _run_name(agent_by_arm, scenarios, partners, seed),
         )
     if problems or plan is None:
         raise InputError(problems)
@@ -215,14 +199,16 @@ def evaluate(
                     threads=threads,
                     replies_read=quality,
                     embed=load_sentences().encode if quality else None,
-                    on_playing=lambda p: bar(
-                        p.before + p.played,
-                        p.planned,
-                        f"episodes; {p.failed} failed",
-                        share=p.share,
+                    on_playing=lambda progress: bar(
+                        progress.before + progress.played,
+                        progress.planned,
+                        f"episodes; {progress.failed} failed",
+                        share=progress.share,
                     ),
-                    on_judging=lambda t: bar(
-                        t.already + t.scored + t.failed, t.total, f"judgements; {t.failed} failed"
+                    on_judging=lambda tally: bar(
+                        tally.already + tally.scored + tally.failed,
+                        tally.total,
+                        f"judgements; {tally.failed} failed",
                     ),
                     server=limits.server,
                     stopping=limits.stopping,
@@ -239,18 +225,19 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
-        noted = cautions(store, evaluation.judge_ids, run=plan.run)
+        judge_cautions = cautions(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
         check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )
     if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(plain_json(plain(evaluation, outcomes) | {"cautions": list(noted)}, indent=1))
+        report = plain(evaluation, outcomes) | {"cautions": list(judge_cautions)}
+        click.echo(plain_json(report, indent=1))
     else:
-        show(evaluation)
-        show_notes(noted)
-        _show_outcomes(outcomes)
+        show_evaluation(evaluation)
+        show_notes(judge_cautions)
+        show_requirements(outcomes)
     for line in failures:
         click.echo(line, err=True)
     if not as_json and failures:
@@ -261,76 +248,10 @@ def evaluate(
         raise click.exceptions.Exit(1)
 
 
-def show(evaluation: Evaluation) -> None:
-    """Tables for people: the arms, the comparisons, the language."""
-    screen = console()
-    screen.print(Text("Arms", style="bold"))
-    table = grid(
-        "arm",
-        "seats",
-        "failed",
-        "unscored",
-        *evaluation.measures,
-        right=("seats", "failed", "unscored"),
-    )
-    for name, arm in evaluation.arms.items():
-        shares = (
-            f"{arm.failed} ({arm.failed_share:.1%})",
-            f"{arm.unscored} ({arm.unscored_share:.1%})",
-        )
-        levels = (evaluation.levels[name].get(measure) for measure in evaluation.measures)
-        table.add_row(
-            harmless(name),
-            str(arm.planned - arm.missing),
-            *shares,
-            *(f"{le.mean:.3g}" if le else "–" for le in levels),
-        )
-    screen.print(table)
-    numbers = ("difference", "z", "p", "sign-flip p", "Holm p", "n", "families")
-    notes: dict[str, None] = {}
-    for comparison in evaluation.comparisons:
-        screen.print(
-            Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold")
-        )
-        table = grid("measure", "difference", "95 % interval", *numbers[1:], right=numbers)
-        for measure, paired in comparison.by_measure.items():
-            table.add_row(measure, *_cells(paired))
-            notes |= dict.fromkeys(
-                paired.notes if paired else ("an arm has no scores of this measure",)
-            )
-        screen.print(table)
-    screen.print(Text("\nLanguage", style="bold"))
-    table = grid("arm", *QUALITY.values(), right=tuple(QUALITY.values()))
-    for name, quality in evaluation.quality.items():
-        values = (getattr(quality, field) for field in QUALITY)
-        table.add_row(
-            harmless(name),
-            *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
-        )
-    screen.print(table)
-    for note in notes:
-        click.echo(f"Note: {note}", err=True)
-
-
-def _cells(paired: PairedComparison | None) -> Sequence[str]:
-    if paired is None:
-        return ("–",) * 8
-    interval = "–" if paired.low is None else f"{paired.low:+.3f} … {paired.high:+.3f}"
-    ps = ("–" if p is None else f"{p:.3g}" for p in (paired.p, paired.sign_p, paired.p_holm))
-    z = "–" if paired.z is None else f"{paired.z:.2f}"
-    return (f"{paired.mean:+.3f}", interval, z, *ps, str(paired.pairs), str(paired.families))
-
-
-def _show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
-    for outcome in outcomes:
-        word = "holds" if outcome.holds else "does not hold"
-        click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
-
-
-def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
+def _parse_arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
     arms: dict[str, str] = {}
-    for part in _split(texts):
-        arm, equals, agent = (side.strip() for side in part.partition("="))
+    for part in _split_at_commas(texts):
+        arm, equals, agent = (word.strip() for word in part.partition("="))
         if not (arm and equals and agent):
             problems.append(
                 Problem(
@@ -347,7 +268,7 @@ def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
     return arms
 
 
-def _reward(
+def _parse_reward(
     lexical: str | None, like: str | None, problems: list[Problem]
 ) -> RewardSettings | None:
     from pydantic import ValidationError
@@ -368,14 +289,14 @@ def _reward(
 
 
 @contextmanager
-def _collecting(problems: list[Problem]) -> Iterator[None]:
+def _collecting_problems(problems: list[Problem]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
         problems.extend(error.problems)
 
 
-def _split(texts: Sequence[str]) -> list[str]:
+def _split_at_commas(texts: Sequence[str]) -> list[str]:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
@@ -385,5 +306,6 @@ def _run_name(
     """As for `simworld run`: of names alone, so that after an edit the command finds its run and is
     told what has changed.
     """
-    text = repr((sorted(arms.items()), sorted(_split(scenarios)), sorted(_split(partners)), seed))
+    lists = (sorted(_split_at_commas(texts)) for texts in (scenarios, partners))
+    text = repr((sorted(arms.items()), *lists, seed))
     return f"evaluate-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

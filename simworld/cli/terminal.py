@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -46,3 +49,9 @@ def console() -> Console:
     """Standard output for people; as wide as the terminal, and wide where there is none."""
     screen = Console(soft_wrap=False, highlight=False)
     return screen if screen.is_terminal else Console(width=200, highlight=False)
+
+
+def show_notes(lines: Sequence[str]) -> None:
+    """What a reader of the numbers must know."""
+    for line in lines:
+        click.echo(harmless(f"Note: {line}"), err=True)

@@ -29,7 +29,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
-from simworld.cli.standings import show_notes
+from simworld.cli.terminal import show_notes
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
 
