@@ -60,12 +60,12 @@ def measure(scenarios: int | None) -> dict[str, Any]:
         from simworld.cli.run_command import wait_passively
 
         wait_passively()  # as the command line does, before torch is loaded
-        from simworld.cli.demo import USUAL, demo_plan, judge_demo, write_page
+        from simworld.cli.demo import DEFAULT_SCENARIO_COUNT, demo_plan, judge_demo, write_page
         from simworld.cli.demo_time import estimate_seconds
         from simworld.runner.loaded_agents import load_agents
         from simworld.runner.stored_run import run_plan
         from store import open_store
-    count = scenarios or USUAL
+    count = scenarios or DEFAULT_SCENARIO_COUNT
     with timed(parts, "announcing"):
         announced = estimate_seconds(2 * count, None)
     with tempfile.TemporaryDirectory() as folder:

@@ -76,9 +76,9 @@ def list_(
     as_json: bool,
 ) -> None:
     """List episodes, the latest last."""
-    with store.open_store(db) as opened:
-        opened.check_names(run=run, scenario=scenario, family=family, agent=agent)
-        summaries = opened.summaries(
+    with store.open_store(db) as database:
+        database.check_names(run=run, scenario=scenario, family=family, agent=agent)
+        summaries = database.summaries(
             run=run,
             scenario=scenario,
             family=family,
@@ -87,7 +87,7 @@ def list_(
             limit=limit or None,
         )
     if as_json:
-        click.echo(plain_json([_summary(summary) for summary in summaries], indent=1))
+        click.echo(plain_json([_summary_json(summary) for summary in summaries], indent=1))
         return
     if not summaries:
         click.echo("No episodes match.", err=True)
@@ -105,16 +105,16 @@ def list_(
     )
     for summary in summaries:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
-        how = f"{summary.ending.value}: {summary.reason}"
+        ending_text = f"{summary.ending.value}: {summary.reason}"
         if summary.failed_seat is not None:
-            how += f", {summary.failed_seat.seat} ({summary.failed_seat.agent_name})"
+            ending_text += f", {summary.failed_seat.seat} ({summary.failed_seat.agent_name})"
         table.add_row(
             summary.id[:SHORT_ID],
             cell(summary.run),
             cell(summary.scenario_name),
             cell(cast),
             str(summary.repeat),
-            cell(summary.ending.value if summary.reason == summary.ending.value else how),
+            cell(summary.ending.value if summary.reason == summary.ending.value else ending_text),
             str(summary.turns),
             f"{summary.ended:%Y-%m-%d %H:%M}",
         )
@@ -138,10 +138,10 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
 
     Who sat where, what was said, checks and scores. ID may be the beginning of an id.
     """
-    with store.open_store(db) as opened:
-        stored = opened.episode(id_.lower(), vectors=as_json)
-        judgements = opened.judgements(stored.id)
-        scenario = opened.scenario(stored.summary.scenario_id)
+    with store.open_store(db) as database:
+        stored = database.episode(id_.lower(), vectors=as_json)
+        judgements = database.judgements(stored.id)
+        scenario = database.scenario(stored.summary.scenario_id)
     if as_json:
         from simworld.export import record
 
@@ -157,7 +157,7 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
         suggest_next("serve", db=db)
 
 
-def _summary(summary: EpisodeSummary) -> dict[str, Any]:
+def _summary_json(summary: EpisodeSummary) -> dict[str, Any]:
     return {
         "id": summary.id,
         "run": summary.run,

@@ -91,25 +91,30 @@ def branch(
         plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
             raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
-        memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
-        done = _play(
-            plan, store, retry_failed=retry_failed, threads=threads, memory=memory, limits=limits
+        cache_bytes = None if memory_gb is None else max(1, int(memory_gb * 1e9))
+        progress = _play_branch(
+            plan,
+            store,
+            retry_failed=retry_failed,
+            threads=threads,
+            cache_bytes=cache_bytes,
+            limits=limits,
         )
         (branched,) = last_attempts(store.summaries(run=plan.run)).values()
         judgements = store.judgements_of([parent.id, branched.id])
-        rows = compare_branch(parent, store.episode(branched.id), judgements)
+        differences = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:
         report = {
             "run": plan.run,
             "parent": parent.id,
             "branch": branched.id,
             "at": at,
-            "played": done.played,
+            "played": progress.played,
         }
-        lines = [asdict(row) | {"difference": row.difference} for row in rows]
-        click.echo(plain_json(report | {"rows": lines}, indent=1))
+        rows = [asdict(row) | {"difference": row.difference} for row in differences]
+        click.echo(plain_json(report | {"rows": rows}, indent=1))
     else:
-        _print(rows, parent.id, branched.id)
+        _print_differences(differences, parent.id, branched.id)
         if branched.failure is not None:
             suggest_again("--retry-failed")
         elif not judgements[branched.id]:
@@ -125,31 +130,31 @@ def branch(
         raise click.exceptions.Exit(1)
 
 
-def _play(
+def _play_branch(
     plan: Branch,
     store: Store,
     *,
     retry_failed: bool,
     threads: int | None,
-    memory: int | None,
+    cache_bytes: int | None,
     limits: RequestLimits,
 ) -> RunProgress:
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import run_plan
 
-    at = terminal_backend()
+    terminal = terminal_backend()
     with (
         load_agents(
             plan.specs.values(),
-            terminal=at,
+            terminal=terminal,
             batch_size=1,
-            cache_bytes=memory,
+            cache_bytes=cache_bytes,
             threads=threads,
             server=limits.server,
             before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
             warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
         ) as loaded_agents,
-        listen_to_play(plan.specs, at) as listener,
+        listen_to_play(plan.specs, terminal) as listener,
     ):
         return run_plan(
             plan,
@@ -162,9 +167,16 @@ def _play(
         )
 
 
-def _print(rows: list[BranchDifference], parent: str, branch: str) -> None:
-    before, after = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
-    table = grid("", "of", before, after, "difference", right=(before, after, "difference"))
+def _print_differences(rows: list[BranchDifference], parent: str, branch: str) -> None:
+    parent_column, branch_column = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
+    table = grid(
+        "",
+        "of",
+        parent_column,
+        branch_column,
+        "difference",
+        right=(parent_column, branch_column, "difference"),
+    )
     for row in rows:
         difference = "" if row.difference is None else f"{row.difference:+.6g}"
         table.add_row(cell(row.what), cell(row.of), cell(row.parent), cell(row.branch), difference)

@@ -37,17 +37,17 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
     """
     if not text.strip():
         raise InputError("nothing to look for; write what happens in the episode")
-    with store.open_store(db) as opened:
-        opened.check_names(run=run)
+    with store.open_store(db) as database:
+        database.check_names(run=run)
         from agents.lm.sentences import load_sentences
         from simworld.analysis.semantic_search import index_episodes
-        from simworld.analysis.semantic_search import search as find
+        from simworld.analysis.semantic_search import search as search_episodes
 
         encoder = load_sentences()
         with progress_bar("embedding") as show:
-            index_episodes(opened, encoder, on_progress=show)
-        hits = find(opened, encoder, text, limit=limit, run=run)
-        episodes = [(hit, opened.episode(hit.episode_id, vectors=False).summary) for hit in hits]
+            index_episodes(database, encoder, on_progress=show)
+        hits = search_episodes(database, encoder, text, limit=limit, run=run)
+        episodes = [(hit, database.episode(hit.episode_id, vectors=False).summary) for hit in hits]
     if as_json:
         data = [
             {

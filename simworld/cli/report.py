@@ -28,7 +28,7 @@ def report(name: str, out: Path, force: bool, db: str) -> None:
     from simworld.web.report_file import make_report
     from store import open_store
 
-    with open_store(db, read_only=True) as store, new_file(out, force=force) as part:
-        part.write_text(make_report(store, name), "utf-8")
+    with open_store(db, read_only=True) as store, new_file(out, force=force) as temporary:
+        temporary.write_text(make_report(store, name), "utf-8")
     click.echo(harmless(f"Wrote {out}."))
     suggest_next("episode list", "--run", name, db=db)

@@ -43,11 +43,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "scenarios",
-    metavar="SCENARIO...",
-    nargs=-1,
-    required=True,
-    shell_complete=complete_scenarios,
+    "scenarios", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=complete_scenarios
 )
 @click.option(
     "--agents",
@@ -130,12 +126,12 @@ def run(
         plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
     except InputError as error:
         raise explain_split_cast(scenarios, by_order, by_seat) or error from None
-    at = terminal_backend()
-    there = check_store(db)  # before the models are loaded
+    terminal = terminal_backend()
+    db_exists = check_store(db)  # before the models are loaded
     with (
         load_agents(
             plan.specs.values(),
-            terminal=at,
+            terminal=terminal,
             batch_size=live,
             cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
             threads=threads,
@@ -146,12 +142,12 @@ def run(
         ExitStack() as stack,
     ):
         if name is None:
-            plan = _named(plan, casts, loaded_agents.ids, db if there else None)
+            plan = _with_default_name(plan, casts, loaded_agents.ids, db if db_exists else None)
         if dry_run:
             show_plan(
                 plan,
                 loaded_agents.ids,
-                db if there else None,
+                db if db_exists else None,
                 retry_failed=retry_failed,
                 as_json=as_json,
             )
@@ -159,13 +155,13 @@ def run(
                 suggest_again(without="--dry-run")
             return
         store = stack.enter_context(open_store_for(loaded_agents, db))
-        last: RunProgress | None = None
+        last_progress: RunProgress | None = None
         try:
-            with listen_to_play(plan.specs, at) as listener:
+            with listen_to_play(plan.specs, terminal) as listener:
 
                 def on_progress(progress: RunProgress) -> None:
-                    nonlocal last
-                    last = progress
+                    nonlocal last_progress
+                    last_progress = progress
                     listener.on_progress(progress)
 
                 done = run_plan(
@@ -179,15 +175,17 @@ def run(
                     stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
-            kept = f"run {plan.run}"
-            if last is not None:
-                of = f"of {kept}"
-                kept = counted(
-                    last.before + last.played,
-                    f"episode {of} is stored",
-                    f"episodes {of} are stored",
+            stored_text = f"run {plan.run}"
+            if last_progress is not None:
+                of_run = f"of {stored_text}"
+                stored_text = counted(
+                    last_progress.before + last_progress.played,
+                    f"episode {of_run} is stored",
+                    f"episodes {of_run} are stored",
                 )
-            click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
+            click.echo(
+                harmless(f"Stopped: {stored_text}; the same command plays the rest."), err=True
+            )
             raise click.exceptions.Exit(130) from None
         failures = failure_lines(store, plan.run)
     report = {
@@ -257,7 +255,7 @@ def make_plan(
         problems += error.problems
     if problems:
         raise InputError(problems)
-    names = dict(
+    spec_by_name = dict(
         zip(dict.fromkeys(agent for cast in casts for agent in cast.names), specs, strict=True)
     )
     plan = RunPlan(
@@ -266,7 +264,7 @@ def make_plan(
         repeats=repeats,
         scenarios=scenarios,
         casts=tuple(
-            cast.renamed({name: loaded.spec.name for name, loaded in names.items()})
+            cast.renamed({name: loaded.spec.name for name, loaded in spec_by_name.items()})
             for cast in casts
         ),
         specs={loaded.spec.name: loaded for loaded in specs},
@@ -275,7 +273,9 @@ def make_plan(
     return plan
 
 
-def _named(plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None) -> RunPlan:
+def _with_default_name(
+    plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None
+) -> RunPlan:
     """The plan under its default name; under the one that it got before, if such a run is in the
     database.
     """

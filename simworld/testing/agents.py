@@ -8,15 +8,7 @@ from dataclasses import replace
 from simworld.core.episode import Act, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActResult, Agent
-from simworld.core.requests import (
-    Ask,
-    ChatPrompt,
-    Completion,
-    Encode,
-    Generate,
-    Request,
-    Score,
-)
+from simworld.core.requests import Ask, ChatPrompt, Completion, Encode, Generate, Request, Score
 from simworld.testing.fakes import example_observations, fake_answer, generated
 
 MAX_REQUESTS = 200  # for one act of an agent under test; more means that it never ends

@@ -54,9 +54,9 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
     followed = FollowedConversation(
         screen, {name: agent.id for name, agent in agents.items()}, "warm"
     )
-    assert not followed.heard
-    assert len(list(play_jobs(jobs, {}, on_acts=followed.hear))) == 3
-    assert followed.heard
+    assert not followed.has_printed
+    assert len(list(play_jobs(jobs, {}, on_acts=followed.on_acts))) == 3
+    assert followed.has_printed
     assert isinstance(screen.file, io.StringIO)
     assert screen.file.getvalue().splitlines() == [
         "One of the conversations, as it is played: cake",
