@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.demo_follow import FollowedConversation
 from simworld.cli.demo_time import estimate_seconds
+from simworld.cli.followed_conversation import FollowedConversation
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar

@@ -109,31 +109,31 @@ class CheckedFiles:
 def check_files(files: Mapping[str, Sequence[Path]]) -> CheckedFiles:
     """Everything about files by kind, files that belong together together; no model is loaded."""
     selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], Personas())
-    checked = CheckedFiles(problems=[*selection.problems, *name_clashes(selection.scenarios)])
-    checked.contents["scenario"] = [
+    result = CheckedFiles(problems=[*selection.problems, *name_clashes(selection.scenarios)])
+    result.contents["scenario"] = [
         (loaded.scenario.id, loaded.path) for loaded in selection.scenarios
     ]
     path_by_agent: dict[str, Path] = {}
-    for kind, check in _CHECKS.items():
+    for kind, check_file in _CHECKS.items():
         for path in files.get(kind, ()):
             try:
-                parsed = check(path)
+                parsed = check_file(path)
             except InputError as error:
-                checked.problems += error.problems
+                result.problems += error.problems
                 continue
             if (
                 isinstance(parsed, LoadedSpec)
                 and (first := path_by_agent.setdefault(parsed.spec.name, path)) != path
             ):
                 message = f"the name {parsed.spec.name!r} is taken by {first}"
-                checked.problems.append(Problem(where=str(path), message=message))
-            elif content := _content_key(parsed):
-                checked.contents.setdefault(kind, []).append((content, path))
-    checked.problems = in_order(checked.problems)
-    return checked
+                result.problems.append(Problem(where=str(path), message=message))
+            elif content := _content_without_name(parsed):
+                result.contents.setdefault(kind, []).append((content, path))
+    result.problems = in_order(result.problems)
+    return result
 
 
-def _content_key(parsed: object) -> str:
+def _content_without_name(parsed: object) -> str:
     """What tells an agent, a rubric or a judge from others of another name; empty for other
     kinds.
     """

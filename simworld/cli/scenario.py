@@ -25,9 +25,9 @@ from scenarios.scenario_file import persona_json_schema, scenario_json_schema, s
 from scenarios.sotopia import import_sotopia
 from simworld.cli.completion import complete_scenarios
 from simworld.cli.duplicate_files import note_duplicates
-from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
+from simworld.cli.template_files import names_argument, out_option, write_templates
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import Observation

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from simworld.cli.completion import complete_tournaments
-from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
+from simworld.cli.template_files import names_argument, out_option, write_templates
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.tournament_compare import compare
 from simworld.cli.tournament_output import (

@@ -66,7 +66,7 @@ def attribute(
             open_judge(spec, threads, limits.server) as backend,
             progress_bar("attributing") as show,
         ):
-            shared = attribute_episodes(
+            tally = attribute_episodes(
                 store,
                 spec,
                 backend,
@@ -75,18 +75,15 @@ def attribute(
                 on_progress=lambda t: show(t.done + t.failed, t.total, ""),
                 stopping=limits.stopping,
             )
-    counts = {"attributed": shared.done, "failed": shared.failed}
-    click.echo(
-        plain_json(counts) if as_json else f"{shared.done} attributed, {shared.failed} failed"
-    )
-    if shared.last_failure:
+    counts = {"attributed": tally.done, "failed": tally.failed}
+    click.echo(plain_json(counts) if as_json else f"{tally.done} attributed, {tally.failed} failed")
+    if tally.last_failure:
         click.echo(
-            f"The last failure: {harmless(str(shared.last_failure))}; the same command tries"
-            " again.",
+            f"The last failure: {harmless(str(tally.last_failure))}; the same command tries again.",
             err=True,
         )
     limits.stopping.check_budget()
-    if not as_json and shared.failed:
+    if not as_json and tally.failed:
         suggest_again()
     elif not as_json:
         suggest_next("train inspect", "--place", method, db=db)

@@ -106,8 +106,8 @@ def check(
         judge = make_judge(spec, backend.info, rubric)
     if trust.overall.n:
         with open_store(db, create=True) as store:
-            kept = measured(trust, "shipped" if pairs_file is None else str(pairs_file))
-            store.measure_judge(judge.id, judge.name, judge.record(), kept)
+            measurement = measured(trust, "shipped" if pairs_file is None else str(pairs_file))
+            store.measure_judge(judge.id, judge.name, judge.record(), measurement)
     if as_json:
         click.echo(plain_json(trust.plain(), indent=2))
     else:
@@ -126,9 +126,9 @@ def check(
 
 
 def _print_trust(trust: Trust) -> None:
-    several = len(trust.by_set) > 1
-    for name in trust.by_set if several else [""]:
-        part = trust.within(name) if name else trust
+    has_several_sets = len(trust.by_set) > 1
+    for name in trust.by_set if has_several_sets else [""]:
+        trust_in_set = trust.within(name) if name else trust
         table = grid(
             name or "dimension",
             "right",
@@ -139,12 +139,12 @@ def _print_trust(trust: Trust) -> None:
             "longer text wins",
             right=("right", "of", "share", "ties"),
         )
-        for dimension, share in part.by_dimension.items():
-            table.add_row(dimension, *_cells(share))
-        table.add_row("all", *_cells(part.overall), style="bold")
+        for dimension, accuracy in trust_in_set.by_dimension.items():
+            table.add_row(dimension, *_accuracy_cells(accuracy))
+        table.add_row("all", *_accuracy_cells(trust_in_set.overall), style="bold")
         console().print(table)
         click.echo()
-    if several:
+    if has_several_sets:
         overall = trust.overall
         click.echo(
             f"All {counted(overall.n, 'pair')}: {_percent(overall.accuracy)} ordered rightly."
@@ -155,19 +155,19 @@ def _print_trust(trust: Trust) -> None:
     )
 
 
-def _cells(share: PairAccuracy) -> tuple[str, ...]:
-    if share.accuracy is None or share.low is None or share.high is None:
+def _accuracy_cells(pairs: PairAccuracy) -> tuple[str, ...]:
+    if pairs.accuracy is None or pairs.low is None or pairs.high is None:
         return ("–", "0", "–", "–", "–", "–")
-    right = share.accuracy * share.n
-    shown = f"{right:g}" if not math.isclose(right, round(right)) else f"{round(right)}"
-    interval = f"{_percent(share.low)}–{_percent(share.high)}"
+    right = pairs.accuracy * pairs.n
+    right_text = f"{right:g}" if not math.isclose(right, round(right)) else f"{round(right)}"
+    interval = f"{_percent(pairs.low)}–{_percent(pairs.high)}"
     return (
-        shown,
-        str(share.n),
-        _percent(share.accuracy),
+        right_text,
+        str(pairs.n),
+        _percent(pairs.accuracy),
         interval,
-        str(share.ties),
-        _percent(share.longer_wins),
+        str(pairs.ties),
+        _percent(pairs.longer_wins),
     )
 
 

@@ -35,10 +35,12 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
     from store import open_store
 
     with open_store(db) as store:
-        done = import_ratings(store, file, rater, rubric=rubric)
+        imported = import_ratings(store, file, rater, rubric=rubric)
     if as_json:
-        click.echo(plain_json(asdict(done)))
+        click.echo(plain_json(asdict(imported)))
         return
-    counts = f"{counted(done.added, 'episode')} scored by {rater}, {done.already} already there"
-    click.echo(harmless(f"{counts}; {counted(done.verdicts, 'score')} in the file"))
+    counts = (
+        f"{counted(imported.added, 'episode')} scored by {rater}, {imported.already} already there"
+    )
+    click.echo(harmless(f"{counts}; {counted(imported.verdicts, 'score')} in the file"))
     suggest_next("judge agree", db=db)

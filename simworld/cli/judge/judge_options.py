@@ -46,32 +46,30 @@ class JudgeCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.allow_extra_args = True
-        rest = super().parse_args(ctx, args)
+        extra_words = super().parse_args(ctx, args)
         ctx.allow_extra_args = False
-        if rest and not ctx.resilient_parsing:
-            ctx.fail(_misplaced_word_message(str(ctx.info_name), rest[0]))
-        return rest
+        if extra_words and not ctx.resilient_parsing:
+            ctx.fail(_misplaced_word_message(str(ctx.info_name), extra_words[0]))
+        return extra_words
 
 
 def _misplaced_word_message(command: str, word: str) -> str:
     """What was meant by a word that no option introduces."""
     from simworld.cli.file_kinds import file_kind  # knows every kind, and is slow to import
 
-    there = os.path.isfile(word)
-    kind = file_kind(Path(word)) if there else "judge"
+    is_file = os.path.isfile(word)
+    kind = file_kind(Path(word)) if is_file else "judge"
     quoted = shlex.quote(word)
-    checked = f"`simworld check {quoted}` checks the file" if there else ""
+    hint = f"`simworld check {quoted}` checks the file" if is_file else ""
     if kind == "pairs" and command == "check":
         return (
             f"{word}: pairs are named with --pairs: `simworld judge check --judge SPEC --pairs"
             f" {quoted}`"
         )
     if kind not in ("judge", None):
-        return (
-            f"{word} is not a judge: its keys are those of another kind of file ({kind}); {checked}"
-        )
-    usual = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
-    return f"{usual}; {checked}" if checked else usual
+        return f"{word} is not a judge: its keys are those of another kind of file ({kind}); {hint}"
+    message = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
+    return f"{message}; {hint}" if hint else message
 
 
 def load_judge_option(name: str) -> tuple[JudgeSpec, str]:
@@ -103,9 +101,9 @@ def own_rubric_notes(rubric: str, scenarios: Sequence[str]) -> list[str]:
     """A note that a judge's own rubric was used instead of the scenarios'; empty if not."""
     if not scenarios:
         return []
-    more = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""
-    named = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{more}"
+    rest = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""
+    scenario_list = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{rest}"
     return [
-        f"scored by the judge's own rubric, {rubric}, and not by the one that {named}"
+        f"scored by the judge's own rubric, {rubric}, and not by the one that {scenario_list}"
         f" name{'s' * (len(scenarios) == 1)}"
     ]

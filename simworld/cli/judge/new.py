@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from simworld.cli.judge.judge_options import load_rubric_option
-from simworld.cli.new import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
+from simworld.cli.template_files import names_argument, out_option, write_templates
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.template import judge_template
 

@@ -110,14 +110,14 @@ def run(
                     )
             except KeyboardInterrupt:
                 click.echo(
-                    f"{_counts(judging.tally)}. Stopped; the same command goes on from here.",
+                    f"{_tally_text(judging.tally)}. Stopped; the same command goes on from here.",
                     err=True,
                 )
                 raise click.exceptions.Exit(130) from None
             if backend.loaded is not None:
                 profiler.add_backend(spec.model, backend.loaded)
             profiler.add("storing", judging.storing_s)
-            noted = (
+            judge_cautions = (
                 cautions(store, tally.judge_ids, run=run_name)
                 if tally.scored + tally.already
                 else ()
@@ -125,19 +125,19 @@ def run(
             profile = profiler.profile({spec.model: sum(judging.waited.values())})
     if as_json:
         parts: list[dict[str, object]] = [
-            _plain(tally),
-            {"cautions": list(noted)},
+            _tally_json(tally),
+            {"cautions": list(judge_cautions)},
             token_usage_json(limits.stopping),
         ]
         parts += [{"profile": profile.plain()}] if with_profile else []
         click.echo(plain_json({name: value for part in parts for name, value in part.items()}))
     else:
-        click.echo(_counts(tally))
+        click.echo(_tally_text(tally))
         if used := token_usage_line(limits.stopping):
             click.echo(used)
         if with_profile:
             print_profile(profile)
-        show_notes([*own_rubric_notes(spec.rubric, tally.overruled), *noted])
+        show_notes([*own_rubric_notes(spec.rubric, tally.overruled), *judge_cautions])
     if tally.failed and tally.last_failure:
         click.echo(
             f"The last failure: {harmless(str(tally.last_failure))}; --retry-failed tries again.",
@@ -154,11 +154,11 @@ def run(
         suggest_next("episode list", *(["--run", run_name] if run_name is not None else []), db=db)
 
 
-def _counts(tally: JudgingTally) -> str:
+def _tally_text(tally: JudgingTally) -> str:
     return f"{tally.scored} scored, {tally.failed} failed, {tally.already} already there"
 
 
-def _plain(tally: JudgingTally) -> dict[str, object]:
+def _tally_json(tally: JudgingTally) -> dict[str, object]:
     return {
         "scored": tally.scored,
         "failed": tally.failed,

@@ -109,13 +109,13 @@ def clone(
         local = open_local(base, dtype, threads)
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "clone", out, settings.plain(), cloning.data) as (log, finish),
         ):
-            checkpoint, measured = clone_planner(
+            checkpoint, neutrality = clone_planner(
                 cloning, base, settings, log=log, show=show, work=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
-            done(checkpoint)
+            finish(checkpoint)
     if as_json:
         click.echo(
             plain_json(
@@ -124,5 +124,5 @@ def clone(
         )
         return
     click.echo(harmless(f"{out}: {checkpoint.id}"))
-    click.echo("\n".join(neutrality_lines(measured)))
+    click.echo("\n".join(neutrality_lines(neutrality)))
     suggest_next("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

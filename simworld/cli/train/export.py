@@ -48,8 +48,8 @@ def export(
     from simworld.training.data.dataset_export import export_minari, export_npz
 
     if format_ == "npz":
-        with new_file(out, force=force) as part:
-            count = export_npz(dataset_folder(db, options, datasets), part)
+        with new_file(out, force=force) as temporary:
+            count = export_npz(dataset_folder(db, options, datasets), temporary)
         click.echo(harmless(f"Wrote {counted(count, 'transition')} to {out}."))
         suggest_next("train inspect", db=db)
         return

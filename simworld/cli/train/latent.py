@@ -117,8 +117,8 @@ def latent(
 
     check_target(out)
     clone = load_checkpoint(clone_folder)
-    how = DescentSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
-    settings = LatentSettings(size=size, ways=ways, strength=strength, descent=how)
+    descent = DescentSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    settings = LatentSettings(size=size, ways=ways, strength=strength, descent=descent)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
         store.check_names(run=run_name, agent=agent)  # before the model is loaded
@@ -127,7 +127,7 @@ def latent(
         local = open_local(clone, clone.info.dtype, threads)
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, done),
+            record_training(store, "latent", out, settings.plain(), cloning.data) as (log, finish),
         ):
             checkpoint, measured, neutrality = latent_upmap(
                 cloning,
@@ -139,7 +139,7 @@ def latent(
                 work=work_folder(out),
             )
             save_checkpoint(out, checkpoint)
-            done(checkpoint)
+            finish(checkpoint)
     if as_json:
         click.echo(
             plain_json(

@@ -138,14 +138,14 @@ def record_training(
     name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
     record = new_record(name, kind, code_version(), settings, data)
 
-    def done(checkpoint: Checkpoint) -> None:
+    def finish(checkpoint: Checkpoint) -> None:
         metrics = checkpoint.info.metrics
         store.finish_training(name, checkpoint_id=checkpoint.id, metrics=metrics)
         shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
         with store_log(store, record) as log:
-            yield log, done
+            yield log, finish
     except KeyboardInterrupt:
         store.finish_training(name, status="failed")
         click.echo("Stopped; the same command goes on from where it was.", err=True)
@@ -160,14 +160,16 @@ def work_folder(out: Path) -> Path:
 def neutrality_lines(neutrality: Neutrality) -> list[str]:
     """What a planner is worth, for people."""
     families = counted(neutrality.kl.families, "family", "families")
-    read = f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
+    counts = (
+        f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
+    )
     return [
         f"  KL to the unsteered model   {estimate_text(neutrality.kl)} nats per token",
         f"    of random directions      {estimate_text(neutrality.random_kl)}",
         f"  reach                       {estimate_text(neutrality.reach)}",
         f"  greedy agreement            {estimate_text(neutrality.agreement)}",
         f"  perplexity, steered/plain   {estimate_text(neutrality.perplexity_ratio)}",
-        f"  on {read}, of {families} that it has not seen",
+        f"  on {counts}, of {families} that it has not seen",
     ]
 
 
