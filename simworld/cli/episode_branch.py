@@ -21,7 +21,7 @@ from simworld.cli.options import (
     request_limit_options,
     threads_option,
 )
-from simworld.cli.terminal import cell, console, grid
+from simworld.cli.terminal import cell, console, grid, say_loading, warn
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.transcript import SHORT_ID
 from simworld.core.errors import InputError
@@ -67,7 +67,7 @@ def branch(
     name: str | None,
     retry_failed: bool,
     threads: int | None,
-    memory_gb: float | None,
+    cache_bytes: int | None,
     limits: RequestLimits,
     db: str,
     as_json: bool,
@@ -91,7 +91,6 @@ def branch(
         plan = make_branch(parent, scenario, seed, at=at, cast=cast.by_seat, name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
             raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
-        cache_bytes = None if memory_gb is None else max(1, int(memory_gb * 1e9))
         progress = _play_branch(
             plan,
             store,
@@ -151,8 +150,8 @@ def _play_branch(
             cache_bytes=cache_bytes,
             threads=threads,
             server=limits.server,
-            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
-            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+            before_load=say_loading,
+            warn=warn,
         ) as loaded_agents,
         listen_to_play(plan.specs, terminal) as listener,
     ):

@@ -22,7 +22,7 @@ from simworld.cli.options import (
     token_usage_line,
 )
 from simworld.cli.progress import progress_bar
-from simworld.cli.terminal import show_notes
+from simworld.cli.terminal import say_loading, show_notes, warn
 from simworld.cli.text import harmless, plain_json
 from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
@@ -182,8 +182,8 @@ def evaluate(
             batch_size=live,
             threads=threads,
             server=limits.server,
-            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
-            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+            before_load=say_loading,
+            warn=warn,
         ) as loaded_agents,
         open_store_for(loaded_agents, db) as store,
     ):

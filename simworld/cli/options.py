@@ -66,11 +66,17 @@ threads_option = click.option(
     help="Of a local model; default: the cores that this process may use.",
 )
 
+
+def _gb_to_bytes(ctx: click.Context, param: click.Parameter, value: float | None) -> int | None:
+    return None if value is None else max(1, int(value * 1e9))
+
+
 memory_option = click.option(
     "--memory",
-    "memory_gb",
+    "cache_bytes",
     type=click.FloatRange(min=0, min_open=True),
     metavar="GB",
+    callback=_gb_to_bytes,
     help=(
         "For the caches of local models; fewer conversations are under way where it is short."
         " Default: a quarter of what is free."

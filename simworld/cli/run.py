@@ -29,6 +29,7 @@ from simworld.cli.options import (
     token_usage_line,
 )
 from simworld.cli.profile import print_profile
+from simworld.cli.terminal import say_loading, warn
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import MOST_REPEATS
@@ -106,7 +107,7 @@ def run(
     retry_failed: bool,
     live: int,
     threads: int | None,
-    memory_gb: float | None,
+    cache_bytes: int | None,
     limits: RequestLimits,
     with_profile: bool,
     db: str,
@@ -133,11 +134,11 @@ def run(
             plan.specs.values(),
             terminal=terminal,
             batch_size=live,
-            cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
+            cache_bytes=cache_bytes,
             threads=threads,
             server=limits.server,
-            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
-            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+            before_load=say_loading,
+            warn=warn,
         ) as loaded_agents,
         ExitStack() as stack,
     ):

@@ -55,3 +55,13 @@ def show_notes(lines: Sequence[str]) -> None:
     """What a reader of the numbers must know."""
     for line in lines:
         click.echo(harmless(f"Note: {line}"), err=True)
+
+
+def say_loading(model: str) -> None:
+    """Says on stderr that a model is being loaded."""
+    click.echo(harmless(f"loading {model} …"), err=True)
+
+
+def warn(line: str) -> None:
+    """Prints a warning on stderr."""
+    click.echo(harmless(f"Warning: {line}"), err=True)

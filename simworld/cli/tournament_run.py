@@ -23,7 +23,7 @@ from simworld.cli.options import (
     token_usage_line,
 )
 from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.terminal import show_notes
+from simworld.cli.terminal import say_loading, show_notes, warn
 from simworld.cli.text import harmless
 from simworld.cli.tournament_output import show_remaining_cost, show_standings, suggest_report
 from simworld.core.counts import counted
@@ -65,7 +65,7 @@ def run(
     episodes: int | None,
     live: int,
     threads: int | None,
-    memory_gb: float | None,
+    cache_bytes: int | None,
     limits: RequestLimits,
     db: str,
     as_json: bool,
@@ -101,11 +101,11 @@ def run(
         load_agents(
             tournament.specs.values(),
             batch_size=live,
-            cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
+            cache_bytes=cache_bytes,
             threads=threads,
             server=limits.server,
-            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
-            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+            before_load=say_loading,
+            warn=warn,
         ) as loaded_agents,
         open_store_for(loaded_agents, db) as store,
     ):
