@@ -28,7 +28,7 @@ from simworld.web.judgement_table import judgement_tables
 from simworld.web.pages import episode
 from simworld.web.pages.run import last_failures
 from simworld.web.pages.scenario import SeatBriefing, seat_briefing
-from simworld.web.pages.tournament import (
+from simworld.web.standings_figures import (
     SHARES,
     ComparedMeasure,
     DrawnMeasure,

@@ -16,7 +16,7 @@ from simworld.results.standings import Standing
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
-from simworld.web.pages import tournament
+from simworld.web.run_and_judge import choose_run_and_judge, results_of
 from store import EpisodeSummary, Store
 
 RECENT = 20
@@ -127,12 +127,12 @@ def _standings_in_runs(
     """In its latest runs that somebody has judged."""
     in_runs = []
     for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
-        chosen = tournament.choose_run_and_judge(state, store, PageRequest(query={"run": run}))
+        chosen = choose_run_and_judge(state, store, PageRequest(query={"run": run}))
         name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
         if chosen is None or chosen.judge is None or name is None:
             continue
         try:
-            standings = tournament.results_of(state, store, chosen).standings
+            standings = results_of(state, store, chosen).standings
         except InputError:  # the page of the standings says why there are none
             continue
         table = standings.tables.get(OVERALL) or next(iter(standings.tables.values()))
