@@ -13,7 +13,7 @@ from simworld.web.pages.scenario import find_scenario
 from simworld.web.run_and_judge import RunAndJudge
 from store import Store
 
-PAIRS = 20
+PAIRS_PER_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,38 +24,43 @@ class ComparedEpisode:
     pair: EpisodePair
     transcript: Sequence[episode.TranscriptLine]
     language: str  # of its scenario
-    page: str  # id
+    episode_id: str  # id
 
 
 def compared_episodes(
     store: Store, request: PageRequest, chosen: RunAndJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
-    matched = episode_pairs(store, chosen.run, scenario, *agents, counts=chosen.counts)
-    page = request.whole("page", low=1, high=1_000_000, default=1)
-    begin = (page - 1) * PAIRS
-    number = request.whole(
-        "pair", low=1, high=max(1, len(matched)), default=min(begin + 1, max(1, len(matched)))
+    pairs = episode_pairs(store, chosen.run, scenario, *agents, counts=chosen.is_compared)
+    page = request.integer("page", low=1, high=1_000_000, default=1)
+    begin = (page - 1) * PAIRS_PER_PAGE
+    number = request.integer(
+        "pair", low=1, high=max(1, len(pairs)), default=min(begin + 1, max(1, len(pairs)))
     )
-    shown = matched[begin : begin + PAIRS]
-    read = matched[number - 1] if matched else None
-    judges = [judge for judge in store.judges() if judge.id in chosen.ids]
-    needed = [
+    shown = pairs[begin : begin + PAIRS_PER_PAGE]
+    open_pair = pairs[number - 1] if pairs else None
+    judges = [judge for judge in store.judges() if judge.id in chosen.judge_ids]
+    episode_ids = [
         side.id
-        for pair in (*shown, *([read] if read else []))
+        for pair in (*shown, *([open_pair] if open_pair else []))
         for side in (pair.first, pair.second)
     ]
-    seen = scores_of(store, judges, needed)
+    scores = scores_of(store, judges, episode_ids)
     return {
-        "pairs": [(i, pair, overall_scores(seen, pair)) for i, pair in enumerate(shown, begin + 1)],
+        "pairs": [
+            (i, pair, overall_scores(scores, pair)) for i, pair in enumerate(shown, begin + 1)
+        ],
         "page": page,
-        "more": len(matched) > begin + PAIRS,
+        "more": len(pairs) > begin + PAIRS_PER_PAGE,
         "number": number,
-        "pair": read,
-        "sides": [compared_episode(store, agent, read, id_) for agent, id_ in _sides(*agents, read)]
-        if read
+        "pair": open_pair,
+        "sides": [
+            compared_episode(store, agent, open_pair, id_)
+            for agent, id_ in _sides(*agents, open_pair)
+        ]
+        if open_pair
         else [],
-        "dimensions": dimension_scores(seen, read) if read else [],
+        "dimensions": dimension_scores(scores, open_pair) if open_pair else [],
     }
 
 
@@ -95,7 +100,7 @@ def compared_episode(store: Store, agent: str, pair: EpisodePair, id_: str) -> C
         pair=pair,
         transcript=episode.transcript_lines(stored, scenario, episode.seat_names(stored.summary)),
         language=scenario.language,
-        page=id_,
+        episode_id=id_,
     )
 
 

@@ -23,7 +23,7 @@ class RunAndJudge:
     tournament: Tournament
     scenarios: Mapping[str, str]  # id → title
     # whether agents are compared in a seat of an episode
-    counts: Callable[[EpisodeSummary, SeatRecord], bool]
+    is_compared: Callable[[EpisodeSummary, SeatRecord], bool]
     judges: Mapping[str, tuple[str, ...]]  # name → ids, one for each rubric
     judge: str | None  # name; None where nobody has judged
 
@@ -33,7 +33,7 @@ class RunAndJudge:
         return self.tournament.name
 
     @property
-    def ids(self) -> tuple[str, ...]:
+    def judge_ids(self) -> tuple[str, ...]:
         """Of the judge."""
         return () if self.judge is None else self.judges[self.judge]
 
@@ -42,20 +42,20 @@ def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) ->
     """The run and judge that are asked for; by default the latest run and its first judge. None
     where there is no run.
     """
-    runs = state.remember("names", store.names).runs
+    runs = state.cached("names", store.names).runs
     run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
-    tournament, scenarios, counts = state.remember(
+    tournament, scenarios, counts = state.cached(
         ("tournament", run), lambda: _stored_tournament(store, run)
     )
-    judges = state.remember(("judges", run), lambda: stored_judges(store, run))
-    judge = request.one_of("judge", list(judges)) or next(iter(judges), None)
+    judges = state.cached(("judges", run), lambda: stored_judges(store, run))
+    judge = request.choice("judge", list(judges)) or next(iter(judges), None)
     return RunAndJudge(
         runs=runs if run in runs else (run, *runs),
         tournament=tournament,
         scenarios=scenarios,
-        counts=counts,
+        is_compared=counts,
         judges=judges,
         judge=judge,
     )
@@ -64,10 +64,10 @@ def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) ->
 def results_of(state: AppState, store: Store, chosen: RunAndJudge) -> Results:
     """The results of a run by its chosen judge, who must be there."""
     judge = chosen.judge or ""
-    return state.remember(
+    return state.cached(
         ("standings", chosen.run, judge),
-        lambda: results_for_ids(chosen.tournament, store, judge, chosen.ids),
-        stamp=store.cells_size(chosen.run),
+        lambda: results_for_ids(chosen.tournament, store, judge, chosen.judge_ids),
+        version=store.cells_size(chosen.run),
     )
 
 

@@ -11,14 +11,14 @@ from simworld.results.differences import Difference
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
 from simworld.stats.ratings import CENTRE
 from simworld.tournament.results import Results
-from simworld.web.figures.intervals import axis, interval
-from simworld.web.figures.scales import span
+from simworld.web.figures.intervals import draw_axis, draw_interval
+from simworld.web.figures.scales import axis_range
 
-SHARES = (0.0, 1.0)  # the scale of a measure that is a share of its range
+SHARE_SCALE = (0.0, 1.0)  # the scale of a measure that is a share of its range
 # points on either side of the middle that a rating's axis shows at least: odds of three to one
-RATED = 200.0
+MIN_RATING_REACH = 200.0
 # shares of the range that an axis of differences may show on either side
-AXIS_LIMITS = (0.25, 0.5, 1.0)
+DIFFERENCE_REACHES = (0.25, 0.5, 1.0)
 # Measure, each agent's mean score with its interval, and the ends of its scale
 MeanColumns = list[tuple[str, list[tuple[Standing, Markup]], tuple[float, float]]]
 # Agent, and its games against each agent with the class of their colour
@@ -61,17 +61,19 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     """
     ratings = [standing.rating for standing in table.standings if standing.rating]
     shown = [v for r in ratings for v in (r.points, r.low, r.high)]
-    rating_ends = span([*shown, CENTRE - RATED, CENTRE + RATED])
+    rating_ends = axis_range([*shown, CENTRE - MIN_RATING_REACH, CENTRE + MIN_RATING_REACH])
     lines = []
     for standing in table.standings:
         rating, score = standing.rating, standing.score
         lines.append(
             StandingLine(
                 standing=standing,
-                rating=interval(rating.points, rating.low, rating.high, rating_ends, mark=CENTRE)
+                rating=draw_interval(
+                    rating.points, rating.low, rating.high, rating_ends, mark=CENTRE
+                )
                 if rating
                 else Markup(),
-                score=interval(score.mean, score.low, score.high, score_ends)
+                score=draw_interval(score.mean, score.low, score.high, score_ends)
                 if score
                 else Markup(),
                 lost=rating.games - rating.wins - rating.ties if rating else 0,
@@ -80,8 +82,8 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     return DrawnMeasure(
         table=table,
         lines=lines,
-        rating_axis=axis(rating_ends, mark=CENTRE),
-        score_axis=axis(score_ends),
+        rating_axis=draw_axis(rating_ends, mark=CENTRE),
+        score_axis=draw_axis(score_ends),
     )
 
 
@@ -90,12 +92,14 @@ def mean_columns(results: Results, agents: Sequence[str]) -> MeanColumns:
     rows = []
     for measure, table in results.standings.tables.items():
         by_agent = {standing.agent: standing for standing in table.standings}
-        ends = results.scales.get(measure, SHARES)
+        ends = results.scales.get(measure, SHARE_SCALE)
         cells = []
         for agent in agents:
             score = by_agent[agent].score
             drawn_ = (
-                interval(score.mean, score.low, score.high, ends, small=True) if score else Markup()
+                draw_interval(score.mean, score.low, score.high, ends, small=True)
+                if score
+                else Markup()
             )
             cells.append((by_agent[agent], drawn_))
         rows.append((measure, cells, ends))
@@ -134,21 +138,25 @@ def draw_differences(
     """
     shares: dict[str, tuple[float | None, float | None, float | None]] = {}
     for measure, difference in differences.items():
-        low, high = (ends or {}).get(measure, SHARES)
+        low, high = (ends or {}).get(measure, SHARE_SCALE)
         paired, width = difference.paired, high - low
         shares[measure] = (
             paired.mean / width,
             None if paired.low is None else paired.low / width,
             None if paired.high is None else paired.high / width,
         )
-    most = max((abs(v) for values in shares.values() for v in values if v is not None), default=0.0)
-    reach = next((reach for reach in AXIS_LIMITS if most <= reach), AXIS_LIMITS[-1])
+    largest = max(
+        (abs(v) for values in shares.values() for v in values if v is not None), default=0.0
+    )
+    reach = next(
+        (reach for reach in DIFFERENCE_REACHES if largest <= reach), DIFFERENCE_REACHES[-1]
+    )
     return [
         ComparedMeasure(
             measure=measure,
             difference=difference,
-            figure=interval(*shares[measure], ends=(-reach, reach), mark=0.0),
-            axis=axis((-reach, reach), mark=0.0),
+            figure=draw_interval(*shares[measure], ends=(-reach, reach), mark=0.0),
+            axis=draw_axis((-reach, reach), mark=0.0),
         )
         for measure, difference in differences.items()
     ]

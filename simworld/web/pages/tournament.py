@@ -15,7 +15,7 @@ from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from simworld.web.run_and_judge import RunAndJudge, choose_run_and_judge, results_of
 from simworld.web.standings_figures import (
-    SHARES,
+    SHARE_SCALE,
     ComparedMeasure,
     draw_differences,
     draw_measure,
@@ -35,7 +35,7 @@ def standings(state: AppState, store: Store, request: PageRequest) -> Page:
         )
     results = results_of(state, store, chosen)
     measures = list(results.standings.tables)
-    measure = request.one_of("measure", measures) or measures[0]
+    measure = request.choice("measure", measures) or measures[0]
     table = results.standings.tables[measure]
     return Page(
         template="standings.html",
@@ -45,7 +45,7 @@ def standings(state: AppState, store: Store, request: PageRequest) -> Page:
             "results": results,
             "measures": measures,
             "measure": measure,
-            "drawn": draw_measure(table, results.scales.get(measure, SHARES)),
+            "drawn": draw_measure(table, results.scales.get(measure, SHARE_SCALE)),
             "means": mean_columns(results, [standing.agent for standing in table.standings]),
             "matrix": win_matrix(table),
             "ids": store.run_agents(chosen.run),
@@ -62,26 +62,26 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     if chosen is None:
         return Page(template="compare.html", title="Compare", values=values)
     agents = chosen.tournament.agents
-    first, second = request.one_of("first", agents), request.one_of("second", agents)
+    first, second = request.choice("first", agents), request.choice("second", agents)
     if first is not None and first == second:
         raise InputError(f"{first!r} is compared with itself; choose two agents")
-    shared = state.remember(
+    shared = state.cached(
         ("shared", chosen.run),
         lambda: shared_cells(store, chosen.tournament),
-        stamp=store.cells_size(chosen.run),
+        version=store.cells_size(chosen.run),
     )
     first, second = shared.most(agents, first, second)
-    scenario = request.one_of("scenario", list(chosen.scenarios))
+    scenario = request.choice("scenario", list(chosen.scenarios))
     if scenario is None and first is not None and second is not None:
         scenario = shared.where(first, second, list(chosen.scenarios))
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
     values["compared"] = differences_by_measure(state, store, chosen, first, second)
-    values["cautions"] = state.remember(
+    values["cautions"] = state.cached(
         ("cautions", chosen.run, chosen.judge or ""),
-        lambda: cautions(store, chosen.ids, run=chosen.run),
-        stamp=store.cells_size(chosen.run),
+        lambda: cautions(store, chosen.judge_ids, run=chosen.run),
+        version=store.cells_size(chosen.run),
     )
     values |= compared_episodes(store, request, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
@@ -102,9 +102,9 @@ def differences_by_measure(
     if chosen.judge is None:
         return []
     key = ("differences", chosen.run, chosen.judge, first, second)
-    differences = state.remember(
+    differences = state.cached(
         key,
-        lambda: differences_for_ids(chosen.tournament, store, chosen.ids, first, second),
-        stamp=store.cells_size(chosen.run),
+        lambda: differences_for_ids(chosen.tournament, store, chosen.judge_ids, first, second),
+        version=store.cells_size(chosen.run),
     )
-    return draw_differences(differences, measure_scales(store, chosen.ids))
+    return draw_differences(differences, measure_scales(store, chosen.judge_ids))

@@ -345,7 +345,7 @@ def test_the_report_opens_from_disk_without_a_network(
 ) -> None:
     file = tmp_path / "report.html"
     with open_store(small if name == "small" else world, read_only=True) as store:
-        file.write_text(make_report(store, name, most_bytes=400_000), "utf-8")
+        file.write_text(make_report(store, name, max_bytes=400_000), "utf-8")
     assert 10_000 < file.stat().st_size <= 400_000
     context = browser.new_context(offline=True, viewport={"width": NARROW, "height": 844})
     with watched(context, file.as_uri()) as page:

@@ -19,7 +19,7 @@ from tests.simworld.web.test_pages import Reader
 
 def written(url: str, run: str, most_bytes: int = 4_500_000) -> tuple[str, Reader]:
     with open_store(url, read_only=True) as store:
-        text = make_report(store, run, most_bytes=most_bytes)
+        text = make_report(store, run, max_bytes=most_bytes)
     return text, Reader(text)
 
 
