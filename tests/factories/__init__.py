@@ -5,7 +5,10 @@ models          tiny random models of real families, as folders
 scenarios       two people at a market
 stored          runs, episodes and judgements for a store
 world           a scored run whose answers are worked out by hand
-shown_world     what pages show: a tournament, a steered run, hostile texts
+shown_world     what pages show: a tournament, a steered run, trainings, hostile and foreign texts
+web_episodes    runs and episodes of that world, and hostile texts
+hostile_texts   a run whose every text tries to be more than text
+spoken_languages  an episode, scores and a training in Arabic and in Chinese
 steered_runs    steered episodes with known vectors and scores
 taught          episodes that agents really played, with their prompts
 transitions     datasets for learners, written by hand

@@ -14,7 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from simworld.web.links import link
 from simworld.web.report_file import make_report
 from store import open_store
-from tests.factories.shown_world import ARABIC, BROKEN, CHINESE, HOSTILE, SCRIPT
+from tests.factories.hostile_texts import HOSTILE
+from tests.factories.spoken_languages import ARABIC, CHINESE
+from tests.factories.web_episodes import BROKEN, SCRIPT
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")
 SERIOUS = ("serious", "critical")
