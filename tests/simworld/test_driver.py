@@ -14,8 +14,8 @@ from simworld.core.requests import Completion, Finished, Request, Score, Scored,
 from simworld.driver import Piece, RoutedRequest, drive, drive_on_backend
 from simworld.judging.logprob_judging import Judging
 from simworld.testing import FakeBackend
-from tests.factories.judging import AnsweringBackend, scored
-from tests.factories.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, scored_reply
+from tests.factories.losing_backend import LosingBackend
 
 
 def judging(*prompts: str) -> Judging:
@@ -35,7 +35,7 @@ def length(request: Request) -> Completion:
     assert isinstance(request.prompt, TextPrompt)
     if request.prompt.text == "bad":
         return Failure(boundary="model", kind="too-long", message="")
-    return scored(request, lambda prompt, c: float(len(prompt)))
+    return scored_reply(request, lambda prompt, c: float(len(prompt)))
 
 
 def test_each_judgement_gets_its_own_answers_and_a_bad_one_fails_alone() -> None:

@@ -15,7 +15,7 @@ from simworld.web.links import link
 from simworld.web.report_file import make_report
 from store import open_store
 from tests.factories.hostile_texts import HOSTILE
-from tests.factories.spoken_languages import ARABIC, CHINESE
+from tests.factories.languages import ARABIC, CHINESE
 from tests.factories.web_episodes import BROKEN, SCRIPT
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")

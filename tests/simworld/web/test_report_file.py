@@ -13,8 +13,8 @@ from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.errors import InputError
 from simworld.web.report_file import make_report
 from store import open_store
-from tests.factories.shown_world import MARKET
 from tests.factories.web_episodes import BROKEN, add, begin
+from tests.factories.web_world import MARKET
 from tests.simworld.web.test_pages import Reader
 
 

@@ -17,7 +17,7 @@ from simworld.training.cloning.reply_training import DescentSettings, descend
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, clone
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
-from tests.factories import taught
+from tests.factories import played_episodes
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 
@@ -25,7 +25,7 @@ REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModel]:
     before = torch.get_num_threads()
-    yield taught.load_tiny(taught.save_tiny(tmp_path_factory.mktemp("llama")))
+    yield played_episodes.load_tiny(played_episodes.save_tiny(tmp_path_factory.mktemp("llama")))
     torch.set_num_threads(before)
 
 
@@ -38,7 +38,7 @@ def frozen_lm(local: LocalModel) -> Iterator[FrozenLM]:
 @pytest.fixture(scope="module")
 def encoded_replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
     samples = [
-        taught.sample(
+        played_episodes.make_stored_reply(
             ChatPrompt(
                 messages=(Message(role="user", content=f"Of a {word}."),),
                 reply_start="Bob: 4?\nAnn:",
@@ -54,7 +54,7 @@ def encoded_replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
 def test_measures_are_those_of_the_full_distributions(
     frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
 ) -> None:
-    upmap, action = taught.upmap(), random_actions(1, 4, 9)[0]
+    upmap, action = played_episodes.upmap(), random_actions(1, 4, 9)[0]
     one = encoded_replies[:1]
     found = measure(frozen_lm, one, lambda state: action.expand(len(state), -1), upmap)
     plain = frozen_lm.log_probs(one[0].hidden).double()
@@ -77,7 +77,7 @@ def test_measures_are_those_of_the_full_distributions(
 def test_an_upmap_of_zero_rows_has_no_reach_and_intervals_cluster_by_family(
     frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
 ) -> None:
-    upmap = taught.upmap()
+    upmap = played_episodes.upmap()
     with torch.no_grad():
         upmap.weight.zero_()
     found = measure(frozen_lm, encoded_replies, lambda state: torch.ones(len(state), 4), upmap)
@@ -111,7 +111,7 @@ def test_cloning_lowers_what_it_says(
         hidden=(16,),
         descent=DescentSettings(steps=30, batch_size=4, lr=0.03),
     )
-    upmap = taught.upmap()
+    upmap = played_episodes.upmap()
     start = random_actions(1, 4, 0)[0]
     before = measure(
         frozen_lm, encoded_replies[:4], lambda state: start.expand(len(state), -1), upmap
@@ -135,11 +135,13 @@ def test_an_upmap_that_learns_along_is_held_to_its_reach_from_both_sides(
         settings = CloneSettings(
             train_upmap=True, reach_target=target, hidden=(16,), descent=descent
         )
-        planner = clone(frozen_lm, encoded_replies, encoded_replies, taught.upmap(), settings)
+        planner = clone(
+            frozen_lm, encoded_replies, encoded_replies, played_episodes.upmap(), settings
+        )
         return measure(frozen_lm, encoded_replies, planner.action, planner.upmap).reach.mean
 
     before = measure(
-        frozen_lm, encoded_replies, lambda state: random_actions(1, 4, 0), taught.upmap()
+        frozen_lm, encoded_replies, lambda state: random_actions(1, 4, 0), played_episodes.upmap()
     ).reach.mean
     assert reach(0.1) < 0.6 * before
     assert reach(3.0) > before + 0.3
@@ -181,17 +183,21 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
     )
     global_state = torch.get_rng_state()
     made = [
-        clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), settings)
+        clone(
+            frozen_lm, encoded_replies[:4], encoded_replies[4:], played_episodes.upmap(), settings
+        )
         for _ in range(2)
     ]
-    taught.upmap()  # draws what the two runs' up-mappings drew
+    played_episodes.upmap()  # draws what the two runs' up-mappings drew
     assert all(
         torch.equal(a, b) for a, b in zip(made[0].parameters(), made[1].parameters(), strict=True)
     )
     other = CloneSettings(
         train_upmap=True, hidden=(8,), descent=DescentSettings(steps=3, batch_size=2, seed=1)
     )
-    third = clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), other)
+    third = clone(
+        frozen_lm, encoded_replies[:4], encoded_replies[4:], played_episodes.upmap(), other
+    )
     assert not torch.equal(third.upmap.weight, made[0].upmap.weight)
     assert all(
         torch.equal(value, weights[name]) for name, value in local.model.state_dict().items()
@@ -204,7 +210,9 @@ def test_a_planner_goes_on_from_another(
     frozen_lm: FrozenLM, encoded_replies: list[EncodedReply]
 ) -> None:
     settings = CloneSettings(hidden=(8,), descent=DescentSettings(steps=4, batch_size=2))
-    first = clone(frozen_lm, encoded_replies[:4], encoded_replies[4:], taught.upmap(), settings)
+    first = clone(
+        frozen_lm, encoded_replies[:4], encoded_replies[4:], played_episodes.upmap(), settings
+    )
     still = CloneSettings(descent=DescentSettings(steps=1, batch_size=1, lr=1e-12))
     again = clone(
         frozen_lm, encoded_replies[:4], encoded_replies[4:], first.upmap, still, start=first
@@ -233,7 +241,7 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
             frozen_lm,
             encoded_replies[:-1],
             encoded_replies[-1:],
-            taught.upmap(),
+            played_episodes.upmap(),
             settings,
             recorder=TrainingRecorder(file=file, sink=log),
         ), heard

@@ -13,7 +13,7 @@ from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.scenario import Check, CheckKind, Persona, Relationship, Scenario, Seat
 from store import Store, TrainingRecord, open_store
 from tests.factories.hostile_texts import hostile
-from tests.factories.spoken_languages import LANGUAGES, spoken
+from tests.factories.languages import LANGUAGES, spoken
 from tests.factories.tournaments import play, tournament, write
 from tests.factories.web_episodes import BROKEN, NOON, SCRIPT, add, begin
 
