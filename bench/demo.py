@@ -37,13 +37,13 @@ def main() -> None:
         help="each makes two conversations; default: as many as the demo takes",
     )
     parser.add_argument("--here", action="store_true", help="one round, in this process")
-    given = parser.parse_args()
-    if given.here:
-        print(json.dumps(measure(given.scenarios)))
+    args = parser.parse_args()
+    if args.here:
+        print(json.dumps(measure(args.scenarios)))
         return
     print(json.dumps({"processor": _processor(), "machine": platform.machine()}), flush=True)
-    more = [] if given.scenarios is None else ["--scenarios", str(given.scenarios)]
-    for _ in range(given.rounds):
+    more = [] if args.scenarios is None else ["--scenarios", str(args.scenarios)]
+    for _ in range(args.rounds):
         ran = subprocess.run(
             [sys.executable, "-m", "bench.demo", "--here", *more],
             check=True,
