@@ -28,7 +28,7 @@ def check(paths: tuple[Path, ...]) -> None:
     from simworld.cli.file_kinds import FILE_KINDS, KIND_LABELS, check_files, file_kind
 
     files: dict[str, list[Path]] = {}
-    seen: set[str] = set()
+    real_paths: set[str] = set()
     problems: list[Problem] = []
     other_count = 0
     for folder in paths or (Path(),):
@@ -38,9 +38,9 @@ def check(paths: tuple[Path, ...]) -> None:
             problems += error.problems
             continue
         for path in yaml_paths:
-            if os.path.realpath(path) in seen:
+            if os.path.realpath(path) in real_paths:
                 continue
-            seen.add(os.path.realpath(path))
+            real_paths.add(os.path.realpath(path))
             kind = file_kind(path)
             if kind is None and path in paths:
                 message = _explain_unknown(path, FILE_KINDS)
@@ -59,7 +59,7 @@ def check(paths: tuple[Path, ...]) -> None:
             click.echo(harmless(str(problem)), err=True)
         raise InputError(
             f"{counted(len(problems), 'problem')} in"
-            f" {counted(len(seen) - other_count, 'file')}{left_out}"
+            f" {counted(len(real_paths) - other_count, 'file')}{left_out}"
         )
     if not files:
         raise InputError(

@@ -18,11 +18,9 @@ def complete_agents(ctx: click.Context, param: click.Parameter, incomplete: str)
     """Agents of the library and files; the last one of `A,B` or of `SEAT=A,SEAT=B`."""
     from agents import library_names
 
-    start = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
-    matching = _starting_with(
-        [*library_names(), *_yaml_files(incomplete[start:])], incomplete[start:]
-    )
-    return [incomplete[:start] + name for name in matching]
+    cut = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
+    matching = _starting_with([*library_names(), *_yaml_files(incomplete[cut:])], incomplete[cut:])
+    return [incomplete[:cut] + name for name in matching]
 
 
 def complete_scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -115,7 +115,7 @@ def info(db: str, columns: bool, as_json: bool) -> None:
 def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
     row_meanings = meanings()
     if as_json:
-        plain = [
+        codebook_json = [
             {
                 "table": column.table,
                 "row": row_meanings[column.table],
@@ -126,7 +126,7 @@ def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
             }
             for column in columns
         ]
-        click.echo(plain_json(plain))
+        click.echo(plain_json(codebook_json))
         return
     for name, table_columns in groupby(columns, key=lambda column: column.table):
         click.echo(f"{name}: {row_meanings[name]}\n")

@@ -133,7 +133,7 @@ def _parse_assignments(texts: Sequence[str]) -> dict[str, Any]:
 
 def _list_ready_queries(queries: Sequence[ReadyQuery], as_json: bool) -> None:
     if as_json:
-        plain = [
+        queries_json = [
             {
                 "name": query.name,
                 "question": query.question,
@@ -144,7 +144,7 @@ def _list_ready_queries(queries: Sequence[ReadyQuery], as_json: bool) -> None:
             }
             for query in queries
         ]
-        click.echo(plain_json(plain, indent=1))
+        click.echo(plain_json(queries_json, indent=1))
         return
     table = grid("query", "what it answers", "--set")
     for query in queries:
@@ -184,13 +184,11 @@ def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> No
             f"several columns are called {', '.join(duplicates)}; name them apart with AS"
         )
     out = sys.stdout
-    separator = "["
+    start = "["
     for row in rows:
-        out.write(
-            f"{separator}{plain_json(dict(zip(columns, row, strict=True)), default=_json_value)}"
-        )
-        separator = ",\n "
-    out.write("[]\n" if separator == "[" else "]\n")
+        out.write(f"{start}{plain_json(dict(zip(columns, row, strict=True)), default=_json_value)}")
+        start = ",\n "
+    out.write("[]\n" if start == "[" else "]\n")
 
 
 def _print_csv(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -118,7 +118,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         ) as loaded_agents:
             followed = FollowedConversation(screen, loaded_agents.ids, STEERED)
             with playing_bar() as tell:
-                progress = run_plan(
+                done = run_plan(
                     plan, loaded_agents, store, on_progress=tell, on_acts=followed.on_acts
                 )
             judge_demo(store, plan.run, loaded_agents)
@@ -128,9 +128,9 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         _print_scores(store, plan.run)
         _print_thanks(store, plan.run)
         write_page(store, plan.run, out)
-    failed = f" ({progress.failed} failed)" if progress.failed else ""
+    failed = f" ({done.failed} failed)" if done.failed else ""
     click.echo(
-        f"\n{counted(progress.played, 'episode')} played{failed}, {progress.before} already there;"
+        f"\n{counted(done.played, 'episode')} played{failed}, {done.before} already there;"
         f" all in {db}."
     )
     click.echo(
@@ -176,12 +176,12 @@ def _print_transcript(screen: Console, store: Store, run: str) -> None:
     stored = store.summaries(run=run, agent=STEERED)
     if not stored:
         return
-    shown = min(
+    first = min(
         stored,
         key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key),
     )
     print_transcript(
-        screen, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id)
+        screen, store.episode(first.id, vectors=False), store.scenario(first.scenario_id)
     )
 
 
@@ -237,15 +237,15 @@ def _print_thanks(store: Store, run: str) -> None:
     likeness to thanks.
     """
     table = grid("agent", "lines that thank", "lines", right=("lines that thank", "lines"))
-    is_thanks_by_agent: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
+    thanks_by_agent: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
     for stored in store.episodes(run=run, vectors=False):
         agents = {seat.seat: seat.agent_name for seat in stored.summary.seats}
         for act in stored.episode.acts:
-            if agents[act.seat] in is_thanks_by_agent and act.action.kind is ActionKind.speak:
-                is_thanks_by_agent[agents[act.seat]].append(
+            if agents[act.seat] in thanks_by_agent and act.action.kind is ActionKind.speak:
+                thanks_by_agent[agents[act.seat]].append(
                     bool(THANKS_PATTERN.search(act.action.text))
                 )
-    for agent, is_thanks in is_thanks_by_agent.items():
+    for agent, is_thanks in thanks_by_agent.items():
         share = f"{sum(is_thanks) / len(is_thanks):.0%}" if is_thanks else "–"
         table.add_row(agent, share, str(len(is_thanks)))
     console().print(

@@ -41,9 +41,9 @@ def show_plan(
         first, seeds = episodes[0], [str(episode.seed) for episode in episodes]
         cast = ", ".join(f"{seat}={name}" for seat, name in first.seating.items())
         to_play = sum(episode.item.key in due_keys for episode in episodes)
-        shown = ", ".join(seeds[:2]) + (", …" if len(seeds) > 2 else "")
+        seed_text = ", ".join(seeds[:2]) + (", …" if len(seeds) > 2 else "")
         count = str(len(episodes))
-        table.add_row(cell(first.scenario.name), cell(cast), count, str(to_play), shown)
+        table.add_row(cell(first.scenario.name), cell(cast), count, str(to_play), seed_text)
     console().print(table)
     to_play, total = len(due_keys), len(planned)
     counts = f"{to_play} to play, {total - to_play} already there, {total} planned"
@@ -62,10 +62,7 @@ def _group_by_cast(
 
 
 def _plan_json(
-    plan: RunPlan,
-    agent_ids: Mapping[str, str],
-    planned: Sequence[PlannedEpisode],
-    due_keys: set[str],
+    plan: RunPlan, ids: Mapping[str, str], planned: Sequence[PlannedEpisode], due_keys: set[str]
 ) -> dict[str, object]:
     episodes = [
         {
@@ -79,10 +76,4 @@ def _plan_json(
         for episode in planned
     ]
     counts = {"planned": len(planned), "already_there": len(planned) - len(due_keys)}
-    return {
-        "run": plan.run,
-        "seed": plan.seed,
-        **counts,
-        "agents": dict(agent_ids),
-        "episodes": episodes,
-    }
+    return {"run": plan.run, "seed": plan.seed, **counts, "agents": dict(ids), "episodes": episodes}

@@ -27,7 +27,7 @@ class LazyGroup(click.Group):
     ) -> None:
         """`sections` are headings with their commands, for the help; default: all under one."""
         super().__init__(*args, **options)
-        self._lazy_commands = lazy_commands
+        self._lazy = lazy_commands
         self._sections = sections or {"Commands": tuple(lazy_commands)}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -36,20 +36,18 @@ class LazyGroup(click.Group):
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._lazy_commands)
+        return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._lazy_commands:
+        if cmd_name not in self._lazy:
             return None
-        module, attribute, _ = self._lazy_commands[cmd_name]
+        module, attribute, _ = self._lazy[cmd_name]
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, self._lazy_commands))
+        width = max(map(len, self._lazy))
         for heading, names in self._sections.items():
             with formatter.section(heading):
-                formatter.write_dl(
-                    [(name.ljust(width), self._lazy_commands[name][2]) for name in names]
-                )
+                formatter.write_dl([(name.ljust(width), self._lazy[name][2]) for name in names])

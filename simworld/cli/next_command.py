@@ -29,9 +29,11 @@ def suggest_again(*options: str, without: str = "") -> None:
     and without a flag.
     """
     words: Sequence[str] = click.get_current_context().meta.get(ARGV_KEY, ())
-    kept = [word for word in words if word != without]
-    end = kept.index("--") if "--" in kept else len(kept)  # after it, all words are arguments
-    _print_next([*kept[:end], *(option for option in options if option not in kept), *kept[end:]])
+    kept_words = [word for word in words if word != without]
+    # after it, all words are arguments
+    end = kept_words.index("--") if "--" in kept_words else len(kept_words)
+    added = [option for option in options if option not in kept_words]
+    _print_next([*kept_words[:end], *added, *kept_words[end:]])
 
 
 def _print_next(words: Sequence[str]) -> None:

@@ -138,11 +138,11 @@ def progress_bar(
 
 
 @contextmanager
-def playing_bar(*, shown: bool = True) -> Iterator[Callable[[stored_run.RunProgress], None]]:
+def playing_bar(*, visible: bool = True) -> Iterator[Callable[[stored_run.RunProgress], None]]:
     """The progress of a run: episodes done of all, time gone and left, tokens per second, failures;
-    not `shown`: silence.
+    not `visible`: silence.
     """
-    if not shown:
+    if not visible:
         yield lambda progress: None
         return
     rate = RecentRate()

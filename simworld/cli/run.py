@@ -176,17 +176,15 @@ def run(
                     stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
-            stored_text = f"run {plan.run}"
+            stored = f"run {plan.run}"
             if last_progress is not None:
-                of_run = f"of {stored_text}"
-                stored_text = counted(
+                of_run = f"of {stored}"
+                stored = counted(
                     last_progress.before + last_progress.played,
                     f"episode {of_run} is stored",
                     f"episodes {of_run} are stored",
                 )
-            click.echo(
-                harmless(f"Stopped: {stored_text}; the same command plays the rest."), err=True
-            )
+            click.echo(harmless(f"Stopped: {stored}; the same command plays the rest."), err=True)
             raise click.exceptions.Exit(130) from None
         failures = failure_lines(store, plan.run)
     report = {

@@ -66,8 +66,8 @@ def list_(
     if as_json:
         click.echo(plain_json([_summary_json(loaded) for loaded in listed], indent=2))
         return
-    shown = [loaded.scenario for loaded in listed]
-    rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in shown]
+    scenarios = [loaded.scenario for loaded in listed]
+    rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in scenarios]
     _echo_table(("name", "kind", "seats", "title"), rows)
     click.echo(counted(len(listed), "scenario"), err=True)
 
@@ -283,9 +283,9 @@ def _description_lines(loaded: LoadedScenario, only_seat: str | None) -> list[st
         lines += _field_lines("knows", view.knows)
         lines += _field_lines("secret", view.secret)
         for other in view.others:
-            seen = _persona_text(other.persona) if other.persona else "nothing but the role"
+            persona_text = _persona_text(other.persona) if other.persona else "nothing but the role"
             lines += _field_lines(
-                "other", f"{other.label} ({other.seat}, {other.relationship.value}): {seen}"
+                "other", f"{other.label} ({other.seat}, {other.relationship.value}): {persona_text}"
             )
     return lines
 

@@ -39,10 +39,10 @@ def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()
     """An empty table in the house's form; the columns named in `right` hold numbers, those in
     `exact` are never shortened.
     """
-    names, numbers, unshortened = (
+    names, numbers, whole = (
         [harmless(name) for name in group] for group in (columns, right, exact)
     )
-    return Grid(names, right=numbers, exact=unshortened)
+    return Grid(names, right=numbers, exact=whole)
 
 
 def console() -> Console:

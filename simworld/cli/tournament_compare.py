@@ -69,21 +69,19 @@ def compare(
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
-        caution_lines = cautions(
-            store, judge_ids(store, tournament.name, judge), run=tournament.name
-        )
+        warnings = cautions(store, judge_ids(store, tournament.name, judge), run=tournament.name)
         differences_by_pair = {
             (a, b): differences(tournament, store, judge, a, b)
             for a, b in ((first, second), (second, first))
         }
-    by_measure = differences_by_pair[first, second]
-    if not by_measure:
+    measures = differences_by_pair[first, second]
+    if not measures:
         raise InputError(
             f"{first!r} and {second!r} have no score in the same cell of"
             f" tournament {tournament.name!r}"
         )
     requirements = read_requirements(
-        required, arms=(first, second), measures=by_measure, main=OVERALL
+        required, arms=(first, second), measures=measures, main=OVERALL
     )
     outcomes = []
     for requirement in requirements:
@@ -91,15 +89,15 @@ def compare(
         difference = differences_by_pair[pair].get(requirement.measure)
         outcomes.append(check_requirement(requirement, difference.paired if difference else None))
     if as_json:
-        report = plain_differences(first, second, by_measure)
-        report["cautions"] = list(caution_lines)
+        report = plain_differences(first, second, measures)
+        report["cautions"] = list(warnings)
         report["requirements"] = [
             {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes
         ]
         click.echo(plain_json(report, indent=1))
     else:
-        show_differences(first, second, by_measure)
-        show_notes(caution_lines)
+        show_differences(first, second, measures)
+        show_notes(warnings)
         show_requirements(outcomes)
         suggest_report(tournament, db)
     if not all(o.holds for o in outcomes):

@@ -111,7 +111,7 @@ def run(
     ):
         try:
             with _progress_bars() as listener:
-                ran = play_tournament(
+                outcome = play_tournament(
                     tournament,
                     loaded_agents,
                     store,
@@ -131,18 +131,19 @@ def run(
                 err=True,
             )
             raise click.exceptions.Exit(130) from None
-        if ran.spent:
-            left = estimate_cost(tournament, store).left
+        if outcome.spent:
+            due = estimate_cost(tournament, store).left
+            due_text = counted(due, "episode is", "episodes are")
             click.echo(
-                f"The budget of {ran.spent} is spent: {counted(left, 'episode is', 'episodes are')}"
-                " left; the same command plays on with a fresh budget.",
+                f"The budget of {outcome.spent} is spent: {due_text} left; the same command plays"
+                " on with a fresh budget.",
                 err=True,
             )
         failures = failure_lines(store, tournament.name)
         for line in failures:
             click.echo(line, err=True)
         judge_by_name = {judge.name: judge for judge in tournament.judges}
-        for judge, tally in ran.tallies.items():
+        for judge, tally in outcome.tallies.items():
             if not as_json:
                 show_notes(own_rubric_notes(judge_by_name[judge].rubric, tally.overruled))
             if tally.last_failure:
@@ -155,7 +156,7 @@ def run(
                 )
     if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
-    failed = bool(failures) or any(tally.failed for tally in ran.tallies.values())
+    failed = bool(failures) or any(tally.failed for tally in outcome.tallies.values())
     try:
         show_standings(tournament, db, tournament.judges[0], None, as_json)
         limits.stopping.check_budget()

@@ -125,10 +125,10 @@ def _standings_table(main: MeasureStandings, standings: Standings) -> object:
             (
                 "anchor"
                 if standing.agent == standings.anchor and rating
-                else _interval_text(rating, "{:.0f}")
+                else _interval(rating, "{:.0f}")
             ),
             DASH if score is None else f"{score.mean:.3f}",
-            _interval_text(score, "{:.3f}"),
+            _interval(score, "{:.3f}"),
             *(("0", "0") if score is None else (str(score.n), str(score.families))),
             *(
                 ("0", "0", "0")
@@ -151,9 +151,7 @@ def _means_table(standings: Standings, agents: Sequence[str]) -> object:
 
 
 def _mean_text(score: Estimate | None) -> str:
-    return (
-        DASH if score is None else f"{score.mean:.3f} ({_interval_text(score, '{:.2f}')}) {score.n}"
-    )
+    return DASH if score is None else f"{score.mean:.3f} ({_interval(score, '{:.2f}')}) {score.n}"
 
 
 def _win_matrix(main: MeasureStandings) -> object:
@@ -168,7 +166,7 @@ def _win_matrix(main: MeasureStandings) -> object:
     return table
 
 
-def _interval_text(estimate: Rating | Estimate | None, form: str) -> str:
+def _interval(estimate: Rating | Estimate | None, form: str) -> str:
     if estimate is None or estimate.low is None or estimate.high is None:
         return DASH
     if estimate.high == math.inf:

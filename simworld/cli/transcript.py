@@ -77,8 +77,8 @@ def thought_text(act: Act) -> Text | None:
     tokens = (
         f" ({counted(generation.reasoning_tokens, 'token')})" if generation.reasoning_tokens else ""
     )
-    shown = thought or "the server did not show it"
-    return Text(f"    thought{tokens}: {harmless(shown)}", style="dim")
+    thought_or_reason = thought or "the server did not show it"
+    return Text(f"    thought{tokens}: {harmless(thought_or_reason)}", style="dim")
 
 
 def act_line(turn: int, act: Act, names: Mapping[str, str], language: str) -> Text:
@@ -130,12 +130,12 @@ def print_scores(screen: Console, judgements: Sequence[StoredJudgement]) -> None
             screen.print(Text(harmless(f"failed: {judgement.failure}"), style="red"))
             continue
         seats = tuple(dict.fromkeys(verdict.seat for verdict in judgement.verdicts))
-        score_by_key = {
+        scores = {
             (verdict.dimension, verdict.seat): verdict.score for verdict in judgement.verdicts
         }
         table = grid("dimension", *seats, right=seats)
         for dimension in dict.fromkeys(verdict.dimension for verdict in judgement.verdicts):
-            row = (score_by_key.get((dimension, seat)) for seat in seats)
+            row = (scores.get((dimension, seat)) for seat in seats)
             table.add_row(
                 cell(dimension), *(cell(None if value is None else f"{value:.1f}") for value in row)
             )

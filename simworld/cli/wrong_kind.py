@@ -27,12 +27,10 @@ def expecting_kind(kind: str, name: str | Path) -> Iterator[None]:
         other = file_kind(path) if os.path.isfile(path) else None
         if other in (None, kind):
             raise
-        raise InputError(
-            f"{path}: expected {_with_article(kind)}, found {_with_article(other)}"
-        ) from None
+        raise InputError(f"{path}: expected {_article(kind)}, found {_article(other)}") from None
 
 
-def _with_article(kind: str | None) -> str:
+def _article(kind: str | None) -> str:
     if kind in ("pairs", None):
         return "a list of pairs"
     return f"an {kind}" if kind == "agent" else f"a {kind} file" if kind == "learn" else f"a {kind}"

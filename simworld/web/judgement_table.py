@@ -75,15 +75,13 @@ def _judgement_table(
         name for name in names if name not in dimension_by_name
     ]:
         dimension = dimension_by_name.get(name)
-        score_range = (
-            None if dimension is None else (float(dimension["low"]), float(dimension["high"]))
-        )
+        ends = None if dimension is None else (float(dimension["low"]), float(dimension["high"]))
         rows.append(
             DimensionRow(
                 dimension=name,
                 question="" if dimension is None else str(dimension.get("question", "")),
-                score_range=score_range,
-                cells=[_score_cell(by_key.get((seat, name)), score_range) for seat in judged_seats],
+                score_range=ends,
+                cells=[_score_cell(by_key.get((seat, name)), ends) for seat in judged_seats],
             )
         )
     return JudgementTable(

@@ -48,7 +48,7 @@ def format_percent(value: float | None) -> str:
     """A share as whole percents; one that is neither 0 nor 1 is never shown as such."""
     if value is None or not math.isfinite(value):
         return DASH
-    whole = round(100 * value)
-    if whole in (0, 100) and value not in (0, 1):
-        return "<1 %" if whole == 0 else ">99 %"
-    return f"{whole} %"
+    rounded = round(100 * value)
+    if rounded in (0, 100) and value not in (0, 1):
+        return "<1 %" if rounded == 0 else ">99 %"
+    return f"{rounded} %"

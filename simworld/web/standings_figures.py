@@ -18,7 +18,7 @@ SHARE_SCALE = (0.0, 1.0)  # the scale of a measure that is a share of its range
 # points on either side of the middle that a rating's axis shows at least: odds of three to one
 MIN_RATING_REACH = 200.0
 # shares of the range that an axis of differences may show on either side
-DIFFERENCE_REACHES = (0.25, 0.5, 1.0)
+REACHES = (0.25, 0.5, 1.0)
 # Measure, each agent's mean score with its interval, and the ends of its scale
 MeanColumns = list[tuple[str, list[tuple[Standing, Markup]], tuple[float, float]]]
 # Agent, and its games against each agent with the class of their colour
@@ -60,8 +60,8 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     their own scale.
     """
     ratings = [standing.rating for standing in table.standings if standing.rating]
-    shown = [v for r in ratings for v in (r.points, r.low, r.high)]
-    rating_ends = axis_range([*shown, CENTRE - MIN_RATING_REACH, CENTRE + MIN_RATING_REACH])
+    rating_values = [v for r in ratings for v in (r.points, r.low, r.high)]
+    rating_ends = axis_range([*rating_values, CENTRE - MIN_RATING_REACH, CENTRE + MIN_RATING_REACH])
     lines = []
     for standing in table.standings:
         rating, score = standing.rating, standing.score
@@ -96,12 +96,12 @@ def mean_columns(results: Results, agents: Sequence[str]) -> MeanColumns:
         cells = []
         for agent in agents:
             score = by_agent[agent].score
-            drawn_ = (
+            figure = (
                 draw_interval(score.mean, score.low, score.high, ends, small=True)
                 if score
                 else Markup()
             )
-            cells.append((by_agent[agent], drawn_))
+            cells.append((by_agent[agent], figure))
         rows.append((measure, cells, ends))
     return rows
 
@@ -145,12 +145,8 @@ def draw_differences(
             None if paired.low is None else paired.low / width,
             None if paired.high is None else paired.high / width,
         )
-    largest = max(
-        (abs(v) for values in shares.values() for v in values if v is not None), default=0.0
-    )
-    reach = next(
-        (reach for reach in DIFFERENCE_REACHES if largest <= reach), DIFFERENCE_REACHES[-1]
-    )
+    most = max((abs(v) for values in shares.values() for v in values if v is not None), default=0.0)
+    reach = next((reach for reach in REACHES if most <= reach), REACHES[-1])
     return [
         ComparedMeasure(
             measure=measure,

@@ -43,11 +43,11 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
         raters = find_raters(store, names)
         agreements = agreement(store, [rater.id for rater in raters], run=run_name)
     if as_json:
-        plain = {
+        report = {
             "raters": {rater.id: rater.name for rater in raters},
             "dimensions": [_agreement_json(dimension) for dimension in agreements],
         }
-        click.echo(plain_json(plain, indent=1))
+        click.echo(plain_json(report, indent=1))
         return
     _print_agreements(raters, agreements)
 

@@ -35,12 +35,10 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
     from store import open_store
 
     with open_store(db) as store:
-        imported = import_ratings(store, file, rater, rubric=rubric)
+        result = import_ratings(store, file, rater, rubric=rubric)
     if as_json:
-        click.echo(plain_json(asdict(imported)))
+        click.echo(plain_json(asdict(result)))
         return
-    counts = (
-        f"{counted(imported.added, 'episode')} scored by {rater}, {imported.already} already there"
-    )
-    click.echo(harmless(f"{counts}; {counted(imported.verdicts, 'score')} in the file"))
+    counts = f"{counted(result.added, 'episode')} scored by {rater}, {result.already} already there"
+    click.echo(harmless(f"{counts}; {counted(result.verdicts, 'score')} in the file"))
     suggest_next("judge agree", db=db)

@@ -101,9 +101,9 @@ def own_rubric_notes(rubric: str, scenarios: Sequence[str]) -> list[str]:
     """A note that a judge's own rubric was used instead of the scenarios'; empty if not."""
     if not scenarios:
         return []
-    rest = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""
-    scenario_list = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{rest}"
+    more = f" and {len(scenarios) - 3} more" if len(scenarios) > 3 else ""
+    named = f"scenario{'s' if len(scenarios) > 1 else ''} {', '.join(scenarios[:3])}{more}"
     return [
-        f"scored by the judge's own rubric, {rubric}, and not by the one that {scenario_list}"
+        f"scored by the judge's own rubric, {rubric}, and not by the one that {named}"
         f" name{'s' * (len(scenarios) == 1)}"
     ]

@@ -37,11 +37,11 @@ def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> N
     folder = dataset_folder(db, options, datasets)
     inspection = inspect_dataset(folder)
     if as_json:
-        plain = asdict(inspection) | {
+        report = asdict(inspection) | {
             "meta": inspection.meta.model_dump(mode="json"),
             "folder": str(folder),
         }
-        click.echo(plain_json(plain, indent=2))
+        click.echo(plain_json(report, indent=2))
         return
     _show_inspection(inspection)
     for warning in inspection.warnings:
@@ -168,10 +168,10 @@ def _variance_text(explained: VarianceExplained | None) -> str:
 
 
 def _draw_histogram(histogram: Histogram) -> None:
-    highest = max(histogram.counts)
+    top = max(histogram.counts)
     for low, high, count in zip(
         histogram.edges, histogram.edges[1:], histogram.counts, strict=False
     ):
         click.echo(
-            f"  {low:+8.4f} to {high:+8.4f} {count:>9,} {'█' * round(BAR_CHARS * count / highest)}"
+            f"  {low:+8.4f} to {high:+8.4f} {count:>9,} {'█' * round(BAR_CHARS * count / top)}"
         )

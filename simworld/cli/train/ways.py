@@ -162,7 +162,7 @@ def _show_ways(tried: WaysTried, examples: list[str]) -> None:
             if reward.low is None or reward.high is None
             else f"[{reward.low:+.3f}, {reward.high:+.3f}]"
         )
-        shown = (
+        example_text = (
             example if len(example) <= MAX_EXAMPLE_CHARS else example[: MAX_EXAMPLE_CHARS - 1] + "…"
         )
         table.add_row(
@@ -171,7 +171,7 @@ def _show_ways(tried: WaysTried, examples: list[str]) -> None:
             f"{reward.mean:+.4f}",
             interval,
             f"{way.expected:+.4f}",
-            cell(shown),
+            cell(example_text),
         )
     console().print(table)
     click.echo(f"between ways {tried.between:.4f} (standard deviation beyond chance)")

@@ -36,12 +36,12 @@ def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All runs, the latest first."""
     page = request.integer("page", low=1, high=1_000_000, default=1)
     summaries = state.cached("runs", lambda: store.runs()[::-1])
-    shown = summaries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    page_of_runs = summaries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return Page(
         template="run_list.html",
         title="Runs",
         values={
-            "rows": [(summary, draw_run_progress(summary)) for summary in shown],
+            "rows": [(summary, draw_run_progress(summary)) for summary in page_of_runs],
             "total": len(summaries),
             "page": page,
             "more": len(summaries) > page * PAGE_SIZE,

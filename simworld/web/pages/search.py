@@ -43,8 +43,8 @@ def search(state: AppState, store: Store, request: PageRequest) -> Page:
         answer |= (search_by_words if by == "words" else search_by_meaning)(
             state, store, request, text, run
         )
-    asked = {"text": text, "by": by, "run": run, "names": state.cached("names", store.names)}
-    return Page(template="search.html", title="Search", values={**answer, **asked})
+    query = {"text": text, "by": by, "run": run, "names": state.cached("names", store.names)}
+    return Page(template="search.html", title="Search", values={**answer, **query})
 
 
 def search_by_words(
@@ -54,8 +54,8 @@ def search_by_words(
     search_phrases = phrases(text)
     before = request.integer("before", low=1, high=2**62, default=0)
     hits = store.search_text(search_phrases, run=run, before=before or None, limit=PAGE_SIZE + 1)
-    shown = hits[:PAGE_SIZE]
-    summaries = store.summaries_of([hit.episode_id for hit in shown])
+    page_of_hits = hits[:PAGE_SIZE]
+    summaries = store.summaries_of([hit.episode_id for hit in page_of_hits])
     return {
         "hits": [
             SearchResult(
@@ -63,11 +63,11 @@ def search_by_words(
                 lines=matching_lines(hit.text, search_phrases),
                 cosine=None,
             )
-            for hit in shown
+            for hit in page_of_hits
             if hit.episode_id in summaries
         ],
         "before": before,
-        "older": shown[-1].number if len(hits) > PAGE_SIZE else None,
+        "older": page_of_hits[-1].number if len(hits) > PAGE_SIZE else None,
     }
 
 

@@ -95,14 +95,14 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
     points: dict[str, list[tuple[float, float]]] = {}
     for step in steps:
         points.setdefault(step.metric, []).append((step.step, step.value))
-    drawn = [
+    drawn_charts = [
         chart
         for prefix in ("", HELD_OUT)
         if (chart := _values_and_returns(points, prefix)) is not None
     ]
     bases = list(dict.fromkeys(name.removeprefix(HELD_OUT) for name in points))
-    known = [name for name in METRIC_TITLES if name.removeprefix(HELD_OUT) in bases]
-    for base in dict.fromkeys([*(name.removeprefix(HELD_OUT) for name in known), *bases]):
+    titled = [name for name in METRIC_TITLES if name.removeprefix(HELD_OUT) in bases]
+    for base in dict.fromkeys([*(name.removeprefix(HELD_OUT) for name in titled), *bases]):
         names = [name for name in (base, HELD_OUT + base) if name in points]
         if base == "mean_return" or not names:
             continue
@@ -112,10 +112,10 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
         lines = [Series(name=_metric_name(name), points=points[name]) for name in names]
         label = f"{title} by step; {'; '.join(_last_value_text(line) for line in lines)}"
         mark = 0.0 if base in ZERO_REFERENCED else None
-        drawn.append(
+        drawn_charts.append(
             Chart(title=title, names=_legend(lines), figure=draw_curves(lines, label, mark=mark))
         )
-    return sorted(drawn, key=lambda chart: not chart.title.startswith("Loss"))
+    return sorted(drawn_charts, key=lambda chart: not chart.title.startswith("Loss"))
 
 
 def _values_and_returns(
@@ -165,19 +165,21 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
     coverage = training.metrics.get("coverage")
     if not isinstance(coverage, Mapping):
         return []
-    drawn = []
+    figures = []
     for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats")):
-        spread = coverage.get(key)
-        if isinstance(spread, Mapping):
-            drawn.append(
+        coverage_histogram = coverage.get(key)
+        if isinstance(coverage_histogram, Mapping):
+            figures.append(
                 (
                     title,
                     draw_histogram(
-                        spread["counts"], spread["edges"], _histogram_label(title, spread)
+                        coverage_histogram["counts"],
+                        coverage_histogram["edges"],
+                        _histogram_label(title, coverage_histogram),
                     ),
                 )
             )
-    return drawn
+    return figures
 
 
 def _histogram_label(title: str, spread: Mapping[str, Any]) -> str:

@@ -28,7 +28,9 @@ def test_each_scenario_is_played_by_the_steered_agent_and_by_the_plain_one() -> 
 
 
 def test_the_time_is_told_from_the_speed_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.cli.demo_time.gflops", lambda threads: GFLOP_PER_CONVERSATION / 7)
+    monkeypatch.setattr(
+        "simworld.cli.demo_time.measure_gflops", lambda threads: GFLOP_PER_CONVERSATION / 7
+    )
     assert estimate_seconds(12, None) == pytest.approx(STARTUP_S + 84)
 
 
