@@ -49,7 +49,7 @@ def terminal_backend() -> TerminalBackend:
 def listen_to_play(
     specs: Mapping[str, LoadedSpec], terminal: TerminalBackend
 ) -> Iterator[PlayListener]:
-    """A bar; where a person plays at the terminal `terminal`, what their seat sees instead."""
+    """A bar; where a person plays at this terminal, what their seat sees instead."""
     if has_human(specs):
         view = _HumanSeatView(terminal)
         yield PlayListener(on_progress=view.on_progress, on_acts=view.on_acts)
