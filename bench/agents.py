@@ -26,7 +26,7 @@ from simworld.runner.loaded_agents import load_agents
 from simworld.runner.run_plan import Cast, RunPlan
 from store import open_store
 
-ALIKE = 0.6
+MIN_SIMILARITY = 0.6
 OUT_OF_ROLE = re.compile(
     r"(?i)\b(as an ai|i'?m an ai|language model|(?:ai|your|virtual) assistant|how can i"
     r" (?:help|assist)|"
@@ -37,7 +37,7 @@ OUT_OF_ROLE = re.compile(
 )
 
 # fmt: off
-FILLERS = frozenset([
+COMMON_WORDS = frozenset([
     "about", "after", "again", "could", "every", "going", "never", "other", "really", "should", "since", "their",
     "there", "these", "thing", "things", "think", "those", "today", "tomorrow", "tonight", "until", "wants", "where",
     "which", "while", "would",
@@ -57,27 +57,27 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--db", help="measure stored episodes instead of playing")
     parser.add_argument("--show", type=int, default=0, help="print so many transcripts")
-    given = parser.parse_args()
-    chosen = [loaded.scenario for loaded in find_scenarios(given.scenarios.split(","))][
-        :: given.every
+    args = parser.parse_args()
+    chosen = [loaded.scenario for loaded in find_scenarios(args.scenarios.split(","))][
+        :: args.every
     ]
-    if given.turns:
+    if args.turns:
         chosen = [
-            replace(s, limits=replace(s.limits, turns=min(s.limits.turns, given.turns)))
+            replace(s, limits=replace(s.limits, turns=min(s.limits.turns, args.turns)))
             for s in chosen
         ]
-    if given.db:
-        for name in given.agents:
-            print(json.dumps({"agent": name, **measure(stored(given.db, name))}))
+    if args.db:
+        for name in args.agents:
+            print(json.dumps({"agent": name, **measure(stored_episodes(args.db, name))}))
         return
-    specs = find_specs(given.agents)
-    with load_agents(specs, threads=given.threads) as loaded_agents:
+    specs = find_specs(args.agents)
+    with load_agents(specs, threads=args.threads) as loaded_agents:
         for loaded in specs:
             name = loaded.spec.name
             cast = Cast(by_seat={"*": name})
             plan = RunPlan(
                 run="bench",
-                seed=given.seed,
+                seed=args.seed,
                 repeats=1,
                 scenarios=tuple(chosen),
                 casts=(cast,),
@@ -89,7 +89,7 @@ def main() -> None:
                 for p in play_jobs(plan.make_jobs(loaded_agents.agents), loaded_agents.backends)
             ]
             seconds = time.perf_counter() - start
-            for scenario, episode in played[: given.show]:
+            for scenario, episode in played[: args.show]:
                 print(f"--- {scenario.name} ({episode.ending}: {episode.reason})")
                 for act in episode.acts:
                     print(f"{act.seat}: {act.action.kind}: {act.action.text}")
@@ -99,13 +99,13 @@ def main() -> None:
             )
 
 
-def stored(url: str, agent: str) -> list[tuple[Scenario, Episode]]:
+def stored_episodes(url: str, agent: str) -> list[tuple[Scenario, Episode]]:
     """The stored episodes in which an agent has every seat."""
     with open_store(url) as store:
         return [
-            (store.scenario(found.episode.scenario_id), found.episode)
-            for found in store.episodes(agent=agent, vectors=False)
-            if len(set(found.episode.cast.values())) == 1
+            (store.scenario(stored_episode.episode.scenario_id), stored_episode.episode)
+            for stored_episode in store.episodes(agent=agent, vectors=False)
+            if len(set(stored_episode.episode.cast.values())) == 1
         ]
 
 
@@ -113,20 +113,20 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
     """Shares of spoken lines, means per line."""
     acts = [act for _, episode in played for act in episode.acts]
     spoken = [act for act in acts if act.action.kind is ActionKind.speak]
-    echoes = repeats = strange = topical = 0
+    echoes = repeats = out_of_role_count = topical = 0
     for scenario, episode in played:
-        said: list[str] = []
+        lines: list[str] = []
         topic = long_words(
             scenario.setting, *(text for seat in scenario.seats for text in (seat.goal, seat.knows))
         )
         for act in episode.acts:
             if act.action.kind is not ActionKind.speak:
                 continue
-            echoes += line_similarity(act.action.text, said[-1:]) >= ALIKE
-            repeats += line_similarity(act.action.text, said) >= ALIKE
-            strange += out_of_role(scenario, act)
+            echoes += line_similarity(act.action.text, lines[-1:]) >= MIN_SIMILARITY
+            repeats += line_similarity(act.action.text, lines) >= MIN_SIMILARITY
+            out_of_role_count += out_of_role(scenario, act)
             topical += bool(topic & long_words(act.action.text))
-            said.append(act.action.text)
+            lines.append(act.action.text)
     n = max(1, len(spoken))
     return {
         "episodes": len(played),
@@ -134,7 +134,7 @@ def measure(played: list[tuple[Scenario, Episode]]) -> dict[str, float]:
         "other_acts": len(acts) - len(spoken),
         "echo": round(echoes / n, 4),
         "repeat": round(repeats / n, 4),
-        "out_of_role": round(strange / n, 4),
+        "out_of_role": round(out_of_role_count / n, 4),
         "on_topic": round(topical / n, 4),
         "asks_per_act": round(
             sum(act.generation.asks for act in acts if act.generation) / max(1, len(acts)), 3
@@ -149,7 +149,7 @@ def long_words(*texts: str) -> set[str]:
     """The words of five letters or more, lower case."""
     return {
         word for text in texts for word in re.findall(r"[^\W\d_]{5,}", text.casefold())
-    } - FILLERS
+    } - COMMON_WORDS
 
 
 def out_of_role(scenario: Scenario, act: Act) -> bool:

@@ -40,35 +40,35 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
-    given = parser.parse_args()
+    args = parser.parse_args()
     transformers.logging.set_verbosity_error()
     weights = find_local_weights(MODEL)
     tokenizer = AutoTokenizer.from_pretrained(weights.folder)
     model = AutoModelForCausalLM.from_pretrained(
-        weights.folder, dtype=getattr(torch, given.dtype), attn_implementation="sdpa"
+        weights.folder, dtype=getattr(torch, args.dtype), attn_implementation="sdpa"
     ).eval()
     texts = [
         f"Round {i}. Ana: Hello there, " + "how is the day going? " * (40 + i % 7)
-        for i in range(given.rows)
+        for i in range(args.rows)
     ]
     prompts = [tokenizer(text).input_ids for text in texts]
-    backend = load_backend(MODEL, dtype=given.dtype, device="cpu", batch_size=given.rows)
+    backend = load_backend(MODEL, dtype=args.dtype, device="cpu", batch_size=args.rows)
     _ours(backend, texts[:1], 2, "first")  # loads the model
     continuous: list[float] = []
     padded: list[float] = []
-    for number in range(given.rounds):
-        ours_s = _ours(backend, texts, given.tokens, str(number))
-        padded.append(_padded(model, prompts, given.tokens) / ours_s)
-        fastest = min(_continuous(model, prompts, given.tokens, n) for n in PER_STEP)
+    for number in range(args.rounds):
+        ours_s = _ours(backend, texts, args.tokens, str(number))
+        padded.append(_padded(model, prompts, args.tokens) / ours_s)
+        fastest = min(_continuous(model, prompts, args.tokens, n) for n in PER_STEP)
         continuous.append(fastest / ours_s)
     print(
         json.dumps(
             {
                 "bench": "continuous_batching",
-                "rows": given.rows,
+                "rows": args.rows,
                 "prompt_tokens": sum(map(len, prompts)),
-                "new_tokens": given.rows * given.tokens,
-                "dtype": given.dtype,
+                "new_tokens": args.rows * args.tokens,
+                "dtype": args.dtype,
                 "threads": torch.get_num_threads(),
                 "transformers": transformers.__version__,
                 "machine": platform.machine(),

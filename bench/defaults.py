@@ -32,7 +32,8 @@ from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 
 STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
-ALIKE = 4  # state numbers that are no other in another family; the first of them matters
+# state numbers that are no other in another family; the first of them matters
+SHARED_COORDINATES = 4
 CHANGES: tuple[dict[str, Any], ...] = (
     {},
     {"alpha": 1.0},
@@ -57,33 +58,41 @@ class World:
 
     def best(self, states: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, d') of length 1."""
-        found: NDArray[np.float64] = (self.always + np.sign(states[:, :1]) * self.by_state) / 2**0.5
-        return found
+        directions: NDArray[np.float64] = (
+            self.always + np.sign(states[:, :1]) * self.by_state
+        ) / 2**0.5
+        return directions
 
 
-def new_world(draw: np.random.Generator) -> World:
-    first, second = np.linalg.qr(draw.normal(size=(ACTION, 2)))[0].T
+def new_world(rng: np.random.Generator) -> World:
+    first, second = np.linalg.qr(rng.normal(size=(ACTION, 2)))[0].T
     return World(always=first, by_state=second)
 
 
-def collected(
-    world: World, draw: np.random.Generator, seats: int, noise: float, end: bool
+def make_dataset(
+    world: World, rng: np.random.Generator, seats: int, noise: float, at_end: bool
 ) -> Transitions:
     n = seats * ACTS
     family = np.repeat(np.arange(seats) % FAMILIES, ACTS)
-    states = draw.normal(size=(n, STATE)).astype(np.float32)
-    states[:, ALIKE:] += draw.normal(size=(FAMILIES, STATE - ALIKE)).astype(np.float32)[family]
-    actions = draw.normal(size=(n, ACTION))
+    states = rng.normal(size=(n, STATE)).astype(np.float32)
+    states[:, SHARED_COORDINATES:] += rng.normal(
+        size=(FAMILIES, STATE - SHARED_COORDINATES)
+    ).astype(np.float32)[family]
+    actions = rng.normal(size=(n, ACTION))
     actions *= ACTION**0.5 / np.linalg.norm(actions, axis=1, keepdims=True)
     # An act's product with a direction of length 1 has a deviation of 1; so noise is in deviations
     # of what can be learned.
-    worth = (actions * world.best(states)).sum(1) + noise * draw.normal(size=n)
+    returns = (actions * world.best(states)).sum(1) + noise * rng.normal(size=n)
     last = np.arange(n) % ACTS == ACTS - 1
-    parts = np.where(last, np.repeat(worth.reshape(-1, ACTS).sum(1), ACTS), 0.0) if end else worth
+    rewards = (
+        np.where(last, np.repeat(returns.reshape(-1, ACTS).sum(1), ACTS), 0.0)
+        if at_end
+        else returns
+    )
     return Transitions(
         states=states,
         actions=actions.astype(np.float32),
-        rewards=(parts / parts.std()).astype(np.float32),
+        rewards=(rewards / rewards.std()).astype(np.float32),
         state_rows=np.arange(n),
         next_state_rows=np.where(last, np.arange(n), np.arange(n) + 1),
         terminals=last,
@@ -95,10 +104,10 @@ def collected(
     )
 
 
-def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[str, float]:
-    draw = np.random.default_rng(seed)
-    world = new_world(draw)
-    data = collected(world, draw, given.seats, given.noise, given.end)
+def planner_value(change: dict[str, Any], seed: int, args: argparse.Namespace) -> dict[str, float]:
+    rng = np.random.default_rng(seed)
+    world = new_world(rng)
+    data = make_dataset(world, rng, args.seats, args.noise, args.end)
     settings = TD3BCSettings(**change)
     actor = new_actor(STATE, ACTION, hidden=(256, 256), projection="sphere", seed=seed)
     loop = LoopSettings(seed=seed)
@@ -106,10 +115,10 @@ def value(change: dict[str, Any], seed: int, given: argparse.Namespace) -> dict[
         TD3BC(actor, settings, seed=seed), data, loop, gamma=settings.gamma
     )
     actor.load_state_dict(position.best_weights)
-    fresh = draw.normal(size=(4096, STATE)).astype(np.float32)
-    fresh[:, ALIKE:] += draw.normal(size=(FAMILIES, STATE - ALIKE)).astype(np.float32)[
-        np.arange(4096) % FAMILIES
-    ]
+    fresh = rng.normal(size=(4096, STATE)).astype(np.float32)
+    fresh[:, SHARED_COORDINATES:] += rng.normal(size=(FAMILIES, STATE - SHARED_COORDINATES)).astype(
+        np.float32
+    )[np.arange(4096) % FAMILIES]
     with torch.no_grad():
         actions = actor(normalizer.standardise(torch.from_numpy(fresh))).numpy().astype(np.float64)
     ridge = fit_ridge(data.actions, data.rewards, data.family_index)
@@ -138,21 +147,21 @@ def main() -> None:
     parser.add_argument(
         "--end", action="store_true", help="one reward at the end of each seat's episode"
     )
-    given = parser.parse_args()
-    for change in CHANGES if given.only is None else [CHANGES[number] for number in given.only]:
-        begun = time.perf_counter()
-        found = [value(change, seed, given) for seed in range(given.seeds)]
-        values = [one["value"] for one in found]
+    args = parser.parse_args()
+    for change in CHANGES if args.only is None else [CHANGES[number] for number in args.only]:
+        start = time.perf_counter()
+        results = [planner_value(change, seed, args) for seed in range(args.seeds)]
+        values = [one["value"] for one in results]
         line = {
             "bench": "defaults",
             "changed": change,
-            "place": "end" if given.end else "utterance",
+            "place": "end" if args.end else "utterance",
             "value": round(statistics.mean(values), 3),
             "sd": round(statistics.stdev(values), 3) if len(values) > 1 else None,
-            "constant": round(statistics.mean(one["constant"] for one in found), 3),
-            "best_step": round(statistics.mean(one["step"] for one in found)),
-            "seeds": given.seeds,
-            "seconds": round(time.perf_counter() - begun, 1),
+            "constant": round(statistics.mean(one["constant"] for one in results), 3),
+            "best_step": round(statistics.mean(one["step"] for one in results)),
+            "seeds": args.seeds,
+            "seconds": round(time.perf_counter() - start, 1),
         }
         print(json.dumps(line), flush=True)
 

@@ -37,13 +37,13 @@ def main() -> None:
         help="each makes two conversations; default: as many as the demo takes",
     )
     parser.add_argument("--here", action="store_true", help="one round, in this process")
-    given = parser.parse_args()
-    if given.here:
-        print(json.dumps(measure(given.scenarios)))
+    args = parser.parse_args()
+    if args.here:
+        print(json.dumps(measure(args.scenarios)))
         return
     print(json.dumps({"processor": _processor(), "machine": platform.machine()}), flush=True)
-    more = [] if given.scenarios is None else ["--scenarios", str(given.scenarios)]
-    for _ in range(given.rounds):
+    more = [] if args.scenarios is None else ["--scenarios", str(args.scenarios)]
+    for _ in range(args.rounds):
         ran = subprocess.run(
             [sys.executable, "-m", "bench.demo", "--here", *more],
             check=True,
@@ -60,14 +60,14 @@ def measure(scenarios: int | None) -> dict[str, Any]:
         from simworld.cli.run_command import wait_passively
 
         wait_passively()  # as the command line does, before torch is loaded
-        from simworld.cli.demo import USUAL, demo_plan, judge_demo, write_page
-        from simworld.cli.demo_time import seconds_for
+        from simworld.cli.demo import DEFAULT_SCENARIO_COUNT, demo_plan, judge_demo, write_page
+        from simworld.cli.demo_time import estimate_seconds
         from simworld.runner.loaded_agents import load_agents
         from simworld.runner.stored_run import play_missing
         from store import open_store
-    count = scenarios or USUAL
+    count = scenarios or DEFAULT_SCENARIO_COUNT
     with timed(parts, "announcing"):
-        announced = seconds_for(2 * count, None)
+        announced = estimate_seconds(2 * count, None)
     with tempfile.TemporaryDirectory() as folder:
         with timed(parts, "scenarios and store"):
             plan = demo_plan(count, 0)

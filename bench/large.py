@@ -21,8 +21,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from bench.play import Judging, judge, play, shares
 from bench.store import BEGAN, add_judges
+from bench.synthetic_episodes import SyntheticJudge, make_episode, make_judgements, shares
 from simworld.core.episode import Ending, WorkItem
 from simworld.core.judgement import Judgement
 from simworld.results.games import count_games
@@ -95,22 +95,19 @@ def main() -> None:
         default=300,
         help="episodes to add at the end; 0: leave the store as it is",
     )
-    given = parser.parse_args()
-    tournament = load_tournament(str(given.files / "cup-0.yaml"))
-    with open_store(given.db) as store:
+    args = parser.parse_args()
+    tournament = load_tournament(str(args.files / "cup-0.yaml"))
+    with open_store(args.db) as store:
         print(
             json.dumps(
-                {
-                    "db": given.db.split(":")[0],
-                    "episodes": sum(run.episodes for run in store.run_summaries()),
-                }
+                {"db": args.db.split(":")[0], "episodes": sum(run.episodes for run in store.run_summaries())}
             )
         )
-        for name, ask in questions(store, tournament, given.db, change=given.add > 0):
-            print(json.dumps({"question": name, **timed(ask, given.rounds)}), flush=True)
-        if given.add:
-            for name, found in rates(store, tournament, given.add):
-                print(json.dumps({"added": name, **found, "n": given.add}), flush=True)
+        for name, ask in queries_to_time(store, tournament, args.db, change=args.add > 0):
+            print(json.dumps({"question": name, **timed(ask, args.rounds)}), flush=True)
+        if args.add:
+            for name, rate in insert_rates(store, tournament, args.add):
+                print(json.dumps({"added": name, **rate, "n": args.add}), flush=True)
 
 
 def timed(ask: Callable[[], object], rounds: int) -> dict[str, float]:
@@ -118,20 +115,20 @@ def timed(ask: Callable[[], object], rounds: int) -> dict[str, float]:
     ask()
     wall, cpu = [], []
     for _ in range(rounds):
-        begun, used = time.perf_counter(), time.process_time()
+        wall_start, cpu_start = time.perf_counter(), time.process_time()
         ask()
-        wall.append(time.perf_counter() - begun)
-        cpu.append(time.process_time() - used)
-    found = {
+        wall.append(time.perf_counter() - wall_start)
+        cpu.append(time.process_time() - cpu_start)
+    seconds = {
         "median_s": statistics.median(wall),
         "min_s": min(wall),
         "max_s": max(wall),
         "cpu_s": min(cpu),
     }
-    return {**{name: round(value, 4) for name, value in found.items()}, "n": rounds}
+    return {**{name: round(value, 4) for name, value in seconds.items()}, "n": rounds}
 
 
-def questions(
+def queries_to_time(
     store: Store, tournament: Tournament, url: str, *, change: bool
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """Name → question; with `change`, one that commits a judgement each time."""
@@ -177,13 +174,13 @@ def questions(
     )
     yield "all runs with their counts", store.run_summaries
     for name, sql in SQL.items():
-        yield name, lambda sql=sql: answer(url, sql)  # type: ignore[misc]
+        yield name, lambda sql=sql: run_query(url, sql)  # type: ignore[misc]
 
 
-def answer(url: str, sql: str) -> list[tuple[Any, ...]]:
+def run_query(url: str, sql: str) -> list[tuple[Any, ...]]:
     """The rows of a query."""
-    with query(url, sql, timeout_s=600) as found:
-        return list(found)
+    with query(url, sql, timeout_s=600) as rows:
+        return list(rows)
 
 
 def more_judgements(store: Store, tournament: Tournament) -> Iterator[Judgement]:
@@ -196,7 +193,7 @@ def more_judgements(store: Store, tournament: Tournament) -> Iterator[Judgement]
             item = WorkItem(
                 run=summary.run, scenario_id=summary.scenario_id, cast=cast, repeat=summary.repeat
             )
-            made = next(judge(first, item, names, summary.id, summary.family))
+            made = next(make_judgements(first, item, names, summary.id, summary.family))
             sample = 1 + max(
                 (one.judgement.sample for one in store.judgements(summary.id)), default=0
             )
@@ -205,7 +202,7 @@ def more_judgements(store: Store, tournament: Tournament) -> Iterator[Judgement]
             yield made
 
 
-def rates(
+def insert_rates(
     store: Store, tournament: Tournament, episodes: int
 ) -> Iterator[tuple[str, dict[str, float]]]:
     """What a store takes in, one transaction each."""
@@ -238,8 +235,8 @@ def rates(
         ("episodes", items[:episodes], ""),
         ("steered episodes", items[episodes:], agents[0].name),
     ):
-        played = [(item, play(item, names, steered=steered)) for item in of]
-        begun = Begun()
+        played = [(item, make_episode(item, names, steered=steered)) for item in of]
+        stopwatch = Stopwatch()
         for item, episode in played:
             store.add_episode(
                 item,
@@ -250,19 +247,19 @@ def rates(
                 started=BEGAN,
                 ended=BEGAN + timedelta(days=400),
             )
-        yield name, begun.each(episodes)
-    first: Judging = add_judges(store, tournament)[0]
+        yield name, stopwatch.each(episodes)
+    first: SyntheticJudge = add_judges(store, tournament)[0]
     made = [
-        next(judge(first, item, names, item.episode_id(1), scenario.family))
+        next(make_judgements(first, item, names, item.episode_id(1), scenario.family))
         for item in items[:episodes]
     ]
-    begun = Begun()
+    stopwatch = Stopwatch()
     for judgement in made:
         store.add_judgement(judgement, shares(first, judgement))
-    yield "judgements of 14 verdicts", begun.each(episodes)
+    yield "judgements of 14 verdicts", stopwatch.each(episodes)
 
 
-class Begun:
+class Stopwatch:
     """When something began."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.large import rates
+from bench.large import insert_rates
 from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.results import compare_tournament_agents, tournament_results
 from store import Store, open_store
@@ -43,12 +43,12 @@ def main() -> None:
         help="where bench.store wrote cup-0.yaml",
     )
     parser.add_argument("--job", choices=list(JOBS), help="only this one, in this process")
-    given = parser.parse_args()
-    if given.job:
-        print(json.dumps(held(given.db[0], given.files, JOBS[given.job])))
+    args = parser.parse_args()
+    if args.job:
+        print(json.dumps(peak_memory(args.db[0], args.files, JOBS[args.job])))
         return
     for job in JOBS:
-        for db in given.db:
+        for db in args.db:
             command = [
                 sys.executable,
                 "-m",
@@ -56,7 +56,7 @@ def main() -> None:
                 "--db",
                 db,
                 "--files",
-                str(given.files),
+                str(args.files),
                 "--job",
                 job,
             ]
@@ -67,7 +67,9 @@ def main() -> None:
             )
 
 
-def held(url: str, files: Path, job: Callable[[Store, Tournament], object]) -> dict[str, float]:
+def peak_memory(
+    url: str, files: Path, job: Callable[[Store, Tournament], object]
+) -> dict[str, float]:
     """Peak memory before and after a job."""
     tournament = load_tournament(str(files / "cup-0.yaml"))
     with open_store(url) as store:
@@ -88,35 +90,35 @@ def standings(store: Store, tournament: Tournament) -> None:
     tournament_results(tournament, store, tournament.judges[0])
 
 
-def compared(store: Store, tournament: Tournament) -> None:
+def compare_agents(store: Store, tournament: Tournament) -> None:
     """Two agents."""
     compare_tournament_agents(tournament, store, tournament.judges[0], *tournament.agents[:2])
 
 
-def streamed(store: Store, tournament: Tournament) -> None:
+def stream_episodes(store: Store, tournament: Tournament) -> None:
     """Every episode of the store, with all its turns."""
     for _ in store.episodes(vectors=False):
         pass
 
 
-def scored(store: Store, tournament: Tournament) -> None:
+def stream_scores(store: Store, tournament: Tournament) -> None:
     """Every score of one dimension."""
     for _ in store.score_rows(dimension="goal"):
         pass
 
 
-def added(store: Store, tournament: Tournament) -> None:
+def add_episodes(store: Store, tournament: Tournament) -> None:
     """A thousand episodes and five hundred judgements."""
-    for _ in rates(store, tournament, 500):
+    for _ in insert_rates(store, tournament, 500):
         pass
 
 
 JOBS: dict[str, Callable[[Store, Tournament], object]] = {
     "standings": standings,
-    "two agents compared": compared,
-    "episodes streamed": streamed,
-    "scores streamed": scored,
-    "1,000 episodes and 500 judgements added": added,
+    "two agents compared": compare_agents,
+    "episodes streamed": stream_episodes,
+    "scores streamed": stream_scores,
+    "1,000 episodes and 500 judgements added": add_episodes,
 }
 
 if __name__ == "__main__":

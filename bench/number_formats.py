@@ -31,27 +31,27 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1, 8, 32, 128])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
-    given = parser.parse_args()
+    args = parser.parse_args()
     models = {
         dtype: load_local_model(builtin_weights(MODEL), dtype=dtype, device="cpu", threads=1)
         for dtype in DTYPES
     }
-    found: dict[str, list[float]] = {}
-    for _ in range(given.rounds):
-        for rows in given.rows:
+    ms_by_format: dict[str, list[float]] = {}
+    for _ in range(args.rounds):
+        for rows in args.rows:
             for dtype, local in models.items():
-                found.setdefault(f"{dtype}-{rows}", []).append(1000 * step_s(local, rows))
+                ms_by_format.setdefault(f"{dtype}-{rows}", []).append(1000 * step_s(local, rows))
     line = {
         "capability": torch.backends.cpu.get_cpu_capability(),
         "auto": resolve_dtype("auto", default_device()),
         "packed": any(isinstance(m, PackedLinear) for m in models["bfloat16"].model.modules()),
-        "rounds": given.rounds,
+        "rounds": args.rounds,
         "ms": {
             key: [round(f(values), 1) for f in (statistics.median, min, max)]
-            for key, values in found.items()
+            for key, values in ms_by_format.items()
         },
     }
-    if not given.json:
+    if not args.json:
         print("median, least and most milliseconds of a step, by format and rows")
     print(json.dumps(line))
 
@@ -65,10 +65,10 @@ def step_s(local: LocalModel, rows: int) -> float:
     }
     with torch.inference_mode():
         layers[0](inputs[layers[0].in_features])
-        begun = time.perf_counter()
+        start = time.perf_counter()
         for layer in layers:
             layer(inputs[layer.in_features])
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -34,23 +34,23 @@ def main() -> None:
         "--agents", metavar="A,B", help="who are compared; default: the first two by name"
     )
     parser.add_argument("--json", action="store_true", help="only the JSON line")
-    given = parser.parse_args()
+    args = parser.parse_args()
     warnings.simplefilter("ignore", Note)
-    found: dict[str, dict[str, float]] = {}
-    with connect(given.db) as analysis:
+    times: dict[str, dict[str, float]] = {}
+    with connect(args.db) as analysis:
         run = str(analysis.runs()["run"].iloc[0])
-        judge = given.judge or str(analysis.judges(run=run)["judge"].iloc[0])
+        judge = args.judge or str(analysis.judges(run=run)["judge"].iloc[0])
         first, second = (
-            given.agents.split(",") if given.agents else analysis.agents(run=run)["agent"]
+            args.agents.split(",") if args.agents else analysis.agents(run=run)["agent"]
         )[:2]
         for name, ask in questions(run, judge, first, second).items():
-            found[name] = timed(analysis, ask, given.rounds)
-            if not given.json:
+            times[name] = timed(analysis, ask, args.rounds)
+            if not args.json:
                 print(
-                    f"{name:>16} {found[name]['seconds']:>7.3f} s {found[name]['cpu']:>7.3f} s cpu"
+                    f"{name:>16} {times[name]['seconds']:>7.3f} s {times[name]['cpu']:>7.3f} s cpu"
                 )
         episodes = int(analysis.sql("SELECT count(*) AS n FROM episodes")["n"].iloc[0])
-    print(json.dumps({"episodes": episodes, "questions": found}))
+    print(json.dumps({"episodes": episodes, "questions": times}))
 
 
 def questions(run: str, judge: str, first: str, second: str) -> dict[str, Question]:
@@ -73,12 +73,12 @@ def questions(run: str, judge: str, first: str, second: str) -> dict[str, Questi
 
 
 def timed(analysis: Analysis, ask: Question, rounds: int) -> dict[str, float]:
-    taken = []
+    times = []
     for _ in range(rounds):
         start = time.perf_counter(), time.process_time()
         ask(analysis)
-        taken.append((time.perf_counter() - start[0], time.process_time() - start[1]))
-    seconds, cpu = (round(statistics.median(column), 3) for column in zip(*taken, strict=True))
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    seconds, cpu = (round(statistics.median(column), 3) for column in zip(*times, strict=True))
     return {"seconds": seconds, "cpu": cpu}
 
 

@@ -46,19 +46,19 @@ def main() -> None:
     parser.add_argument("--live", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
-    given = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        local = tiny(Path(folder), given.threads)
-        sizes = [100, 500, 1000] if given.quick else [100, 1000, 2000, 3000, 4000, 5000]
-        grown, turns = memory(local, sizes, given.live), lengths(local, [10, 20, 30, 40])
-    if not given.json:
-        for count, more in grown.items():
+        local = tiny(Path(folder), args.threads)
+        sizes = [100, 500, 1000] if args.quick else [100, 1000, 2000, 3000, 4000, 5000]
+        growth, turns = memory(local, sizes, args.live), lengths(local, [10, 20, 30, 40])
+    if not args.json:
+        for count, more in growth.items():
             print(f"{count:>5} episodes: {more:+.1f} MiB")
-        for count, found in turns.items():
+        for count, costs in turns.items():
             print(
-                f"{count:>5} turns: " + ", ".join(f"{key} {value}" for key, value in found.items())
+                f"{count:>5} turns: " + ", ".join(f"{key} {value}" for key, value in costs.items())
             )
-    print(json.dumps({"memory_mib": grown, "turns": turns, "live": given.live}))
+    print(json.dumps({"memory_mib": growth, "turns": turns, "live": args.live}))
 
 
 def tiny(folder: Path, threads: int = 1) -> LocalModel:
@@ -88,7 +88,7 @@ def tiny(folder: Path, threads: int = 1) -> LocalModel:
 def memory(local: LocalModel, sizes: list[int], live: int) -> dict[int, float]:
     """Growth of the peak in MiB after so many episodes of two turns, against the first of the
     sizes."""
-    found: dict[int, float] = {}
+    growth_by_size: dict[int, float] = {}
     first = 0.0
     done = 0
     with (
@@ -104,13 +104,13 @@ def memory(local: LocalModel, sizes: list[int], live: int) -> dict[int, float]:
             done = size
             peak = peak_mib()
             first = first or peak
-            found[size] = round(peak - first, 1)
-    return found
+            growth_by_size[size] = round(peak - first, 1)
+    return growth_by_size
 
 
 def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
     """Per number of turns: tokens and time of one dialogue after the other, per turn."""
-    found = {}
+    cost_by_turns = {}
     for count in turns:
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -123,12 +123,12 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
             seconds = time.perf_counter() - start
             acts = [act for stored in store.episodes(vectors=False) for act in stored.episode.acts]
             whole = sum(act.generation.prompt_tokens for act in acts if act.generation)
-            found[count] = {
+            cost_by_turns[count] = {
                 "read_per_turn": round(backend.meter.prefill_tokens / len(acts), 1),
                 "whole_history_per_turn": round(whole / len(acts), 1),
                 "ms_per_turn": round(1000 * seconds / len(acts), 1),
             }
-    return found
+    return cost_by_turns
 
 
 def prepare(
@@ -139,9 +139,11 @@ def prepare(
     agent = make_agent(loaded, backend.info)
     assert isinstance(agent, LMAgent)
     agent = replace(agent, sampling=Sampling(top_k=40, max_new_tokens=tokens), max_similarity=1.0)
-    (found,) = find_scenarios(["last-concert-ticket"])
+    (loaded_scenario,) = find_scenarios(["last-concert-ticket"])
     scenario = replace(
-        found.scenario, limits=replace(found.scenario.limits, turns=turns, silence=turns), checks=()
+        loaded_scenario.scenario,
+        limits=replace(loaded_scenario.scenario.limits, turns=turns, silence=turns),
+        checks=(),
     )
     loaded_agents = LoadedAgents(
         agents={AGENT: agent}, backends={agent.model: backend}, infos={AGENT: backend.info}

@@ -53,22 +53,22 @@ def main() -> None:
         help="an empty database to fill; default: an SQLite file that is deleted again",
     )
     parser.add_argument("--json", action="store_true", help="only the JSON line")
-    given = parser.parse_args()
+    args = parser.parse_args()
     start = time.perf_counter()
     from agents.lm.sentence_encoder import load_sentence_encoder
 
     encoder = load_sentence_encoder()
     encoder.encode([TEXT])
-    found: dict[str, Any] = {
-        "episodes": given.episodes,
+    results: dict[str, Any] = {
+        "episodes": args.episodes,
         "load_s": round(time.perf_counter() - start, 2),
     }
     with tempfile.TemporaryDirectory() as folder:
-        found |= measure(given.db or f"sqlite:///{folder}/search.db", given.episodes, encoder)
-    if not given.json:
-        for key, value in found.items():
+        results |= measure(args.db or f"sqlite:///{folder}/search.db", args.episodes, encoder)
+    if not args.json:
+        for key, value in results.items():
             print(f"{key}: {value}")
-    print(json.dumps(found))
+    print(json.dumps(results))
 
 
 def measure(url: str, episodes: int, encoder: Encoder) -> dict[str, Any]:
@@ -87,16 +87,16 @@ def measure(url: str, episodes: int, encoder: Encoder) -> dict[str, Any]:
             times["nearest_s"].append(
                 seconds(lambda: nearest_episodes(store, id_, vector, limit=10))
             )
-        grown = peak_mib() - before
-    medians = {name: statistics.median(taken) for name, taken in times.items()}
-    found = {name: round(value, 3) for name, value in medians.items()}
+        growth = peak_mib() - before
+    medians = {name: statistics.median(seconds_taken) for name, seconds_taken in times.items()}
+    results = {name: round(value, 3) for name, value in medians.items()}
     rest = {
         "search_s": sum(medians.values()),
         "fill_s": filled,
-        "memory_mib": grown,
+        "memory_mib": growth,
         "file_mib": describe_database(url).bytes / 2**20,
     }
-    return found | {name: round(value, 3) for name, value in rest.items()}
+    return results | {name: round(value, 3) for name, value in rest.items()}
 
 
 def fill(url: str, episodes: int, encoder: str) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 
-def part_of(family: str) -> str:
+def assign_split(family: str) -> str:
     share = int(hashlib.sha256(family.encode()).hexdigest()[:8], 16) / 16**8
     return "train" if share < 0.4 else "dev" if share < 0.6 else "test"
 
@@ -32,11 +32,11 @@ def split(source: Path, out: Path, turns: int, each: int) -> dict[str, int]:
         scenario = yaml.safe_load(path.read_text("utf-8"))
         families[scenario["family"]].append((path, scenario))
     counts: dict[str, int] = defaultdict(int)
-    for family, found in families.items():
-        folder = out / part_of(family)
+    for family, scenarios in families.items():
+        folder = out / assign_split(family)
         folder.mkdir(parents=True, exist_ok=True)
         counts[folder.name] += 1
-        for path, scenario in found[:each]:
+        for path, scenario in scenarios[:each]:
             scenario["limits"]["turns"] = turns
             (folder / path.name).write_text(
                 yaml.safe_dump(scenario, allow_unicode=True, sort_keys=False), "utf-8"
@@ -54,5 +54,5 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--turns", type=int, default=8)
     parser.add_argument("--each", type=int, default=2, help="scenarios of a family")
-    given = parser.parse_args()
-    print(split(given.source, given.out, given.turns, given.each))
+    args = parser.parse_args()
+    print(split(args.source, args.out, args.turns, args.each))

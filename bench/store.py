@@ -20,8 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from agents import make_agent
-from bench.bulk import Batch, add, insert, keep_cells
-from bench.play import SHARE_FAILED, Judging, judge, play, shares
+from bench.bulk_insert import Batch, add_to_batch, insert_batch, make_cells
+from bench.synthetic_episodes import (
+    SHARE_FAILED,
+    SyntheticJudge,
+    make_episode,
+    make_judgements,
+    shares,
+)
 from simworld.core.requests import ModelInfo
 from simworld.core.seeding import derive_seed
 from simworld.judging.judge import make_judge
@@ -69,19 +75,19 @@ def main() -> None:
     parser.add_argument(
         "--files", metavar="FOLDER", type=Path, required=True, help="where the tournament files go"
     )
-    given = parser.parse_args()
+    args = parser.parse_args()
     start = time.perf_counter()
-    open_store(given.db, create=True).close()
-    for tournament in write(given.files, given.tournaments, given.agents, given.families):
-        fill(given.db, tournament, given.episodes // given.tournaments)
-    keep(given.db)
-    found = describe_database(given.db)
+    open_store(args.db, create=True).close()
+    for tournament in write(args.files, args.tournaments, args.agents, args.families):
+        fill(args.db, tournament, args.episodes // args.tournaments)
+    make_all_cells(args.db)
+    description = describe_database(args.db)
     print(
         json.dumps(
             {
                 "seconds": round(time.perf_counter() - start, 1),
-                "mib": round(found.bytes / 2**20),
-                **{name: rows for name, rows in found.tables if rows},
+                "mib": round(description.bytes / 2**20),
+                **{name: rows for name, rows in description.tables if rows},
             }
         )
     )
@@ -138,21 +144,21 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
                 if cast not in seats:
                     seats[cast] = seat_rows(connection, job.item)
                 add_rows(batch, job, number, seats[cast], judges)
-            insert(connection, batch)
+            insert_batch(connection, batch)
     engine.dispose()
 
 
-def keep(url: str) -> None:
+def make_all_cells(url: str) -> None:
     """Makes what the store keeps for standings."""
     engine = open_engine(parse_address(url), create=False)
     with engine.begin() as connection:
-        keep_cells(connection)
+        make_cells(connection)
     engine.dispose()
 
 
-def add_judges(store: Store, tournament: Tournament) -> list[Judging]:
+def add_judges(store: Store, tournament: Tournament) -> list[SyntheticJudge]:
     """Stores the judges of a tournament."""
-    found = []
+    judges = []
     info = ModelInfo(
         spec="builtin:smollm2-135m-instruct", id="bench-judge", dtype="bfloat16", context=None
     )
@@ -160,16 +166,20 @@ def add_judges(store: Store, tournament: Tournament) -> list[Judging]:
         made = make_judge(spec, info, "sotopia")
         store.add_judge(made.id, made.name, made.to_json())
         whole = spec.samples > 1
-        found.append(
-            Judging(
+        judges.append(
+            SyntheticJudge(
                 id=made.id, rubric=made.rubric, whole=whole, noise=0.03, twice=0.1 if whole else 0.0
             )
         )
-    return found
+    return judges
 
 
 def add_rows(
-    batch: Batch, job: Job, number: int, seats: list[dict[str, Any]], judges: Sequence[Judging]
+    batch: Batch,
+    job: Job,
+    number: int,
+    seats: list[dict[str, Any]],
+    judges: Sequence[SyntheticJudge],
 ) -> None:
     """Adds the rows of a work item: its attempts, and the judgements of the last if that did not
     fail."""
@@ -179,7 +189,7 @@ def add_rows(
     fails = [True, False] if luck < SHARE_FAILED / 2 else [luck < SHARE_FAILED]
     started = BEGAN + timedelta(seconds=20 * number)
     for attempt, failed in enumerate(fails, 1):
-        episode = play(job.item, names, steered=steered, fails=failed)
+        episode = make_episode(job.item, names, steered=steered, fails=failed)
         row = episode_row(
             job.item,
             attempt,
@@ -190,11 +200,11 @@ def add_rows(
             ended=started + timedelta(seconds=8 * attempt),
             code_version="bench",
         )
-        add(batch, {EpisodeRow: [row], **part_rows(row["id"], episode, seats)})
+        add_to_batch(batch, {EpisodeRow: [row], **part_rows(row["id"], episode, seats)})
     for one in judges if not fails[-1] else ():
-        for judgement in judge(one, job.item, names, row["id"], job.scenario.family):
+        for judgement in make_judgements(one, job.item, names, row["id"], job.scenario.family):
             verdicts = verdict_rows(judgement, shares(one, judgement))
-            add(batch, {JudgementRow: [judgement_row(judgement)], VerdictRow: verdicts})
+            add_to_batch(batch, {JudgementRow: [judgement_row(judgement)], VerdictRow: verdicts})
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ SIZES = ((3, 1, 64, 256), (577, 64, 256, 256), (577, 64, 256, 1024))  # d_s, d',
 Update = Callable[[], object]
 
 
-def draw(d_state: int, d_action: int, size: int) -> TransitionBatch:
+def random_batch(d_state: int, d_action: int, size: int) -> TransitionBatch:
     """A random batch."""
     generator = torch.Generator().manual_seed(0)
     return TransitionBatch(
@@ -81,34 +81,34 @@ def theirs(batch: TransitionBatch, hidden: int) -> Update:
         loss_function="l2",
     )
     loss.make_value_estimator(gamma=0.99)
-    follow = SoftUpdate(loss, tau=0.005)
+    soft_update = SoftUpdate(loss, tau=0.005)
     adam_actor = torch.optim.Adam(loss.actor_network_params.parameters(), lr=3e-4)
     adam_critic = torch.optim.Adam(loss.qvalue_network_params.parameters(), lr=3e-4)
-    ends = batch.terminals[:, None].bool()
-    after = {
+    terminal = batch.terminals[:, None].bool()
+    next_step = {
         "observation": batch.next_states,
         "reward": batch.rewards[:, None],
-        "done": ends,
-        "terminated": ends,
+        "done": terminal,
+        "terminated": terminal,
     }
     data = TensorDict(
-        {"observation": batch.states, "action": batch.actions, "next": after}, [len(batch.rewards)]
+        {"observation": batch.states, "action": batch.actions, "next": next_step}, [len(batch.rewards)]
     )
-    done = 0
+    updates_done = 0
 
     def update() -> None:
-        nonlocal done
-        done += 1
+        nonlocal updates_done
+        updates_done += 1
         value, _ = loss.qvalue_loss(data)
         adam_critic.zero_grad()
         value.backward()
         adam_critic.step()
-        if done % 2 == 0:
+        if updates_done % 2 == 0:
             value, _ = loss.actor_loss(data)
             adam_actor.zero_grad()
             value.backward()
             adam_actor.step()
-            follow.step()
+            soft_update.step()
 
     return update
 
@@ -133,20 +133,20 @@ def main() -> None:
     )
     parser.add_argument("--updates", type=int, default=60, help="per round")
     parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
+    args = parser.parse_args()
     installed = find_spec("torchrl") is not None
     for d_state, d_action, hidden, size in SIZES:
-        batch = draw(d_state, d_action, size)
+        batch = random_batch(d_state, d_action, size)
         sides = {"ours": ours(batch, hidden)} | (
             {"reference": theirs(batch, hidden)} if installed else {}
         )
         for update in sides.values():
             per_second(update, 10)
-        found: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(given.rounds):
+        rates: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(args.rounds):
             for name, update in sides.items():
-                found[name].append(per_second(update, given.updates))
-        result: dict[str, object] = {
+                rates[name].append(per_second(update, args.updates))
+        line: dict[str, object] = {
             "bench": "td3bc",
             "d_state": d_state,
             "d_action": d_action,
@@ -154,18 +154,18 @@ def main() -> None:
             "batch": size,
             "threads": torch.get_num_threads(),
         }
-        result |= {
-            f"{name}_per_s": round(statistics.median(values), 1) for name, values in found.items()
+        line |= {
+            f"{name}_per_s": round(statistics.median(values), 1) for name, values in rates.items()
         }
         if installed:
-            ratios = [a / b for a, b in zip(found["ours"], found["reference"], strict=True)]
-            result |= {
+            ratios = [a / b for a, b in zip(rates["ours"], rates["reference"], strict=True)]
+            line |= {
                 "ratio": round(statistics.median(ratios), 2),
                 "ratios": [round(ratio, 2) for ratio in ratios],
             }
         else:
-            result["reference"] = "reference not installed"
-        print(json.dumps(result), flush=True)
+            line["reference"] = "reference not installed"
+        print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

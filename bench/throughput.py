@@ -41,7 +41,7 @@ from agents import find_specs, make_agent
 from agents.lm.local.local_model import LocalModel, load_local_model
 from agents.lm.local.transformers_backend import TransformersBackend
 from agents.lm.local.weights import builtin_weights
-from bench.references import Call, batched, judging, limits, one_by_one
+from bench.throughput_references import Call, batched, judging, limits, one_by_one
 from scenarios import find_scenarios
 from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Request
@@ -114,45 +114,43 @@ def main() -> None:
     parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
-    given = parser.parse_args()
-    if given.quick:
-        given.episodes, given.turns, given.rounds = 16, 4, 2
-    began = time.perf_counter()
-    local = load_local_model(
-        builtin_weights(MODEL), dtype=given.dtype, device="cpu", threads=given.threads
-    )
-    found: dict[str, list[float]] = {}
-    for seed in range(given.rounds):
-        values, calls = measure(local, given.episodes, given.turns, given.replay, seed)
+    args = parser.parse_args()
+    if args.quick:
+        args.episodes, args.turns, args.rounds = 16, 4, 2
+    start = time.perf_counter()
+    local = load_local_model(builtin_weights(MODEL), dtype=args.dtype, device="cpu", threads=args.threads)
+    values_by_key: dict[str, list[float]] = {}
+    for seed in range(args.rounds):
+        values, calls = measure(local, args.episodes, args.turns, args.replay, seed)
         for key, value in values.items():
-            found.setdefault(key, []).append(value)
-        if not given.json:
+            values_by_key.setdefault(key, []).append(value)
+        if not args.json:
             print(
                 f"round {seed}: "
                 + ", ".join(f"{key} {value:.3g}" for key, value in values.items()),
                 flush=True,
             )
-        spent = time.perf_counter() - began
-        if given.quick and spent * (seed + 2) / (seed + 1) > QUICK_S:
+        spent = time.perf_counter() - start
+        if args.quick and spent * (seed + 2) / (seed + 1) > QUICK_S:
             break
-    if given.record:
-        write_calls(local, calls, given.record)
-    if given.vllm:
+    if args.record:
+        write_calls(local, calls, args.record)
+    if args.vllm:
         with tempfile.TemporaryDirectory() as folder:
             write_calls(local, calls, Path(folder) / "calls.json")
             arm = [
-                str(given.vllm),
+                str(args.vllm),
                 str(Path(__file__).with_name("vllm_arm.py")),
                 str(Path(folder) / "calls.json"),
             ]
-            arm += ["--model", str(builtin_weights(MODEL).folder), "--dtype", given.dtype]
+            arm += ["--model", str(builtin_weights(MODEL).folder), "--dtype", args.dtype]
             ran = subprocess.run(arm, check=True, stdout=subprocess.PIPE, text=True)
         theirs = json.loads(ran.stdout.splitlines()[-1])["episodes_per_minute"]
-        found["vs_vllm"] = [found["episodes_per_minute"][-1] / theirs]
-    line = {key: spread(values) for key, values in found.items()} | {
-        "episodes": given.episodes,
-        "turns": given.turns,
-        "dtype": given.dtype,
+        values_by_key["vs_vllm"] = [values_by_key["episodes_per_minute"][-1] / theirs]
+    line = {key: spread(values) for key, values in values_by_key.items()} | {
+        "episodes": args.episodes,
+        "turns": args.turns,
+        "dtype": args.dtype,
         "threads": torch.get_num_threads(),
     }
     print(json.dumps(line))
@@ -180,15 +178,15 @@ def measure(
     share = sum(map(len, groups)) / len(calls)
     batched_s = (
         sum(
-            batched(local, group[at : at + 32])
+            batched(local, group[start : start + 32])
             for group in groups
-            for at in range(0, len(group), 32)
+            for start in range(0, len(group), 32)
         )
         / share
     )
     cached = statistics.fmean(call.prompt_tokens + call.new_tokens / 2 for call in calls)
     longest = max((local.prompt_tokenizer.encode(call.prompt) for call in calls), key=len)
-    can = limits(
+    machine_limits = limits(
         local,
         longest,
         rows=max(1, round(meter.decoded_tokens / meter.passes)),
@@ -201,10 +199,10 @@ def measure(
     values = {
         "vs_sequential": alone_s / run_s,
         "vs_batched": batched_s / run_s,
-        "share_of_bound": can.bound_s(meter.prefill_tokens, meter.passes) / run_s,
-        "share_of_products": replace(can, prompt_token_s=can.products_s).bound_s(
-            meter.prefill_tokens, meter.passes
-        )
+        "share_of_bound": machine_limits.bound_s(meter.prefill_tokens, meter.passes) / run_s,
+        "share_of_products": replace(
+            machine_limits, prompt_token_s=machine_limits.products_s
+        ).bound_s(meter.prefill_tokens, meter.passes)
         / run_s,
         "overhead_share": 1 - meter.seconds["forward"] / run_s,
         "judge_vs_separate": separate_s / ours_s,

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("calls")
     parser.add_argument("--model", required=True)
     parser.add_argument("--dtype", default="bfloat16")
-    given = parser.parse_args()
+    args = parser.parse_args()
     offline = {
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
@@ -38,13 +38,13 @@ def main() -> None:
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     }.items():
         os.environ.setdefault(name, value)
-    with open(given.calls, encoding="utf-8") as file:
+    with open(args.calls, encoding="utf-8") as file:
         episodes = json.load(file)
     vllm = importlib.import_module("vllm")  # simworld does not have it
 
     model = vllm.LLM(
-        model=given.model,
-        dtype=given.dtype,
+        model=args.model,
+        dtype=args.dtype,
         max_model_len=4096,
         max_num_seqs=64,
         max_num_batched_tokens=4096,

@@ -23,26 +23,28 @@ def main() -> None:
     """Runs the command; a known error is one line on stderr and its exit code, Ctrl-C exits 130, a
     bug shows its traceback.
     """
-    mine = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
+    is_default_handler = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     try:
         # there is nothing to tidy up yet, and libraries that are being loaded may swallow an
         # exception
-        if mine:
-            _signal.signal(_signal.SIGINT, _stop_at_once)
+        if is_default_handler:
+            _signal.signal(_signal.SIGINT, _exit_at_once)
         from simworld.cli.run_command import run_command
 
-        if mine:
+        if is_default_handler:
             _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         run_command()
-    except KeyboardInterrupt as stopped:
-        if mine:  # a second one, while Python ends
-            _signal.signal(_signal.SIGINT, _stop_at_once)
-        sys.unraisablehook = _say_nothing  # what was half made is taken down now, and complains
-        print(f"Stopped{stopped}.", file=sys.stderr, flush=True)  # noqa: T201
+    except KeyboardInterrupt as interrupt:
+        if is_default_handler:  # a second one, while Python ends
+            _signal.signal(_signal.SIGINT, _exit_at_once)
+        sys.unraisablehook = (
+            _ignore_unraisable  # what was half made is taken down now, and complains
+        )
+        print(f"Stopped{interrupt}.", file=sys.stderr, flush=True)  # noqa: T201
         sys.exit(130)
 
 
-def _stop_at_once(signum: int, frame: object) -> None:
+def _exit_at_once(signum: int, frame: object) -> None:
     """Ends the process without running anything more of it."""
     try:
         os.write(2, b"Stopped.\n")
@@ -50,7 +52,7 @@ def _stop_at_once(signum: int, frame: object) -> None:
         os._exit(130)
 
 
-def _say_nothing(unraisable: object) -> None:
+def _ignore_unraisable(unraisable: object) -> None:
     """In place of "Exception ignored in …"."""
 
 

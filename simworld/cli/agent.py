@@ -15,11 +15,11 @@ from agents import (
     library_agent_names,
 )
 from agents.new_agent_template import agent_template
-from simworld.cli import completion
-from simworld.cli.kind_check import kind_check
-from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.completion import complete_agents
+from simworld.cli.kind_check import make_check_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
+from simworld.cli.template_files import names_argument, out_option, write_templates
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
 
@@ -35,11 +35,11 @@ def list_(as_json: bool) -> None:
     """List the library's agents."""
     specs = find_specs(library_agent_names())
     if as_json:
-        click.echo(plain_json([_summary(loaded) for loaded in specs]))
+        click.echo(plain_json([_summary_json(loaded) for loaded in specs]))
         return
     table = grid("name", "kind", "model", "description")
     for loaded in specs:
-        row = _summary(loaded)
+        row = _summary_json(loaded)
         table.add_row(
             *(harmless(str(row[key])) for key in ("name", "kind", "model", "description"))
         )
@@ -47,7 +47,7 @@ def list_(as_json: bool) -> None:
 
 
 @agent.command()
-@click.argument("name", metavar="NAME|FILE", shell_complete=completion.agents)
+@click.argument("name", metavar="NAME|FILE", shell_complete=complete_agents)
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show an agent with its defaults.
@@ -68,7 +68,7 @@ def show(name: str, as_json: bool) -> None:
             "folder": str(planner.path),
             **planner.info.model_dump(mode="json"),
         }
-        data["notes"] = _notes(loaded)
+        data["notes"] = _planner_notes(loaded)
     if as_json:
         click.echo(plain_json(data))
         return
@@ -78,9 +78,9 @@ def show(name: str, as_json: bool) -> None:
         if isinstance(value, dict):
             click.echo(f"{key}:")
             for inner, text in value.items():
-                click.echo(harmless(f"  {inner}: {_indented(text)}"))
+                click.echo(harmless(f"  {inner}: {_indent_lines(text)}"))
         else:
-            click.echo(harmless(f"{key}: {_indented(value)}"))
+            click.echo(harmless(f"{key}: {_indent_lines(value)}"))
 
 
 @agent.command()
@@ -94,10 +94,10 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     write_templates(
         names, out, lambda name, file, number: agent_template(name, file, number=number)
     )
-    next_command("rubric new", "my-rubric")
+    suggest_next("rubric new", "my-rubric")
 
 
-agent.add_command(kind_check("agent"))
+agent.add_command(make_check_command("agent"))
 
 
 @agent.command()
@@ -106,35 +106,35 @@ def schema() -> None:
     click.echo(agent_schema_text(agent_json_schema()), nl=False)
 
 
-def _notes(loaded: LoadedSpec) -> list[str]:
+def _planner_notes(loaded: LoadedSpec) -> list[str]:
     """What a steered agent's user should know, though it plays all the same."""
     if not isinstance(loaded.spec, LMSpec) or loaded.planner is None:
         return []
     # torch, which other agents do without
     from agents.lm.local.dtypes import default_device, resolve_dtype
 
-    trained, used = loaded.planner.info, resolve_dtype(loaded.spec.dtype, default_device())
+    info, dtype = loaded.planner.info, resolve_dtype(loaded.spec.dtype, default_device())
     notes = []
-    if trained.dtype != used:
+    if info.dtype != dtype:
         notes.append(
-            f"the planner was made with {trained.lm_spec} in {trained.dtype}, and the model runs in"
-            f" {used} here: its states differ by rounding (one number format for both: write"
-            f" 'dtype: {trained.dtype}' in the agent's file)"
+            f"the planner was made with {info.lm_spec} in {info.dtype}, and the model runs in"
+            f" {dtype} here: its states differ by rounding (one number format for both: write"
+            f" 'dtype: {info.dtype}' in the agent's file)"
         )
-    if loaded.template is not None and trained.prompt_version not in ("", loaded.template.version):
+    if loaded.template is not None and info.prompt_version not in ("", loaded.template.version):
         notes.append(
-            f"the planner was trained with another prompt version ({trained.prompt_version}; the"
+            f"the planner was trained with another prompt version ({info.prompt_version}; the"
             f" prompt {loaded.spec.prompt} is {loaded.template.version}), so on other states"
         )
     return notes
 
 
-def _summary(loaded: LoadedSpec) -> dict[str, str]:
+def _summary_json(loaded: LoadedSpec) -> dict[str, str]:
     spec = loaded.spec
     model = spec.model if isinstance(spec, LMSpec) else ""
     return {"name": spec.name, "kind": spec.kind, "model": model, "description": spec.description}
 
 
-def _indented(value: object) -> str:
+def _indent_lines(value: object) -> str:
     text = str(value).rstrip()
     return text if "\n" not in text else "\n    " + text.replace("\n", "\n    ")

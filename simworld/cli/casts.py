@@ -14,7 +14,7 @@ from simworld.yamlfile import join_with_and
 if TYPE_CHECKING:
     from simworld.runner.run_plan import Cast
 
-EVERYONE = "*"
+ANY_SEAT = "*"
 
 
 def read_casts(
@@ -34,30 +34,31 @@ def read_casts(
         Cast(by_order=tuple(part.strip() for part in text.split(",") if part.strip()))
         for text in by_order
     ]
-    named: dict[str, str] = {}
-    bare: list[str] = []
+    agent_by_seat: dict[str, str] = {}
+    bare_words: list[str] = []
     problems = []
     for text in (part.strip() for option in by_seat for part in option.split(",")):
         seat, equals, agent = (part.strip() for part in text.partition("="))
         if text and not equals:
-            bare.append(text)
+            bare_words.append(text)
         elif not (seat and agent):
             form = "write SEAT=AGENT, '*=AGENT' or several with commas"
             problems.append(Problem(message=f"--cast {text!r} is not understood; {form}"))
-        elif seat in named:
+        elif seat in agent_by_seat:
             problems.append(
                 Problem(message=f"--cast names seat {seat!r} twice; use --agents for several casts")
             )
         else:
-            named[seat] = agent
-    if bare:
-        problems.append(Problem(message=_without_seats(bare, named, _known(seats))))
+            agent_by_seat[seat] = agent
+    if bare_words:
+        message = _explain_bare_words(bare_words, agent_by_seat, _seats_if_readable(seats))
+        problems.append(Problem(message=message))
     if problems:
         raise InputError(problems)
-    return (*casts, Cast(by_seat=named)) if named else tuple(casts)
+    return (*casts, Cast(by_seat=agent_by_seat)) if agent_by_seat else tuple(casts)
 
 
-def seats_of(scenarios: Sequence[str]) -> tuple[str, ...]:
+def common_seats(scenarios: Sequence[str]) -> tuple[str, ...]:
     """The seats of the scenarios that are named, if all have the same."""
     from scenarios import find_scenarios
 
@@ -67,7 +68,7 @@ def seats_of(scenarios: Sequence[str]) -> tuple[str, ...]:
     return seat_names.pop() if len(seat_names) == 1 else ()
 
 
-def split_cast(
+def explain_split_cast(
     scenarios: Sequence[str], by_order: Sequence[str], by_seat: Sequence[str]
 ) -> InputError | None:
     """What is wrong where a cast was written with spaces, so that the shell took its end for
@@ -83,7 +84,7 @@ def split_cast(
     ]
     if not parts and not agents:
         return None
-    rest = [word for word in scenarios if word not in (*parts, *agents)]
+    scenario_words = [word for word in scenarios if word not in (*parts, *agents)]
     problems = []
     if parts:
         cast = shlex.quote(",".join(text.strip(", ") for text in (*by_seat, *parts)))
@@ -98,12 +99,12 @@ def split_cast(
         advice = f"write --agents {cast}"
         if not by_order:
             advice = (
-                _understood((*by_seat, *agents), lambda: seats_of(rest))
+                _cast_problem((*by_seat, *agents), lambda: common_seats(scenario_words))
                 or "write --cast SEAT=AGENT,SEAT=AGENT"
             )
         problems.append(Problem(message=f"{message}; {advice}"))
     try:
-        find_scenarios(rest)
+        find_scenarios(scenario_words)
     except InputError as error:
         problems += error.problems
     return InputError(problems)
@@ -112,10 +113,10 @@ def split_cast(
 def _is_agent(word: str) -> bool:
     from agents import find_specs
     from scenarios import find_scenarios
-    from simworld.cli.file_kinds import kind_of
+    from simworld.cli.file_kinds import file_kind
 
     if os.path.isfile(word):
-        return kind_of(Path(word)) == "agent"
+        return file_kind(Path(word)) == "agent"
     try:
         find_specs([word])
     except InputError:
@@ -127,7 +128,7 @@ def _is_agent(word: str) -> bool:
     return False
 
 
-def _understood(texts: Sequence[str], seats: Callable[[], Sequence[str]]) -> str:
+def _cast_problem(texts: Sequence[str], seats: Callable[[], Sequence[str]]) -> str:
     """What a cast in which seats are missing is told."""
     try:
         read_casts((), [text.strip(", ") for text in texts], seats)
@@ -136,31 +137,33 @@ def _understood(texts: Sequence[str], seats: Callable[[], Sequence[str]]) -> str
     return ""
 
 
-def _known(seats: Callable[[], Sequence[str]]) -> Sequence[str]:
+def _seats_if_readable(seats: Callable[[], Sequence[str]]) -> Sequence[str]:
     try:
         return seats()
     except InputError:
         return ()  # what is wrong there is told once the cast is right
 
 
-def _without_seats(bare: Sequence[str], named: dict[str, str], seats: Sequence[str]) -> str:
+def _explain_bare_words(
+    words: Sequence[str], cast_so_far: dict[str, str], seats: Sequence[str]
+) -> str:
     """Of agents without seats, or seats without agents: what to write, with the seats that are free
     in their order.
     """
     message = (
-        f"--cast {','.join(bare)!r} is not understood; write SEAT=AGENT, '*=AGENT' or several with"
+        f"--cast {','.join(words)!r} is not understood; write SEAT=AGENT, '*=AGENT' or several with"
         " commas"
     )
     if not seats:
         return message
-    there = f"the seats are {', '.join(seats)}"
-    if any(word in seats for word in bare):
-        return f"{message}; {there}"
-    free = [seat for seat in seats if seat not in named] if EVERYONE not in named else []
-    if len(bare) == 1 and len(free) > 1:
-        free = [EVERYONE]
-    if len(free) < len(bare):
-        return f"{message}; {there}"
-    cast = {**named, **dict(zip(free, bare, strict=False))}
-    text = ",".join(f"{seat}={agent}" for seat, agent in cast.items())
-    return f"{message}; {there}, so perhaps --cast {shlex.quote(text)}"
+    seat_list = f"the seats are {', '.join(seats)}"
+    if any(word in seats for word in words):
+        return f"{message}; {seat_list}"
+    free = [seat for seat in seats if seat not in cast_so_far and ANY_SEAT not in cast_so_far]
+    if len(words) == 1 and len(free) > 1:
+        free = [ANY_SEAT]
+    if len(free) < len(words):
+        return f"{message}; {seat_list}"
+    completed = {**cast_so_far, **dict(zip(free, words, strict=False))}
+    text = ",".join(f"{seat}={agent}" for seat, agent in completed.items())
+    return f"{message}; {seat_list}, so perhaps --cast {shlex.quote(text)}"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.duplicate_files import note_alike
-from simworld.cli.next_command import next_command
+from simworld.cli.duplicate_files import note_duplicates
+from simworld.cli.next_command import suggest_next
 from simworld.cli.text import harmless
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
@@ -25,62 +25,64 @@ def check(paths: tuple[Path, ...]) -> None:
     by its kind, which its keys and its folder's name tell. Other files are counted and left alone.
     No model is loaded.
     """
-    from simworld.cli.file_kinds import KINDS, WORDS, check_files, kind_of
+    from simworld.cli.file_kinds import FILE_KINDS, KIND_LABELS, check_files, file_kind
 
     files: dict[str, list[Path]] = {}
-    seen: set[str] = set()
+    real_paths: set[str] = set()
     problems: list[Problem] = []
-    others = 0
+    other_count = 0
     for folder in paths or (Path(),):
         try:
-            inside = list_yaml_files(folder) if os.path.isdir(folder) else [folder]
+            yaml_paths = list_yaml_files(folder) if os.path.isdir(folder) else [folder]
         except InputError as error:
             problems += error.problems
             continue
-        for path in inside:
-            if os.path.realpath(path) in seen:
+        for path in yaml_paths:
+            if os.path.realpath(path) in real_paths:
                 continue
-            seen.add(os.path.realpath(path))
-            kind = kind_of(path)
+            real_paths.add(os.path.realpath(path))
+            kind = file_kind(path)
             if kind is None and path in paths:
-                problems.append(Problem(message=_unknown(path, KINDS), where=str(path)))
+                message = _explain_unknown(path, FILE_KINDS)
+                problems.append(Problem(message=message, where=str(path)))
             elif kind is None:
-                others += 1
+                other_count += 1
             else:
                 files.setdefault(kind, []).append(path)
-    checked = check_files(files)
-    problems += checked.problems
-    left_out = f"; {counted(others, 'other YAML file')} left out" if others else ""
-    for kind, contents in checked.contents.items():
-        note_alike(kind, contents)
+    file_check = check_files(files)
+    problems += file_check.problems
+    left_out = f"; {counted(other_count, 'other YAML file')} left out" if other_count else ""
+    for kind, contents in file_check.contents.items():
+        note_duplicates(kind, contents)
     if problems:
         for problem in problems:
             click.echo(harmless(str(problem)), err=True)
         raise InputError(
             f"{counted(len(problems), 'problem')} in"
-            f" {counted(len(seen) - others, 'file')}{left_out}"
+            f" {counted(len(real_paths) - other_count, 'file')}{left_out}"
         )
     if not files:
         raise InputError(
             f"no simworld file is here{left_out}; `simworld scenario new NAME` writes one to start"
             " from"
         )
-    counts = [counted(len(files[kind]), WORDS.get(kind, kind)) for kind in KINDS if kind in files]
+    kinds = [kind for kind in FILE_KINDS if kind in files]
+    counts = [counted(len(files[kind]), KIND_LABELS.get(kind, kind)) for kind in kinds]
     click.echo(f"{', '.join(counts)}: ok{left_out}")
-    _next(files)
+    _suggest_next(files)
 
 
-def _next(files: Mapping[str, list[Path]]) -> None:
+def _suggest_next(files: Mapping[str, list[Path]]) -> None:
     if "tournament" in files:
-        next_command("tournament run", str(files["tournament"][0]))
+        suggest_next("tournament run", str(files["tournament"][0]))
     elif "learn" in files:
-        next_command("learn", str(files["learn"][0]), "--dry-run")
+        suggest_next("learn", str(files["learn"][0]), "--dry-run")
     elif "scenario" in files:
         agent = str(files["agent"][0]) if "agent" in files else "smol-script"
-        next_command("run", str(files["scenario"][0]), "--cast", f"*={agent}")
+        suggest_next("run", str(files["scenario"][0]), "--cast", f"*={agent}")
 
 
-def _unknown(path: Path, kinds: tuple[str, ...]) -> str:
+def _explain_unknown(path: Path, kinds: tuple[str, ...]) -> str:
     if not os.path.lexists(path):
         return "no such file or folder"
     return f"its keys are those of no simworld file ({', '.join(kinds)})"

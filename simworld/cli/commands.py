@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import click
 
-from simworld.cli.lazy_group import Homes, LazyGroup
+from simworld.cli.lazy_group import LazyCommands, LazyGroup
 
-COMMANDS: Homes = {
+COMMANDS: LazyCommands = {
     "demo": ("simworld.cli.demo", "demo", "Play, judge and show eight conversations, offline."),
     "scenario": (
         "simworld.cli.scenario",
@@ -25,7 +25,7 @@ COMMANDS: Homes = {
     "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
     "tournament": (
         "simworld.cli.tournament",
-        "tournament",
+        "tournament_group",
         "Play agents against each other, and say who is better.",
     ),
     "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),
@@ -45,7 +45,7 @@ COMMANDS: Homes = {
 }
 
 
-SECTIONS = {
+HELP_SECTIONS = {
     "Begin": ("demo", "model"),
     "Write and check": ("scenario", "persona", "agent", "rubric", "check"),
     "Play, judge and compare": ("run", "judge", "tournament", "evaluate"),
@@ -56,8 +56,8 @@ SECTIONS = {
 
 @click.group(
     cls=LazyGroup,
-    homes=COMMANDS,
-    sections=SECTIONS,
+    lazy_commands=COMMANDS,
+    sections=HELP_SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="simworld")

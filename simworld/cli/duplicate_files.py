@@ -10,19 +10,16 @@ from pathlib import Path
 import click
 
 from simworld.cli.text import harmless
-from simworld.yamlfile import join_with_and
+from simworld.yamlfile import and_list
 
 
-def note_alike(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
+def note_duplicates(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
     """Prints a note for each group of files of a kind that have one content; names are no part of
     it.
     """
-    files: dict[str, dict[str, None]] = {}
+    by_content: dict[str, dict[str, None]] = {}
     for content, path in contents:
-        files.setdefault(content, {})[str(path)] = None
-    for same in dict.fromkeys(tuple(paths) for paths in files.values() if len(paths) > 1):
-        message = (
-            f"{join_with_and(same)} hold the same {kind} under {len(same)} names; edit them,"
-            " or keep one"
-        )
-        click.echo(harmless(f"Note: {message}."), err=True)
+        by_content.setdefault(content, {})[str(path)] = None
+    for paths in dict.fromkeys(tuple(same) for same in by_content.values() if len(same) > 1):
+        message = f"{and_list(paths)} hold the same {kind} under {len(paths)} names"
+        click.echo(harmless(f"Note: {message}; edit them, or keep one."), err=True)

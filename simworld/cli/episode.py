@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 import store
-from simworld.cli.lazy_group import Homes, LazyGroup
-from simworld.cli.next_command import next_command
+from simworld.cli.lazy_group import LazyCommands, LazyGroup
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -18,7 +18,7 @@ from simworld.cli.transcript import SHORT_ID, print_checks, print_scores, print_
 from simworld.core.episode import Ending
 from store import EpisodeSummary
 
-COMMANDS: Homes = {
+COMMANDS: LazyCommands = {
     "list": ("simworld.cli.episode", "list_", "List episodes, the latest last."),
     "show": (
         "simworld.cli.episode",
@@ -40,7 +40,7 @@ COMMANDS: Homes = {
 
 
 @click.group(
-    cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
 )
 def episode() -> None:
     """List, show, replay, branch and search stored episodes."""
@@ -76,9 +76,9 @@ def list_(
     as_json: bool,
 ) -> None:
     """List episodes, the latest last."""
-    with store.open_store(db) as opened:
-        opened.check_names(run=run, scenario=scenario, family=family, agent=agent)
-        summaries = opened.episode_summaries(
+    with store.open_store(db) as database:
+        database.check_names(run=run, scenario=scenario, family=family, agent=agent)
+        summaries = database.episode_summaries(
             run=run,
             scenario=scenario,
             family=family,
@@ -87,7 +87,7 @@ def list_(
             limit=limit or None,
         )
     if as_json:
-        click.echo(plain_json([_summary(summary) for summary in summaries], indent=1))
+        click.echo(plain_json([_summary_json(summary) for summary in summaries], indent=1))
         return
     if not summaries:
         click.echo("No episodes match.", err=True)
@@ -105,23 +105,23 @@ def list_(
     )
     for summary in summaries:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
-        how = f"{summary.ending.value}: {summary.reason}"
+        ending_text = f"{summary.ending.value}: {summary.reason}"
         if summary.failed_seat is not None:
-            how += f", {summary.failed_seat.seat} ({summary.failed_seat.agent_name})"
+            ending_text += f", {summary.failed_seat.seat} ({summary.failed_seat.agent_name})"
         table.add_row(
             summary.id[:SHORT_ID],
             cell(summary.run),
             cell(summary.scenario_name),
             cell(cast),
             str(summary.repeat),
-            cell(summary.ending.value if summary.reason == summary.ending.value else how),
+            cell(summary.ending.value if summary.reason == summary.ending.value else ending_text),
             str(summary.turns),
             f"{summary.ended:%Y-%m-%d %H:%M}",
         )
     console().print(table)
     if limit and len(summaries) == limit:
         click.echo(f"The latest {limit:,}; --limit 0 lists all.", err=True)
-    next_command("episode show", summaries[-1].id[:SHORT_ID], db=db)
+    suggest_next("episode show", summaries[-1].id[:SHORT_ID], db=db)
 
 
 @click.command()
@@ -138,10 +138,10 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
 
     Who sat where, what was said, checks and scores. ID may be the beginning of an id.
     """
-    with store.open_store(db) as opened:
-        stored = opened.episode(id_.lower(), vectors=as_json)
-        judgements = opened.judgements(stored.id)
-        scenario = opened.scenario(stored.summary.scenario_id)
+    with store.open_store(db) as database:
+        stored = database.episode(id_.lower(), vectors=as_json)
+        judgements = database.judgements(stored.id)
+        scenario = database.scenario(stored.summary.scenario_id)
     if as_json:
         from simworld.export import record
 
@@ -152,12 +152,12 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     print_checks(screen, stored.episode.checks)
     print_scores(screen, judgements)
     if stored.summary.failure is None and not judgements:
-        next_command("judge run", "--run", stored.summary.run, db=db)
+        suggest_next("judge run", "--run", stored.summary.run, db=db)
     elif stored.summary.failure is None:
-        next_command("serve", db=db)
+        suggest_next("serve", db=db)
 
 
-def _summary(summary: EpisodeSummary) -> dict[str, Any]:
+def _summary_json(summary: EpisodeSummary) -> dict[str, Any]:
     return {
         "id": summary.id,
         "run": summary.run,

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.casts import read_casts
-from simworld.cli.human_view import terminal, watching_play
+from simworld.cli.human_view import listen_to_play, terminal_backend
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
     memory_option,
+    request_limit_options,
     threads_option,
 )
-from simworld.cli.terminal import cell, console, grid
+from simworld.cli.terminal import cell, console, grid, say_loading, warn
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.transcript import SHORT_ID
 from simworld.core.errors import InputError
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 )
 @threads_option
 @memory_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -67,8 +67,8 @@ def branch(
     name: str | None,
     retry_failed: bool,
     threads: int | None,
-    memory_gb: float | None,
-    asking: Asking,
+    cache_bytes: int | None,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -91,32 +91,36 @@ def branch(
         plan = make_branch(parent, scenario, seed, kept_turns=at, cast=cast.by_seat, run_name=name)
         if plan.run in runs and dict(runs[plan.run].settings) != plan.settings:
             raise InputError(f"run {plan.run!r} exists and is not this branch; give another --name")
-        memory = None if memory_gb is None else max(1, int(memory_gb * 1e9))
-        done = _play(
-            plan, store, retry_failed=retry_failed, threads=threads, memory=memory, asking=asking
+        progress = _play_branch(
+            plan,
+            store,
+            retry_failed=retry_failed,
+            threads=threads,
+            cache_bytes=cache_bytes,
+            limits=limits,
         )
         (branched,) = last_attempts(store.episode_summaries(run=plan.run)).values()
         judgements = store.judgements_by_episode([parent.id, branched.id])
-        rows = compare_branch(parent, store.episode(branched.id), judgements)
+        differences = compare_branch(parent, store.episode(branched.id), judgements)
     if as_json:
         report = {
             "run": plan.run,
             "parent": parent.id,
             "branch": branched.id,
             "at": at,
-            "played": done.played,
+            "played": progress.played,
         }
-        lines = [asdict(row) | {"difference": row.difference} for row in rows]
-        click.echo(plain_json(report | {"rows": lines}, indent=1))
+        rows = [asdict(row) | {"difference": row.difference} for row in differences]
+        click.echo(plain_json(report | {"rows": rows}, indent=1))
     else:
-        _print(rows, parent.id, branched.id)
+        _print_differences(differences, parent.id, branched.id)
         if branched.failure is not None:
-            same_command("--retry-failed")
+            suggest_again("--retry-failed")
         elif not judgements[branched.id]:
             click.echo("The branch is not judged yet.", err=True)
-            next_command("judge run", "--run", plan.run, db=db)
+            suggest_next("judge run", "--run", plan.run, db=db)
         else:
-            next_command("episode show", branched.id[:SHORT_ID], db=db)
+            suggest_next("episode show", branched.id[:SHORT_ID], db=db)
     if branched.failure is not None:
         click.echo(
             harmless(f"The branch failed: {branched.failure_text}; --retry-failed plays it again."),
@@ -125,46 +129,53 @@ def branch(
         raise click.exceptions.Exit(1)
 
 
-def _play(
+def _play_branch(
     plan: Branch,
     store: Store,
     *,
     retry_failed: bool,
     threads: int | None,
-    memory: int | None,
-    asking: Asking,
+    cache_bytes: int | None,
+    limits: RequestLimits,
 ) -> RunProgress:
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import play_missing
 
-    at = terminal()
+    terminal = terminal_backend()
     with (
         load_agents(
             plan.specs.values(),
-            terminal=at,
+            terminal=terminal,
             batch_size=1,
-            cache_bytes=memory,
+            cache_bytes=cache_bytes,
             threads=threads,
-            server=asking.server,
-            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
-            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+            server=limits.server,
+            before_load=say_loading,
+            warn=warn,
         ) as loaded_agents,
-        watching_play(plan.specs, at) as watch,
+        listen_to_play(plan.specs, terminal) as listener,
     ):
         return play_missing(
             plan,
             loaded_agents,
             store,
             retry_failed=retry_failed,
-            on_progress=watch.progress,
-            on_acts=watch.acts,
-            stopping=asking.stopping,
+            on_progress=listener.on_progress,
+            on_acts=listener.on_acts,
+            stopping=limits.stopping,
         )
 
 
-def _print(rows: list[BranchDifference], parent: str, branch: str) -> None:
-    before, after = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
-    table = grid("", "of", before, after, "difference", right=(before, after, "difference"))
+def _print_differences(rows: list[BranchDifference], parent: str, branch: str) -> None:
+    parent_column, branch_column = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
+    table = grid(
+        "",
+        "of",
+        parent_column,
+        branch_column,
+        "difference",
+        right=(parent_column, branch_column, "difference"),
+    )
     for row in rows:
         difference = "" if row.difference is None else f"{row.difference:+.6g}"
         table.add_row(cell(row.what), cell(row.of), cell(row.parent), cell(row.branch), difference)

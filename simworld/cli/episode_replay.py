@@ -24,8 +24,8 @@ from simworld.core.visibility import labels_seen_by, observe, perceives
 from simworld.yamlfile import did_you_mean
 from store import StoredEpisode
 
-KEYS = "Enter: the next turn · a and Enter: all that is left · q and Enter: stop"
-PRIVATE = ("setting", "persona", "goal", "knows", "secret", "others")
+KEY_HELP = "Enter: the next turn · a and Enter: all that is left · q and Enter: stop"
+ROLE_FACTS = ("setting", "persona", "goal", "knows", "secret", "others")
 
 
 @click.command()
@@ -47,10 +47,10 @@ def replay(id_: str, db: str, seat: str | None, speed: float | None, at_once: bo
     """Show an episode turn by turn: Enter shows the next one. ID may be the beginning of an id."""
     if speed is not None and at_once:
         raise click.UsageError("--speed and --all exclude each other")
-    with store.open_store(db) as opened:
-        stored = opened.episode(id_.lower(), vectors=False)
-        scenario = opened.scenario(stored.summary.scenario_id)
-    if seat is not None and seat not in (seats := [own.name for own in scenario.seats]):
+    with store.open_store(db) as database:
+        stored = database.episode(id_.lower(), vectors=False)
+        scenario = database.scenario(stored.summary.scenario_id)
+    if seat is not None and seat not in (seats := [own_seat.name for own_seat in scenario.seats]):
         hint = did_you_mean(seat, seats) or f"; there are {', '.join(seats)}"
         raise InputError(f"no seat {seat!r} in episode {stored.id}{hint}")
     screen = console()
@@ -58,7 +58,9 @@ def replay(id_: str, db: str, seat: str | None, speed: float | None, at_once: bo
         print_heading(screen, stored, scenario.title)
     else:
         _print_role(screen, stored, scenario, seat)
-    if not _show(screen, _turns(stored, scenario, seat), _pace(speed, at_once)):
+    if not _print_turns(
+        screen, _visible_turns(stored, scenario, seat), _make_pacer(speed, at_once)
+    ):
         return
     print_ending(screen, stored)
 
@@ -68,54 +70,60 @@ def _print_role(screen: Console, stored: StoredEpisode, scenario: Scenario, seat
     from agents.prompting import prompt_facts
 
     observation = observe(scenario, seat, (), 0, stored.episode.seed)
-    known = prompt_facts(observation)
+    facts = prompt_facts(observation)
     screen.print(
-        Text(harmless(f"{known['name']}, the seat {seat} of episode {stored.id}"), style="bold")
+        Text(harmless(f"{facts['name']}, the seat {seat} of episode {stored.id}"), style="bold")
     )
-    for name in PRIVATE:
-        if known[name]:
+    for name in ROLE_FACTS:
+        if facts[name]:
             screen.print(
-                Text(f"{name}: ", style="dim").append(harmless(known[name]), style="default")
+                Text(f"{name}: ", style="dim").append(harmless(facts[name]), style="default")
             )
     screen.print()
 
 
-def _turns(stored: StoredEpisode, scenario: Scenario, seat: str | None) -> Iterator[list[Text]]:
+def _visible_turns(
+    stored: StoredEpisode, scenario: Scenario, seat: str | None
+) -> Iterator[list[Text]]:
     """The lines of each turn in which there is something to see."""
     labels = (
         labels_seen_by(scenario, seat)
         if seat
-        else {own.seat: own.persona for own in stored.summary.seats}
+        else {seat_record.seat: seat_record.persona for seat_record in stored.summary.seats}
     )
-    names = {own.name: labels[own.name] for own in scenario.seats}
+    names = {seat_record.name: labels[seat_record.name] for seat_record in scenario.seats}
 
-    def seen(act: Act) -> bool:
+    def is_visible(act: Act) -> bool:
         return seat is None or perceives(seat, act)
 
     for turn in stored.episode.turns:
         if lines := [
-            act_line(turn.index, act, names, scenario.language) for act in turn.acts if seen(act)
+            act_line(turn.index, act, names, scenario.language)
+            for act in turn.acts
+            if is_visible(act)
         ]:
             yield lines
 
 
-def _show(screen: Console, turns: Iterator[list[Text]], go_on: Callable[[], bool]) -> bool:
+def _print_turns(
+    screen: Console, turns: Iterator[list[Text]], may_continue: Callable[[], bool]
+) -> bool:
     """Prints the turns, asking before each; False if somebody had seen enough."""
     for lines in turns:
-        if not go_on():
+        if not may_continue():
             return False
         for line in lines:
             screen.print(line)
     return True
 
 
-def _pace(speed: float | None, at_once: bool) -> Callable[[], bool]:
+def _make_pacer(speed: float | None, at_once: bool) -> Callable[[], bool]:
     """What waits before a turn, and says whether to show it."""
     if speed is not None:
-        return lambda: _after(60 / speed)
+        return lambda: _wait(60 / speed)
     if at_once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return lambda: True
-    click.echo(KEYS, err=True)
+    click.echo(KEY_HELP, err=True)
     waiting = True
 
     def ask() -> bool:
@@ -129,6 +137,6 @@ def _pace(speed: float | None, at_once: bool) -> Callable[[], bool]:
     return ask
 
 
-def _after(seconds: float) -> bool:
+def _wait(seconds: float) -> bool:
     time.sleep(seconds)
     return True

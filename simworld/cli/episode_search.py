@@ -6,7 +6,7 @@ import click
 
 import store
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
@@ -37,17 +37,17 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
     """
     if not text.strip():
         raise InputError("nothing to look for; write what happens in the episode")
-    with store.open_store(db) as opened:
-        opened.check_names(run=run)
+    with store.open_store(db) as database:
+        database.check_names(run=run)
         from agents.lm.sentence_encoder import load_sentence_encoder
         from simworld.analysis.semantic_search import index_episodes
-        from simworld.analysis.semantic_search import search_episodes as find
+        from simworld.analysis.semantic_search import search_episodes as search_episodes
 
         encoder = load_sentence_encoder()
         with progress_bar("embedding") as show:
-            index_episodes(opened, encoder, on_progress=show)
-        hits = find(opened, encoder, text, limit=limit, run=run)
-        episodes = [(hit, opened.episode(hit.episode_id, vectors=False).summary) for hit in hits]
+            index_episodes(database, encoder, on_progress=show)
+        hits = search_episodes(database, encoder, text, limit=limit, run=run)
+        episodes = [(hit, database.episode(hit.episode_id, vectors=False).summary) for hit in hits]
     if as_json:
         data = [
             {
@@ -81,4 +81,4 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
         )
         table.add_row(f"{hit.cosine:.2f}", *map(cell, row))
     console().print(table)
-    next_command("episode show", episodes[0][0].episode_id[:SHORT_ID], db=db)
+    suggest_next("episode show", episodes[0][0].episode_id[:SHORT_ID], db=db)

@@ -8,43 +8,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
+from simworld.cli.evaluation_tables import show_evaluation, show_requirements
 from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
+    request_limit_options,
     threads_option,
-    tokens_used,
+    token_usage_line,
 )
 from simworld.cli.progress import progress_bar
-from simworld.cli.standings import show_notes
-from simworld.cli.terminal import console, grid
+from simworld.cli.terminal import say_loading, show_notes, warn
 from simworld.cli.text import harmless, plain_json
-from simworld.core.episode import MAX_REPEATS
+from simworld.core.episode import MOST_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
-    from simworld.pipeline.evaluation_result import Evaluation
-    from simworld.pipeline.requirements import RequirementOutcome
-    from simworld.stats.paired_tests import PairedComparison
     from simworld.training.data.dataset_query import RewardSettings
-
-QUALITY = {
-    "utterances": "utterances",
-    "empty_share": "empty",
-    "words": "words",
-    "distinct_1": "distinct-1",
-    "distinct_2": "distinct-2",
-    "repeated_share": "repeated",
-    "perplexity": "perplexity",
-    "utterance_dispersion": "dispersion",
-    "action_dispersion": "of actions",
-}
 
 
 @click.command()
@@ -78,7 +62,7 @@ QUALITY = {
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(1, MAX_REPEATS),
+    type=click.IntRange(1, MOST_REPEATS),
     default=1,
     show_default=True,
     help="Episodes per cell and arm.",
@@ -124,7 +108,7 @@ QUALITY = {
     help="Conversations at once.",
 )
 @threads_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -144,7 +128,7 @@ def evaluate(
     retry_failed: bool,
     live: int,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -157,49 +141,49 @@ def evaluate(
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
-    from agents.lm.sentence_encoder import load_sentence_encoder
+    from agents.lm.sentences import load_sentences
     from simworld.cli.judge.judge_options import load_judge_option
-    from simworld.judging.judge_warnings import judge_warnings
+    from simworld.judging.judge_warnings import cautions
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
-    from simworld.pipeline.evaluation_result import evaluation_json
+    from simworld.pipeline.evaluation_result import plain
     from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
 
     problems: list[Problem] = []
-    pairs = _arms(arms, problems)
-    reward = _reward(lexical, like, problems)
+    agent_by_arm = _parse_arms(arms, problems)
+    reward = _parse_reward(lexical, like, problems)
     judge = None
-    with _collecting(problems):
+    with _collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None
-    with _collecting(problems):
+    with _collecting_problems(problems):
         plan = plan_arms(
-            pairs,
-            scenarios=_split(scenarios),
-            partners=_split(partners),
+            agent_by_arm,
+            scenarios=_split_at_commas(scenarios),
+            partners=_split_at_commas(partners),
             seats=seats,  # type: ignore[arg-type]  # one of click's choices
             repeats=repeats,
             seed=seed,
-            run=name or _run_name(pairs, scenarios, partners, seed),
+            run=name or _run_name(agent_by_arm, scenarios, partners, seed),
         )
     if problems or plan is None:
         raise InputError(problems)
     scoring = EvaluationMeasures(judge=judge, reward=reward)
     requirements = read_requirements(
-        required, arms=plan.arms, measures=scoring.names(plan), main=scoring.main_measure
+        required, arms=plan.arms, measures=scoring.measures(plan), main=scoring.main
     )
     with (
         load_agents(
             plan.specs.values(),
             batch_size=live,
             threads=threads,
-            server=asking.server,
-            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
-            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+            server=limits.server,
+            before_load=say_loading,
+            warn=warn,
         ) as loaded_agents,
         open_store_for(loaded_agents, db) as store,
     ):
@@ -214,18 +198,20 @@ def evaluate(
                     live=live,
                     threads=threads,
                     replies_read=quality,
-                    embed=load_sentence_encoder().encode if quality else None,
-                    on_playing=lambda p: bar(
-                        p.finished_before + p.played,
-                        p.planned,
-                        f"episodes; {p.failed} failed",
-                        share=p.done_share,
+                    embed=load_sentences().encode if quality else None,
+                    on_playing=lambda progress: bar(
+                        progress.before + progress.played,
+                        progress.planned,
+                        f"episodes; {progress.failed} failed",
+                        share=progress.share,
                     ),
-                    on_judging=lambda t: bar(
-                        t.total - t.remaining, t.total, f"judgements; {t.failed} failed"
+                    on_judging=lambda tally: bar(
+                        tally.already + tally.scored + tally.failed,
+                        tally.total,
+                        f"judgements; {tally.failed} failed",
                     ),
-                    server=asking.server,
-                    stopping=asking.stopping,
+                    server=limits.server,
+                    stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
             click.echo(
@@ -239,100 +225,33 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
-        noted = judge_warnings(store, evaluation.judge_ids, run=plan.run)
+        judge_cautions = cautions(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
         check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )
-    if used := tokens_used(asking.stopping):
+    if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(
-            plain_json(evaluation_json(evaluation, outcomes) | {"cautions": list(noted)}, indent=1)
-        )
+        report = plain(evaluation, outcomes) | {"cautions": list(judge_cautions)}
+        click.echo(plain_json(report, indent=1))
     else:
-        show(evaluation)
-        show_notes(noted)
-        _show_outcomes(outcomes)
+        show_evaluation(evaluation)
+        show_notes(judge_cautions)
+        show_requirements(outcomes)
     for line in failures:
         click.echo(line, err=True)
     if not as_json and failures:
-        same_command("--retry-failed")
+        suggest_again("--retry-failed")
     elif not as_json:
-        next_command("episode list", "--run", plan.run, db=db)
+        suggest_next("episode list", "--run", plan.run, db=db)
     if not all(outcome.holds for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
 
-def show(evaluation: Evaluation) -> None:
-    """Tables for people: the arms, the comparisons, the language."""
-    screen = console()
-    screen.print(Text("Arms", style="bold"))
-    table = grid(
-        "arm",
-        "seats",
-        "failed",
-        "unscored",
-        *evaluation.measures,
-        right=("seats", "failed", "unscored"),
-    )
-    for name, arm in evaluation.arms.items():
-        shares = (
-            f"{arm.failed} ({arm.failed_share:.1%})",
-            f"{arm.unscored} ({arm.unscored_share:.1%})",
-        )
-        levels = (evaluation.levels[name].get(measure) for measure in evaluation.measures)
-        table.add_row(
-            harmless(name),
-            str(arm.planned - arm.missing),
-            *shares,
-            *(f"{le.mean:.3g}" if le else "–" for le in levels),
-        )
-    screen.print(table)
-    numbers = ("difference", "z", "p", "sign-flip p", "Holm p", "n", "families")
-    notes: dict[str, None] = {}
-    for comparison in evaluation.comparisons:
-        screen.print(
-            Text(f"\n{harmless(comparison.first)} less {harmless(comparison.second)}", style="bold")
-        )
-        table = grid("measure", "difference", "95 % interval", *numbers[1:], right=numbers)
-        for measure, paired in comparison.by_measure.items():
-            table.add_row(measure, *_cells(paired))
-            notes |= dict.fromkeys(
-                paired.notes if paired else ("an arm has no scores of this measure",)
-            )
-        screen.print(table)
-    screen.print(Text("\nLanguage", style="bold"))
-    table = grid("arm", *QUALITY.values(), right=tuple(QUALITY.values()))
-    for name, quality in evaluation.quality.items():
-        values = (getattr(quality, field) for field in QUALITY)
-        table.add_row(
-            harmless(name),
-            *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
-        )
-    screen.print(table)
-    for note in notes:
-        click.echo(f"Note: {note}", err=True)
-
-
-def _cells(paired: PairedComparison | None) -> Sequence[str]:
-    if paired is None:
-        return ("–",) * 8
-    interval = "–" if paired.low is None else f"{paired.low:+.3f} … {paired.high:+.3f}"
-    ps = ("–" if p is None else f"{p:.3g}" for p in (paired.p, paired.sign_p, paired.p_holm))
-    z = "–" if paired.z is None else f"{paired.z:.2f}"
-    return (f"{paired.mean:+.3f}", interval, z, *ps, str(paired.pairs), str(paired.families))
-
-
-def _show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
-    for outcome in outcomes:
-        word = "holds" if outcome.holds else "does not hold"
-        click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
-
-
-def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
+def _parse_arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
     arms: dict[str, str] = {}
-    for part in _split(texts):
-        arm, equals, agent = (side.strip() for side in part.partition("="))
+    for part in _split_at_commas(texts):
+        arm, equals, agent = (word.strip() for word in part.partition("="))
         if not (arm and equals and agent):
             problems.append(
                 Problem(
@@ -349,7 +268,7 @@ def _arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]:
     return arms
 
 
-def _reward(
+def _parse_reward(
     lexical: str | None, like: str | None, problems: list[Problem]
 ) -> RewardSettings | None:
     from pydantic import ValidationError
@@ -370,14 +289,14 @@ def _reward(
 
 
 @contextmanager
-def _collecting(problems: list[Problem]) -> Iterator[None]:
+def _collecting_problems(problems: list[Problem]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
         problems.extend(error.problems)
 
 
-def _split(texts: Sequence[str]) -> list[str]:
+def _split_at_commas(texts: Sequence[str]) -> list[str]:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
 
 
@@ -387,5 +306,6 @@ def _run_name(
     """As for `simworld run`: of names alone, so that after an edit the command finds its run and is
     told what has changed.
     """
-    text = repr((sorted(arms.items()), sorted(_split(scenarios)), sorted(_split(partners)), seed))
+    lists = (sorted(_split_at_commas(texts)) for texts in (scenarios, partners))
+    text = repr((sorted(arms.items()), *lists, seed))
     return f"evaluate-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -11,7 +11,7 @@ from simworld.core.counts import counted
 if TYPE_CHECKING:
     from store import Store
 
-MOST = 5  # kinds of failure that are told
+MAX_KINDS = 5  # kinds of failure that are told
 
 
 def failure_lines(store: Store, run: str) -> list[str]:
@@ -20,20 +20,20 @@ def failure_lines(store: Store, run: str) -> list[str]:
     """
     from simworld.results.last_attempts import last_attempts
 
-    last = last_attempts(store.episode_summaries(run=run))
-    kinds = Counter(
-        summary.failure_text for summary in last.values() if summary.failure is not None
+    last_by_item = last_attempts(store.episode_summaries(run=run))
+    counts = Counter(
+        summary.failure_text for summary in last_by_item.values() if summary.failure is not None
     )
-    frequent = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    frequent = sorted(counts.items(), key=lambda kind: (-kind[1], kind[0]))
     lines = [
         f"  failed{f' {times} times' if times > 1 else ''}: {cause}"
-        for cause, times in frequent[:MOST]
+        for cause, times in frequent[:MAX_KINDS]
     ]
-    if len(kinds) > MOST:
+    if len(counts) > MAX_KINDS:
         lines.append(
-            f"  {counted(len(kinds) - MOST, 'more kind')}: simworld episode list --run {run}"
+            f"  {counted(len(counts) - MAX_KINDS, 'more kind')}: simworld episode list --run {run}"
             " --ending failed"
         )
     return [harmless(line) for line in lines] + ["  play them again with --retry-failed"] * bool(
-        kinds
+        counts
     )

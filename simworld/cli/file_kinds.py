@@ -20,7 +20,7 @@ from simworld.pipeline.learn.shipped_files import open_learn_file
 from simworld.tournament.loaded_tournament import load_tournament
 from simworld.yamlfile import load_yaml, parse, sort_problems, top_level_keys
 
-KINDS = (
+FILE_KINDS = (
     "scenario",
     "persona",
     "rubric",
@@ -31,10 +31,10 @@ KINDS = (
     "learn",
     "pairs",
 )
-WORDS = {"learn": "learn file", "pairs": "pairs file"}
+KIND_LABELS = {"learn": "learn file", "pairs": "pairs file"}
 # Of each kind, sets of keys of which any one, wholly there, tells it; the first kind that fits is
 # taken.
-SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
+KIND_KEYS: Mapping[str, tuple[frozenset[str], ...]] = {
     "pairs": (frozenset({"better", "worse"}),),
     "scenario": tuple(frozenset({key}) for key in SCENARIO_ONLY_KEYS),
     "rubric": (frozenset({"dimensions", "name"}),),
@@ -59,10 +59,10 @@ SIGNS: Mapping[str, tuple[frozenset[str], ...]] = {
     ),
     "persona": tuple(frozenset({key}) for key in PERSONA_ONLY_KEYS),
 }
-_FORMS = ("builtin:", "hf:", "openai:")
+_MODEL_PREFIXES = ("builtin:", "hf:", "openai:")
 
 
-def kind_of(path: Path) -> str | None:
+def file_kind(path: Path) -> str | None:
     """The kind of a YAML file, or None for one that is nothing of ours."""
     keys, rows = top_level_keys(path)
     if rows:
@@ -70,17 +70,17 @@ def kind_of(path: Path) -> str | None:
     folder = path.parent.name.removesuffix("s")
     if "personas" in path.parts[:-1] and not keys & set(SCENARIO_ONLY_KEYS):
         return "persona"
-    for kind, signs in SIGNS.items():
-        if any(sign <= keys for sign in signs):
+    for kind, key_sets in KIND_KEYS.items():
+        if any(keys_of_kind <= keys for keys_of_kind in key_sets):
             return kind
-    if keys and folder in KINDS:
+    if keys and folder in FILE_KINDS:
         return folder
     if {"name", "model"} <= keys <= LMSpec.model_fields.keys():
         return "agent"
-    return "agent" if "name" in keys and _names_our_model(path) else None
+    return "agent" if "name" in keys and _names_model(path) else None
 
 
-def _names_our_model(path: Path) -> bool:
+def _names_model(path: Path) -> bool:
     """Whether a file has a model of one of our forms, or a kind of agent."""
     try:
         data = load_yaml(path).data
@@ -88,7 +88,7 @@ def _names_our_model(path: Path) -> bool:
         return False
     if not isinstance(data, dict):
         return False
-    return str(data.get("model", "")).startswith(_FORMS) or data.get("kind") in (
+    return str(data.get("model", "")).startswith(_MODEL_PREFIXES) or data.get("kind") in (
         "lm",
         "scripted",
         "human",
@@ -96,7 +96,7 @@ def _names_our_model(path: Path) -> bool:
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckedFiles:
     """What is wrong with some files, each problem with its place; and what each file holds, but for
     its name.
     """
@@ -106,49 +106,49 @@ class Checked:
     contents: dict[str, list[tuple[str, Path]]] = field(default_factory=dict)
 
 
-def check_files(files: Mapping[str, Sequence[Path]]) -> Checked:
+def check_files(files: Mapping[str, Sequence[Path]]) -> CheckedFiles:
     """Everything about files by kind, files that belong together together; no model is loaded."""
     selection = read_files([*files.get("scenario", ()), *files.get("persona", ())], PersonaFinder())
-    checked = Checked(problems=[*selection.problems, *name_clashes(selection.scenarios)])
-    checked.contents["scenario"] = [
+    result = CheckedFiles(problems=[*selection.problems, *name_clashes(selection.scenarios)])
+    result.contents["scenario"] = [
         (loaded.scenario.id, loaded.path) for loaded in selection.scenarios
     ]
-    agents: dict[str, Path] = {}
-    for kind, check in _CHECKS.items():
+    path_by_agent: dict[str, Path] = {}
+    for kind, check_file in _CHECKS.items():
         for path in files.get(kind, ()):
             try:
-                read = check(path)
+                parsed = check_file(path)
             except InputError as error:
-                checked.problems += error.problems
+                result.problems += error.problems
                 continue
             if (
-                isinstance(read, LoadedSpec)
-                and (first := agents.setdefault(read.spec.name, path)) != path
+                isinstance(parsed, LoadedSpec)
+                and (first := path_by_agent.setdefault(parsed.spec.name, path)) != path
             ):
-                message = f"the name {read.spec.name!r} is taken by {first}"
-                checked.problems.append(Problem(where=str(path), message=message))
-            elif content := _content(read):
-                checked.contents.setdefault(kind, []).append((content, path))
-    checked.problems = sort_problems(checked.problems)
-    return checked
+                message = f"the name {parsed.spec.name!r} is taken by {first}"
+                result.problems.append(Problem(where=str(path), message=message))
+            elif content := _content_without_name(parsed):
+                result.contents.setdefault(kind, []).append((content, path))
+    result.problems = sort_problems(result.problems)
+    return result
 
 
-def _content(read: object) -> str:
+def _content_without_name(parsed: object) -> str:
     """What tells an agent, a rubric or a judge from others of another name; empty for other
     kinds.
     """
-    if isinstance(read, LoadedSpec):
-        return repr(agent_content(read))
-    if isinstance(read, Rubric):
-        return repr(read.dimensions)
+    if isinstance(parsed, LoadedSpec):
+        return repr(agent_content(parsed))
+    if isinstance(parsed, Rubric):
+        return repr(parsed.dimensions)
     return (
-        repr(read.model_copy(update={"name": "", "title": ""}))
-        if isinstance(read, JudgeSpec)
+        repr(parsed.model_copy(update={"name": "", "title": ""}))
+        if isinstance(parsed, JudgeSpec)
         else ""
     )
 
 
-def _judge(path: Path) -> JudgeSpec:
+def _check_judge_file(path: Path) -> JudgeSpec:
     spec, _ = load_judge(str(path))
     if spec.rubric:
         try:
@@ -165,7 +165,7 @@ _CHECKS: Mapping[str, Callable[[Path], object]] = {
     "agent": load_spec,
     "rubric": lambda path: load_rubric(str(path)),
     "prompt": lambda path: parse(load_yaml(path), PromptTemplate),
-    "judge": _judge,
+    "judge": _check_judge_file,
     "tournament": lambda path: load_tournament(str(path)),
     "learn": lambda path: grid_points(open_learn_file(str(path))),
     "pairs": load_pairs,

@@ -7,19 +7,19 @@ from contextlib import contextmanager
 
 from simworld.cli.options import Command
 
-GOES_ON = "; the same command goes on from here"
+RESUME_HINT = "; the same command goes on from here"
 
 
 def resumes(command: Command) -> Command:
     """For commands that lose nothing when they are stopped: Ctrl-C at any moment says so, also
     while a model is loaded.
     """
-    return _resuming()(command)
+    return _hinting_at_resume()(command)
 
 
 @contextmanager
-def _resuming() -> Iterator[None]:
+def _hinting_at_resume() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(GOES_ON) from None
+        raise KeyboardInterrupt(RESUME_HINT) from None

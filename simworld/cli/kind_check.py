@@ -10,12 +10,12 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.duplicate_files import note_alike
+from simworld.cli.duplicate_files import note_duplicates
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 
 
-def kind_check(kind: str) -> click.Command:
+def make_check_command(kind: str) -> click.Command:
     """The command `check` of a group: files as they are given, and of folders those of its kind."""
 
     @click.command(
@@ -30,15 +30,15 @@ def kind_check(kind: str) -> click.Command:
     def check(paths: tuple[Path, ...]) -> None:
         from simworld.cli.file_kinds import check_files
 
-        files, others, problems = _files(kind, paths)
-        checked = check_files({kind: files})
-        problems += checked.problems
+        files, other_count, problems = _select_files(kind, paths)
+        file_check = check_files({kind: files})
+        problems += file_check.problems
         left_out = (
-            f"; {counted(others, 'other file')} left out (`simworld check` looks at all kinds)"
-            if others
+            f"; {counted(other_count, 'other file')} left out (`simworld check` looks at all kinds)"
+            if other_count
             else ""
         )
-        note_alike(kind, checked.contents.get(kind, ()))
+        note_duplicates(kind, file_check.contents.get(kind, ()))
         if problems and files and left_out:
             problems.append(Problem(message=f"{counted(len(files), 'file')} looked at{left_out}"))
         if problems:
@@ -48,39 +48,39 @@ def kind_check(kind: str) -> click.Command:
     return check
 
 
-def _files(kind: str, paths: Sequence[Path]) -> tuple[list[Path], int, list[Problem]]:
+def _select_files(kind: str, paths: Sequence[Path]) -> tuple[list[Path], int, list[Problem]]:
     """The files to check, how many others the folders hold, and folders that hold nothing to
     check.
     """
-    from simworld.cli.file_kinds import kind_of
+    from simworld.cli.file_kinds import file_kind
     from simworld.yamlfile import list_yaml_files
 
-    files: dict[str, Path] = {}
-    others: set[str] = set()
+    selected: dict[str, Path] = {}
+    other_paths: set[str] = set()
     problems: list[Problem] = []
     for path in paths:
         if not os.path.isdir(path):
             # a missing file is reported when it is read
-            files.setdefault(os.path.realpath(path), path)
+            selected.setdefault(os.path.realpath(path), path)
             continue
         try:
-            inside = list_yaml_files(path)
+            yaml_paths = list_yaml_files(path)
         except InputError as error:
             problems += error.problems
             continue
-        kinds = {file: kind_of(file) for file in inside}
+        kinds = {file: file_kind(file) for file in yaml_paths}
         # Where none is of this kind, those whose kind nothing tells may be meant, and something is
         # wrong with them.
-        ours = [file for file in inside if kinds[file] == kind] or [
-            file for file in inside if kinds[file] is None
+        of_this_kind = [file for file in yaml_paths if kinds[file] == kind] or [
+            file for file in yaml_paths if kinds[file] is None
         ]
-        files |= {os.path.realpath(file): file for file in ours}
-        others |= {os.path.realpath(file) for file in inside}
-        if not inside:
+        selected |= {os.path.realpath(file): file for file in of_this_kind}
+        other_paths |= {os.path.realpath(file) for file in yaml_paths}
+        if not yaml_paths:
             problems.append(Problem(where=str(path), message="the folder holds no YAML file"))
-        elif not ours:
+        elif not of_this_kind:
             message = (
                 f"the folder holds no {kind} file; `simworld check` looks at files of all kinds"
             )
             problems.append(Problem(where=str(path), message=message))
-    return list(files.values()), len(others - files.keys()), problems
+    return list(selected.values()), len(other_paths - selected.keys()), problems

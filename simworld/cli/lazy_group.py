@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from simworld.cli.next_command import GIVEN
+from simworld.cli.next_command import ARGV_KEY
 
-Homes = Mapping[str, tuple[str, str, str]]  # name → (module, attribute, one line of help)
+LazyCommands = Mapping[str, tuple[str, str, str]]  # name → (module, attribute, one line of help)
 
 
 class LazyGroup(click.Group):
@@ -21,33 +21,33 @@ class LazyGroup(click.Group):
     def __init__(
         self,
         *args: Any,
-        homes: Homes,
+        lazy_commands: LazyCommands,
         sections: Mapping[str, tuple[str, ...]] | None = None,
-        **others: Any,
+        **options: Any,
     ) -> None:
         """`sections` are headings with their commands, for the help; default: all under one."""
-        super().__init__(*args, **others)
-        self._homes = homes
-        self._sections = sections or {"Commands": tuple(homes)}
+        super().__init__(*args, **options)
+        self._lazy = lazy_commands
+        self._sections = sections or {"Commands": tuple(lazy_commands)}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if ctx.parent is None:
-            ctx.meta[GIVEN] = tuple(args)
+            ctx.meta[ARGV_KEY] = tuple(args)
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._homes)
+        return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._homes:
+        if cmd_name not in self._lazy:
             return None
-        module, attribute, _ = self._homes[cmd_name]
+        module, attribute, _ = self._lazy[cmd_name]
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = max(map(len, self._homes))
+        width = max(map(len, self._lazy))
         for heading, names in self._sections.items():
             with formatter.section(heading):
-                formatter.write_dl([(name.ljust(width), self._homes[name][2]) for name in names])
+                formatter.write_dl([(name.ljust(width), self._lazy[name][2]) for name in names])

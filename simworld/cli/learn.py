@@ -13,14 +13,14 @@ from rich.text import Text
 
 from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
+    request_limit_options,
     threads_option,
-    tokens_used,
+    token_usage_line,
 )
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from store import Store
 
 
-ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
+MIN_FAMILIES = 20  # with fewer, intervals are rough
 
 
 @click.command()
@@ -65,7 +65,7 @@ ENOUGH_FAMILIES = 20  # with fewer, intervals are rough
     help="Conversations at once.",
 )
 @threads_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -76,7 +76,7 @@ def learn(
     retry_failed: bool,
     live: int,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -98,16 +98,16 @@ def learn(
     points = grid_points(open_learn_file(file))
     name = points[0].file.name
     folder = work or Path(f"learn-{name}")
-    with _store(db, dry_run) as store, progress_bar("learning") as bar:
-        contexts = _all_at_once(
+    with _open_store(db, dry_run) as store, progress_bar("learning") as bar:
+        contexts = _open_contexts(
             points,
             store,
             folder,
             live=live,
             retry_failed=retry_failed,
             threads=threads,
-            server=asking.server,
-            stopping=asking.stopping,
+            server=limits.server,
+            stopping=limits.stopping,
             on_progress=bar,
         )
 
@@ -116,7 +116,7 @@ def learn(
                 return
             if stage.output is None:
                 bar.begin(stage.label)
-            _tell(stage)
+            _print_stage(stage)
             if stage.output is not None and stage.output.failed:
                 for line in failure_lines(store, f"{name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
@@ -127,37 +127,38 @@ def learn(
             for number, (point, context) in enumerate(zip(points, contexts, strict=True), 1):
                 if len(points) > 1:
                     click.echo(
-                        harmless(f"{number} of {len(points)}: {_named(point.values)}"), err=True
+                        harmless(f"{number} of {len(points)}: {_values_text(point.values)}"),
+                        err=True,
                     )
                 stages = cache.run(declare_stages(context), context)
                 results.append(read_result(stages, point.values))
         except KeyboardInterrupt:
             click.echo("Stopped; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
-    if used := tokens_used(asking.stopping):
+    if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(plain_json([_plain(result) for result in results], indent=1))
+        click.echo(plain_json([_result_json(result) for result in results], indent=1))
     elif dry_run:
         _show_stages(results)
     else:
-        _show(results, name, folder)
+        _show_results(results, name, folder)
     if as_json:
         return
     if dry_run:
-        same_command(without="--dry-run")
+        suggest_again(without="--dry-run")
     elif any(
         stage.output is not None and stage.output.failed
         for result in results
         for stage in result.stages
     ):
-        same_command("--retry-failed")
+        suggest_again("--retry-failed")
     else:
-        next_command("serve", db=db)
+        suggest_next("serve", db=db)
 
 
 @contextmanager
-def _store(db: str, dry_run: bool) -> Iterator[Store]:
+def _open_store(db: str, dry_run: bool) -> Iterator[Store]:
     """The database; a dry run makes none, and sees an empty one that is thrown away."""
     from store import check_store, open_store
 
@@ -174,7 +175,7 @@ def _store(db: str, dry_run: bool) -> Iterator[Store]:
         yield store
 
 
-def _all_at_once(
+def _open_contexts(
     points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
 ) -> list[PipelineContext]:
     """A context for each point of a grid; everything wrong with any of them at once."""
@@ -191,7 +192,7 @@ def _all_at_once(
     return contexts
 
 
-def _tell(stage: StageState) -> None:
+def _print_stage(stage: StageState) -> None:
     if stage.output is None:
         click.echo(f"{stage.label} …", err=True)
         return
@@ -205,17 +206,17 @@ def _tell(stage: StageState) -> None:
 
 def _show_stages(results: Sequence[LearnResult]) -> None:
     table = grid("stage", "episodes", "", right=("episodes",))
-    seen = {stage.label: stage for result in results for stage in result.stages}
-    for label, stage in seen.items():
+    stage_by_label = {stage.label: stage for result in results for stage in result.stages}
+    for label, stage in stage_by_label.items():
         table.add_row(
             label, str(stage.max_episodes or "–"), "done" if stage.output is not None else "to do"
         )
     console().print(table)
-    left = sum(stage.max_episodes for stage in seen.values() if stage.output is None)
-    click.echo(f"{counted(left, 'episode')} to play, at most")
+    episodes_left = sum(stage.max_episodes for stage in stage_by_label.values() if stage.output is None)
+    click.echo(f"{counted(episodes_left, 'episode')} to play, at most")
 
 
-def _show(results: Sequence[LearnResult], name: str, folder: Path) -> None:
+def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> None:
     keys = tuple(dict.fromkeys(key for result in results for key in result.values))
     numbers = ("difference", "z", "p", "n", "families", "perplexity")
     table = grid(
@@ -230,7 +231,7 @@ def _show(results: Sequence[LearnResult], name: str, folder: Path) -> None:
             if comparison["first"] == "planner" or "planner" not in report["arms"]:
                 table.add_row(
                     *(cell(str(result.values.get(key, ""))) for key in keys),
-                    *_cells(report, comparison),
+                    *_comparison_cells(report, comparison),
                 )
     screen = console()
     screen.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
@@ -238,8 +239,8 @@ def _show(results: Sequence[LearnResult], name: str, folder: Path) -> None:
     if reports:
         click.echo(explain_results(reports, name))
     for result in results:
-        named = f" ({_named(result.values)})" if result.values else ""
-        click.echo(harmless(f"planner{named}: {result.planner}"))
+        values = f" ({_values_text(result.values)})" if result.values else ""
+        click.echo(harmless(f"planner{values}: {result.planner}"))
     click.echo(
         harmless(
             f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"
@@ -271,20 +272,20 @@ def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
         ),
         default=0,
     )
-    if families < ENOUGH_FAMILIES:
-        more = (
+    if families < MIN_FAMILIES:
+        advice = (
             "at full size: simworld learn steers (an hour and more)"
             if name == "small"
             else "more scenarios under `scenarios: {test: …}` tell more"
         )
         lines.append(
             f"{counted(families, 'family shows', 'families show')} that it runs, but no effect: "
-            f"that takes {ENOUGH_FAMILIES} or more; {more}."
+            f"that takes {MIN_FAMILIES} or more; {advice}."
         )
     return harmless("\n".join(lines))
 
 
-def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any]:
+def _comparison_cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any]:
     first, second = comparison["first"], comparison["second"]
     label = second if first == "planner" else f"({first}) {second}"
     paired = comparison["measures"].get(report["main"])
@@ -311,7 +312,7 @@ def _cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) -> list[Any
     ]
 
 
-def _plain(result: LearnResult) -> dict[str, Any]:
+def _result_json(result: LearnResult) -> dict[str, Any]:
     return {
         "values": dict(result.values),
         "stages": [
@@ -330,5 +331,5 @@ def _plain(result: LearnResult) -> dict[str, Any]:
     }
 
 
-def _named(values: Mapping[str, Any]) -> str:
+def _values_text(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={value}" for key, value in values.items())

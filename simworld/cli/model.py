@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import plain_json
@@ -28,7 +28,7 @@ def fetch(spec: str | None) -> None:
     from agents.lm.local.fetch import fetch_builtin, fetch_hub
 
     if spec is None or spec.startswith("builtin:"):
-        _known(spec)
+        _check_builtin(spec)
         fetch_builtin(lambda line: click.echo(line, err=True))
         click.echo("The built-in models are there and verified.")
     elif spec.startswith("hf:"):
@@ -37,7 +37,7 @@ def fetch(spec: str | None) -> None:
         raise ModelError(
             f"{spec!r} cannot be fetched; give nothing for the built-in models, or hf:HUB-ID"
         )
-    next_command("demo")
+    suggest_next("demo")
 
 
 @model.command("list")
@@ -51,43 +51,43 @@ def list_(as_json: bool) -> None:
     from agents.lm.local.model_files import cache_root
     from agents.lm.local.weights import BUILTIN_MODELS
 
-    packaged_models = [builtin_presence(packaged) for packaged in BUILTIN_MODELS.values()]
+    entries = [builtin_presence(packaged) for packaged in BUILTIN_MODELS.values()]
     if as_json:
         models: list[dict[str, Any]] = [
             {
-                "spec": there.spec,
-                "kind": there.kind,
-                "installed": there.file is not None,
-                "file": str(there.file) if there.file else None,
-                "bytes": there.bytes,
-                "sha256": there.sha256,
-                "verified": there.verified,
-                "converted": str(there.converted) if there.converted else None,
-                "converted_bytes": there.converted_bytes,
+                "spec": entry.spec,
+                "kind": entry.kind,
+                "installed": entry.file is not None,
+                "file": str(entry.file) if entry.file else None,
+                "bytes": entry.bytes,
+                "sha256": entry.sha256,
+                "verified": entry.verified,
+                "converted": str(entry.converted) if entry.converted else None,
+                "converted_bytes": entry.converted_bytes,
             }
-            for there in packaged_models
+            for entry in entries
         ]
         click.echo(plain_json({"cache": str(cache_root()), "models": models}, indent=2))
         return
     table = grid("model", "kind", "state", "MB", "SHA-256", "cached", right=("MB",))
-    for there in packaged_models:
+    for entry in entries:
         state = (
-            "not installed" if there.file is None else "verified" if there.verified else "damaged"
+            "not installed" if entry.file is None else "verified" if entry.verified else "damaged"
         )
-        if there.converted:
-            cached = f"{there.converted} ({(there.converted_bytes or 0) // 10**6} MB)"
+        if entry.converted:
+            cached = f"{entry.converted} ({(entry.converted_bytes or 0) // 10**6} MB)"
         else:
-            cached = "converted on first use" if there.needs_conversion else "used in place"
-        size = None if there.bytes is None else there.bytes // 10**6
+            cached = "converted on first use" if entry.needs_conversion else "used in place"
+        size = None if entry.bytes is None else entry.bytes // 10**6
         table.add_row(
-            *map(cell, (there.spec, there.kind, state, size, f"{there.sha256[:12]}…", cached))
+            *map(cell, (entry.spec, entry.kind, state, size, f"{entry.sha256[:12]}…", cached))
         )
     console().print(table)
-    if not all(there.verified for there in packaged_models):
+    if not all(entry.verified for entry in entries):
         click.echo("Run `simworld model fetch` to get what is missing.")
 
 
-def _known(spec: str | None) -> None:
+def _check_builtin(spec: str | None) -> None:
     from agents.lm.local.weights import BUILTIN_MODELS
 
     if spec is not None and spec.removeprefix("builtin:") not in BUILTIN_MODELS:

@@ -10,10 +10,10 @@ import click
 from simworld.cli.text import harmless
 
 DEFAULT_DB = "sqlite:///simworld.db"
-GIVEN = "simworld.given"  # in a context's `meta`: the words after `simworld`
+ARGV_KEY = "simworld.given"  # in a context's `meta`: the words after `simworld`
 
 
-def next_command(command: str, *arguments: str, db: str | None = None) -> None:
+def suggest_next(command: str, *arguments: str, db: str | None = None) -> None:
     """Prints `next: simworld …`; `db` is left out where it is the default."""
     _print_next(
         [
@@ -24,14 +24,16 @@ def next_command(command: str, *arguments: str, db: str | None = None) -> None:
     )
 
 
-def same_command(*options: str, without: str = "") -> None:
+def suggest_again(*options: str, without: str = "") -> None:
     """Prints as the next command the one that is running, with these options where it lacks them,
     and without a flag.
     """
-    words: Sequence[str] = click.get_current_context().meta.get(GIVEN, ())
-    kept = [word for word in words if word != without]
-    end = kept.index("--") if "--" in kept else len(kept)  # after it, all words are arguments
-    _print_next([*kept[:end], *(option for option in options if option not in kept), *kept[end:]])
+    words: Sequence[str] = click.get_current_context().meta.get(ARGV_KEY, ())
+    kept_words = [word for word in words if word != without]
+    # after it, all words are arguments
+    end = kept_words.index("--") if "--" in kept_words else len(kept_words)
+    added = [option for option in options if option not in kept_words]
+    _print_next([*kept_words[:end], *added, *kept_words[end:]])
 
 
 def _print_next(words: Sequence[str]) -> None:

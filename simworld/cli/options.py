@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-OURS = (SimworldError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
+EXPECTED_ERRORS = (SimworldError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 
 
 @contextmanager
-def _explaining(db: str) -> Iterator[None]:
+def _explaining_damage(db: str) -> Iterator[None]:
     """Explains an unknown error where a damaged cell of the database is to blame."""
     try:
         yield
-    except OURS:
+    except EXPECTED_ERRORS:
         raise
     except Exception as error:
         from store.damage import explain_damage  # slow to import, and seldom needed
 
-        if (known := explain_damage(db, error)) is None:
+        if (explained := explain_damage(db, error)) is None:
             raise
-        raise known from error
+        raise explained from error
 
 
-def _explained(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    ctx.with_resource(_explaining(value))
+def _watch_for_damage(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    ctx.with_resource(_explaining_damage(value))
     return value
 
 
@@ -52,7 +52,7 @@ db_option = click.option(
     default="sqlite:///simworld.db",
     show_default=True,
     show_envvar=True,
-    callback=_explained,
+    callback=_watch_for_damage,
     help="The database: sqlite:///FILE, a file name, or postgresql://USER@HOST/NAME.",
 )
 
@@ -66,11 +66,17 @@ threads_option = click.option(
     help="Of a local model; default: the cores that this process may use.",
 )
 
+
+def _gb_to_bytes(ctx: click.Context, param: click.Parameter, value: float | None) -> int | None:
+    return None if value is None else max(1, int(value * 1e9))
+
+
 memory_option = click.option(
     "--memory",
-    "memory_gb",
+    "cache_bytes",
     type=click.FloatRange(min=0, min_open=True),
     metavar="GB",
+    callback=_gb_to_bytes,
     help=(
         "For the caches of local models; fewer conversations are under way where it is short."
         " Default: a quarter of what is free."
@@ -83,14 +89,14 @@ profile_option = click.option(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class RequestLimits:
     """How servers are asked, and when the command stops by itself."""
 
     server: ServerFields  # over what the files of agents and judges say
     stopping: StopRules
 
 
-class _Failures(click.ParamType["MaxFailures"]):
+class _MaxFailuresType(click.ParamType["MaxFailures"]):
     """A number, or a share: `10%`, `0.1`."""
 
     name = "N|share"
@@ -112,13 +118,13 @@ class _Failures(click.ParamType["MaxFailures"]):
         )
 
 
-def _number(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+def _reject_nan(ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
     if value is not None and math.isnan(value):  # compares with no range
         raise click.BadParameter("expected a number of seconds, found nan", ctx, param)
     return value
 
 
-_ASKING = (
+_REQUEST_LIMITS = (
     click.option(
         "--concurrency",
         type=click.IntRange(min=1, max=10_000),
@@ -128,7 +134,7 @@ _ASKING = (
         "--timeout",
         type=click.FloatRange(min=0, min_open=True, max=1e6),
         metavar="SECONDS",
-        callback=_number,
+        callback=_reject_nan,
         help="Of one attempt at a server; default: its file's, else 120.",
     ),
     click.option(
@@ -138,7 +144,7 @@ _ASKING = (
     ),
     click.option(
         "--max-failures",
-        type=_Failures(),
+        type=_MaxFailuresType(),
         metavar="N|SHARE",
         help=(
             "Stop once more episodes or judgements have failed: a number, or a share of those to do"
@@ -157,45 +163,45 @@ _ASKING = (
 )
 
 
-def asking_options(command: Callable[..., None]) -> Callable[..., None]:
+def request_limit_options(command: Callable[..., None]) -> Callable[..., None]:
     """For commands that ask servers: adds their options, which the command gets together as
-    `asking: Asking`.
+    `limits: RequestLimits`.
     """
 
     @functools.wraps(command)
-    def asked(
+    def with_limits(
         *,
         concurrency: int | None,
         timeout: float | None,
         retries: int | None,
         max_failures: MaxFailures | None,
         budget_tokens: int | None,
-        **others: Any,
+        **other_options: Any,
     ) -> None:
         from agents.lm.server.options import ServerFields
         from simworld.core.stopping import StopRules
 
         server = ServerFields(concurrency=concurrency, timeout=timeout, retries=retries)
         stopping = StopRules(budget_tokens=budget_tokens, max_failures=max_failures)
-        command(asking=Asking(server=server, stopping=stopping), **others)
+        command(limits=RequestLimits(server=server, stopping=stopping), **other_options)
 
-    for option in reversed(_ASKING):
-        asked = option(asked)
-    return asked
+    for option in reversed(_REQUEST_LIMITS):
+        with_limits = option(with_limits)
+    return with_limits
 
 
-def tokens_used(stopping: StopRules) -> str:
+def token_usage_line(stopping: StopRules) -> str:
     """What servers were asked, for people; empty where none was."""
-    counts = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
+    read_and_written = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
     return (
-        f"Servers: {counted(stopping.used_tokens, 'token')} ({counts}) in"
+        f"Servers: {counted(stopping.used_tokens, 'token')} ({read_and_written}) in"
         f" {counted(stopping.answered_requests, 'reply', 'replies')}."
         if stopping.answered_requests
         else ""
     )
 
 
-def plain_tokens(stopping: StopRules) -> dict[str, Any]:
+def token_usage_json(stopping: StopRules) -> dict[str, Any]:
     """What servers were asked, for programs; empty where none was."""
     counts = {
         "prompt": stopping.prompt_tokens,

@@ -8,9 +8,9 @@ import click
 
 from scenarios.new_scenario_template import persona_template
 from scenarios.scenario_file import persona_json_schema, schema_text
-from simworld.cli.kind_check import kind_check
-from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.kind_check import make_check_command
+from simworld.cli.next_command import suggest_next
+from simworld.cli.template_files import names_argument, out_option, write_templates
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,10 +28,10 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     itself or in `personas/`.
     """
     write_templates(names, out, lambda name, file, _: persona_template(name, file))
-    next_command("scenario new", "my-scenario")
+    suggest_next("scenario new", "my-scenario")
 
 
-persona.add_command(kind_check("persona"))
+persona.add_command(make_check_command("persona"))
 
 
 @persona.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option
 from simworld.cli.text import harmless
 
@@ -28,7 +28,7 @@ def report(name: str, out: Path, force: bool, db: str) -> None:
     from simworld.web.report_file import make_report
     from store import open_store
 
-    with open_store(db, read_only=True) as store, new_file(out, force=force) as part:
-        part.write_text(make_report(store, name), "utf-8")
+    with open_store(db, read_only=True) as store, new_file(out, force=force) as temporary:
+        temporary.write_text(make_report(store, name), "utf-8")
     click.echo(harmless(f"Wrote {out}."))
-    next_command("episode list", "--run", name, db=db)
+    suggest_next("episode list", "--run", name, db=db)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.kind_check import kind_check
-from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.kind_check import make_check_command
+from simworld.cli.next_command import suggest_next
+from simworld.cli.template_files import names_argument, out_option, write_templates
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,10 +28,10 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     from simworld.judging.new_judge_template import new_rubric_text
 
     files = write_templates(names, out, lambda name, file, _: new_rubric_text(name, file))
-    next_command("judge new", "my-judge", "--rubric", str(files[0]))
+    suggest_next("judge new", "my-judge", "--rubric", str(files[0]))
 
 
-rubric.add_command(kind_check("rubric"))
+rubric.add_command(make_check_command("rubric"))
 
 
 @rubric.command()
@@ -40,8 +40,5 @@ def schema() -> None:
     from scenarios.rubrics import RubricFile
     from simworld.yamlfile.json_schema import json_schema
 
-    text = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **json_schema(RubricFile),
-    }
+    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema(RubricFile)}
     click.echo(json.dumps(text | {"title": "simworld rubric"}, indent=2, ensure_ascii=False))

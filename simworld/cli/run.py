@@ -9,26 +9,27 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli import completion
-from simworld.cli.casts import read_casts, seats_of, split_cast
+from simworld.cli.casts import common_seats, explain_split_cast, read_casts
+from simworld.cli.completion import complete_agents, complete_scenarios
 from simworld.cli.dry_run import show_plan
-from simworld.cli.duplicate_files import note_alike
+from simworld.cli.duplicate_files import note_duplicates
 from simworld.cli.failures import failure_lines
-from simworld.cli.human_view import has_person, terminal, watching_play
+from simworld.cli.human_view import has_human, listen_to_play, terminal_backend
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
     memory_option,
-    plain_tokens,
     profile_option,
+    request_limit_options,
     threads_option,
-    tokens_used,
+    token_usage_json,
+    token_usage_line,
 )
 from simworld.cli.profile import print_profile
+from simworld.cli.terminal import say_loading, warn
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import MAX_REPEATS
@@ -43,14 +44,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "scenarios", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=completion.scenarios
+    "scenarios", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=complete_scenarios
 )
 @click.option(
     "--agents",
     "by_order",
     metavar="A,B",
     multiple=True,
-    shell_complete=completion.agents,
+    shell_complete=complete_agents,
     help="A cast in seat order; again for another cast.",
 )
 @click.option(
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     "by_seat",
     metavar="SEAT=A",
     multiple=True,
-    shell_complete=completion.agents,
+    shell_complete=complete_agents,
     help="One cast by seat: SEAT=A,SEAT=B or the option again; '*=A' fills the other seats.",
 )
 @click.option(
@@ -90,7 +91,7 @@ if TYPE_CHECKING:
 )
 @threads_option
 @memory_option
-@asking_options
+@request_limit_options
 @profile_option
 @db_option
 @json_option
@@ -106,8 +107,8 @@ def run(
     retry_failed: bool,
     live: int,
     threads: int | None,
-    memory_gb: float | None,
-    asking: Asking,
+    cache_bytes: int | None,
+    limits: RequestLimits,
     with_profile: bool,
     db: str,
     as_json: bool,
@@ -122,68 +123,68 @@ def run(
     from store import check_store
 
     try:
-        casts = read_casts(by_order, by_seat, lambda: seats_of(scenarios))
+        casts = read_casts(by_order, by_seat, lambda: common_seats(scenarios))
         plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
     except InputError as error:
-        raise split_cast(scenarios, by_order, by_seat) or error from None
-    at = terminal()
-    there = check_store(db)  # before the models are loaded
+        raise explain_split_cast(scenarios, by_order, by_seat) or error from None
+    terminal = terminal_backend()
+    db_exists = check_store(db)  # before the models are loaded
     with (
         load_agents(
             plan.specs.values(),
-            terminal=at,
+            terminal=terminal,
             batch_size=live,
-            cache_bytes=None if memory_gb is None else max(1, int(memory_gb * 1e9)),
+            cache_bytes=cache_bytes,
             threads=threads,
-            server=asking.server,
-            before_load=lambda model: click.echo(harmless(f"loading {model} …"), err=True),
-            warn=lambda line: click.echo(harmless(f"Warning: {line}"), err=True),
+            server=limits.server,
+            before_load=say_loading,
+            warn=warn,
         ) as loaded_agents,
         ExitStack() as stack,
     ):
         if name is None:
-            plan = _named(plan, casts, loaded_agents.ids, db if there else None)
+            plan = _with_default_name(plan, casts, loaded_agents.ids, db if db_exists else None)
         if dry_run:
             show_plan(
                 plan,
                 loaded_agents.ids,
-                db if there else None,
+                db if db_exists else None,
                 retry_failed=retry_failed,
                 as_json=as_json,
             )
             if not as_json:
-                same_command(without="--dry-run")
+                suggest_again(without="--dry-run")
             return
         store = stack.enter_context(open_store_for(loaded_agents, db))
-        last: RunProgress | None = None
+        last_progress: RunProgress | None = None
         try:
-            with watching_play(plan.specs, at) as watch:
+            with listen_to_play(plan.specs, terminal) as listener:
 
                 def on_progress(progress: RunProgress) -> None:
-                    nonlocal last
-                    last = progress
-                    watch.progress(progress)
+                    nonlocal last_progress
+                    last_progress = progress
+                    listener.on_progress(progress)
 
                 done = play_missing(
                     plan,
                     loaded_agents,
                     store,
                     retry_failed=retry_failed,
-                    live=1 if has_person(plan.specs) else live,
+                    live=1 if has_human(plan.specs) else live,
                     on_progress=on_progress,
-                    on_acts=watch.acts,
-                    stopping=asking.stopping,
+                    on_acts=listener.on_acts,
+                    stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
-            kept = f"run {plan.run}"
-            if last is not None:
-                of = f"of {kept}"
-                kept = counted(
-                    last.finished_before + last.played,
-                    f"episode {of} is stored",
-                    f"episodes {of} are stored",
+            stored = f"run {plan.run}"
+            if last_progress is not None:
+                of_run = f"of {stored}"
+                stored = counted(
+                    last_progress.finished_before + last_progress.played,
+                    f"episode {of_run} is stored",
+                    f"episodes {of_run} are stored",
                 )
-            click.echo(harmless(f"Stopped: {kept}; the same command plays the rest."), err=True)
+            click.echo(harmless(f"Stopped: {stored}; the same command plays the rest."), err=True)
             raise click.exceptions.Exit(130) from None
         failures = failure_lines(store, plan.run)
     report = {
@@ -195,24 +196,24 @@ def run(
     }
     if as_json:
         profile = {"profile": done.profile.to_json()} if with_profile and done.profile else {}
-        click.echo(plain_json(report | plain_tokens(asking.stopping) | profile))
+        click.echo(plain_json(report | token_usage_json(limits.stopping) | profile))
     else:
         counts = (
             f"{counted(done.played, 'episode')} played ({done.failed} failed),"
             f" {done.finished_before} already there"
         )
         click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
-        if used := tokens_used(asking.stopping):
+        if used := token_usage_line(limits.stopping):
             click.echo(used)
         for line in failures:
             click.echo(line, err=True)
         if with_profile and done.profile:
             print_profile(done.profile)
-    asking.stopping.raise_if_budget_spent()
+    limits.stopping.raise_if_budget_spent()
     if not as_json and failures:
-        same_command("--retry-failed")
+        suggest_again("--retry-failed")
     elif not as_json:
-        next_command("judge run", db=db)
+        suggest_next("judge run", db=db)
     if done.played and done.failed == done.played:
         raise click.exceptions.Exit(1)
 
@@ -241,7 +242,9 @@ def make_plan(
     specs: tuple[LoadedSpec, ...] = ()
     try:
         loaded_scenarios = find_scenarios(selectors)
-        note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios))
+        note_duplicates(
+            "scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios)
+        )
         scenarios = tuple(loaded.scenario for loaded in loaded_scenarios)
     except InputError as error:
         problems += error.problems
@@ -253,7 +256,7 @@ def make_plan(
         problems += error.problems
     if problems:
         raise InputError(problems)
-    names = dict(
+    spec_by_name = dict(
         zip(
             dict.fromkeys(agent for cast in casts for agent in cast.agent_names), specs, strict=True
         )
@@ -264,7 +267,7 @@ def make_plan(
         repeats=repeats,
         scenarios=scenarios,
         casts=tuple(
-            cast.with_spec_names({name: loaded.spec.name for name, loaded in names.items()})
+            cast.with_spec_names({name: loaded.spec.name for name, loaded in spec_by_name.items()})
             for cast in casts
         ),
         specs={loaded.spec.name: loaded for loaded in specs},
@@ -273,7 +276,9 @@ def make_plan(
     return plan
 
 
-def _named(plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None) -> RunPlan:
+def _with_default_name(
+    plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None
+) -> RunPlan:
     """The plan under its default name; under the one that it got before, if such a run is in the
     database.
     """

@@ -24,11 +24,11 @@ from scenarios.selection import (
 )
 from scenarios.shipped_folders import PERSONAS_FOLDER
 from scenarios.sotopia import import_sotopia
-from simworld.cli import completion
-from simworld.cli.duplicate_files import note_alike
-from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.completion import complete_scenarios
+from simworld.cli.duplicate_files import note_duplicates
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
+from simworld.cli.template_files import names_argument, out_option, write_templates
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import Observation
@@ -45,7 +45,7 @@ def scenario() -> None:
 
 
 @scenario.command("list")
-@click.argument("selectors", nargs=-1, metavar="[SCENARIO]...", shell_complete=completion.scenarios)
+@click.argument("selectors", nargs=-1, metavar="[SCENARIO]...", shell_complete=complete_scenarios)
 @click.option(
     "--tag", "tags", multiple=True, help="Only scenarios with this tag; several must all be there."
 )
@@ -65,16 +65,16 @@ def list_(
         if set(tags) <= set(loaded.scenario.tags) and kind in (None, loaded.scenario.kind)
     ]
     if as_json:
-        click.echo(plain_json([_summary(loaded) for loaded in listed], indent=2))
+        click.echo(plain_json([_summary_json(loaded) for loaded in listed], indent=2))
         return
-    shown = [loaded.scenario for loaded in listed]
-    rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in shown]
+    scenarios = [loaded.scenario for loaded in listed]
+    rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in scenarios]
     _echo_table(("name", "kind", "seats", "title"), rows)
     click.echo(counted(len(listed), "scenario"), err=True)
 
 
 @scenario.command()
-@click.argument("selector", metavar="SCENARIO", shell_complete=completion.scenarios)
+@click.argument("selector", metavar="SCENARIO", shell_complete=complete_scenarios)
 @click.option("--seat", "seat_name", help="Only what this seat sees.")
 @json_option
 def show(selector: str, seat_name: str | None, as_json: bool) -> None:
@@ -91,9 +91,13 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
                 f" {', '.join(names)}"
             )
     if as_json:
-        click.echo(plain_json([_details(loaded, seat_name) for loaded in variants], indent=2))
+        click.echo(plain_json([_details_json(loaded, seat_name) for loaded in variants], indent=2))
         return
-    click.echo(harmless("\n\n".join("\n".join(_lines(loaded, seat_name)) for loaded in variants)))
+    click.echo(
+        harmless(
+            "\n\n".join("\n".join(_description_lines(loaded, seat_name)) for loaded in variants)
+        )
+    )
 
 
 @scenario.command()
@@ -105,7 +109,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     write_templates(names, out, lambda name, file, _: scenario_template(name, file))
-    next_command("agent new", "my-agent", "other-agent")
+    suggest_next("agent new", "my-agent", "other-agent")
 
 
 @scenario.command()
@@ -123,12 +127,12 @@ def check(paths: tuple[Path, ...]) -> None:
     others: set[str] = set()
     for path in paths:
         try:
-            inside = scenario_files(path) if os.path.isdir(path) else [path]
-            chosen = relevant_files(inside) if os.path.isdir(path) else inside
-            others |= {os.path.realpath(file) for file in inside} - {
-                os.path.realpath(file) for file in chosen
+            yaml_paths = scenario_files(path) if os.path.isdir(path) else [path]
+            relevant = relevant_files(yaml_paths) if os.path.isdir(path) else yaml_paths
+            others |= {os.path.realpath(file) for file in yaml_paths} - {
+                os.path.realpath(file) for file in relevant
             }
-            for file in chosen:
+            for file in relevant:
                 files.setdefault(os.path.realpath(file), file)
         except InputError as error:
             problems += error.problems
@@ -139,7 +143,9 @@ def check(paths: tuple[Path, ...]) -> None:
         if others
         else ""
     )
-    note_alike("scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios))
+    note_duplicates(
+        "scenario", ((loaded.scenario.id, loaded.path) for loaded in selection.scenarios)
+    )
     problems = sort_problems([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
@@ -181,16 +187,15 @@ def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
 
     FOLDER holds environments.json, agents.json and environment_agent_combos.json.
     """
-    done = import_sotopia(folder, out, force=force)
-    scenarios = (
-        f"{counted(done.scenarios, 'scenario')} in {counted(done.families, 'family', 'families')}"
-    )
-    counts = f"{scenarios} and {counted(done.personas, 'persona')}"
+    result = import_sotopia(folder, out, force=force)
+    families = counted(result.families, "family", "families")
+    scenarios = f"{counted(result.scenarios, 'scenario')} in {families}"
+    counts = f"{scenarios} and {counted(result.personas, 'persona')}"
     click.echo(harmless(f"Wrote {counts} to {out}."))
-    next_command("scenario check", str(out))
+    suggest_next("scenario check", str(out))
 
 
-def _summary(loaded: LoadedScenario) -> dict[str, Any]:
+def _summary_json(loaded: LoadedScenario) -> dict[str, Any]:
     scenario = loaded.scenario
     return {
         "name": scenario.name,
@@ -204,10 +209,10 @@ def _summary(loaded: LoadedScenario) -> dict[str, Any]:
     }
 
 
-def _details(loaded: LoadedScenario, only: str | None) -> dict[str, Any]:
+def _details_json(loaded: LoadedScenario, only_seat: str | None) -> dict[str, Any]:
     scenario = loaded.scenario
     return {
-        **_summary(loaded),
+        **_summary_json(loaded),
         "order": scenario.order.value,
         "limits": {"turns": scenario.limits.turns, "silence": scenario.limits.silence},
         "checks": [nondefaults(check) for check in scenario.checks],
@@ -222,7 +227,7 @@ def _details(loaded: LoadedScenario, only: str | None) -> dict[str, Any]:
                     for name in ("label", "setting", "goal", "knows", "secret")
                 },
                 "persona": nondefaults(view.persona),
-                "persona_from": _origin(loaded, seat),
+                "persona_from": _persona_origin(loaded, seat),
                 "others": [
                     {
                         "seat": other.seat,
@@ -233,66 +238,66 @@ def _details(loaded: LoadedScenario, only: str | None) -> dict[str, Any]:
                     for other in view.others
                 ],
             }
-            for seat, view in _views(scenario, only)
+            for seat, view in _seat_views(scenario, only_seat)
         },
     }
 
 
-def _views(scenario: Scenario, only: str | None) -> list[tuple[str, Observation]]:
-    names = [seat.name for seat in scenario.seats if only in (None, seat.name)]
+def _seat_views(scenario: Scenario, only_seat: str | None) -> list[tuple[str, Observation]]:
+    names = [seat.name for seat in scenario.seats if only_seat in (None, seat.name)]
     return [(name, observe(scenario, name, turns=(), index=0, seed=0)) for name in names]
 
 
-def _lines(loaded: LoadedScenario, only: str | None) -> list[str]:
+def _description_lines(loaded: LoadedScenario, only_seat: str | None) -> list[str]:
     scenario = loaded.scenario
     lines = [f"{scenario.name}" + (f": {scenario.title}" if scenario.title else "")]
-    lines += _field("id", scenario.id)
-    lines += _field("file", str(loaded.path))
-    lines += _field("family", scenario.family)
-    lines += _field("kind", scenario.kind)
-    lines += _field("tags", ", ".join(scenario.tags))
+    lines += _field_lines("id", scenario.id)
+    lines += _field_lines("file", str(loaded.path))
+    lines += _field_lines("family", scenario.family)
+    lines += _field_lines("kind", scenario.kind)
+    lines += _field_lines("tags", ", ".join(scenario.tags))
     order = f"{scenario.order.value}, at most {counted(scenario.limits.turns, 'turn')}"
-    lines += _field(
+    lines += _field_lines(
         "order", f"{order}, silence of {counted(scenario.limits.silence, 'turn')} ends it"
     )
     for check in scenario.checks:
-        lines += _field(
+        lines += _field_lines(
             "check",
-            ", ".join(f"{name} {_shown(value)}" for name, value in nondefaults(check).items()),
+            ", ".join(f"{name} {_value_text(value)}" for name, value in nondefaults(check).items()),
         )
     if scenario.language != ENGLISH:
-        lines += _field(
+        lines += _field_lines(
             "language", f"{scenario.language} ({load_language(scenario.language).name})"
         )
-    lines += _field("rubric", scenario.rubric)
-    lines += _field("setting", scenario.setting)
+    lines += _field_lines("rubric", scenario.rubric)
+    lines += _field_lines("setting", scenario.setting)
     for a, b in combinations([seat.name for seat in scenario.seats], 2):
-        lines += _field("between", f"{a} and {b}: {scenario.relationship(a, b).value}")
-    if only is None:
-        lines += _field("judge only", scenario.judge_note)
-    for seat, view in _views(scenario, only):
+        lines += _field_lines("between", f"{a} and {b}: {scenario.relationship(a, b).value}")
+    if only_seat is None:
+        lines += _field_lines("judge only", scenario.judge_note)
+    for seat, view in _seat_views(scenario, only_seat):
         lines += ["", f"Seat {seat} sees:"]
-        lines += _field("itself", f"{view.label} — {_person(view.persona)}")
-        lines += _field("from", _origin(loaded, seat))
-        lines += _field("goal", view.goal)
-        lines += _field("knows", view.knows)
-        lines += _field("secret", view.secret)
+        lines += _field_lines("itself", f"{view.label} — {_persona_text(view.persona)}")
+        lines += _field_lines("from", _persona_origin(loaded, seat))
+        lines += _field_lines("goal", view.goal)
+        lines += _field_lines("knows", view.knows)
+        lines += _field_lines("secret", view.secret)
         for other in view.others:
-            seen = _person(other.persona) if other.persona else "nothing but the role"
-            lines += _field(
-                "other", f"{other.label} ({other.seat}, {other.relationship.value}): {seen}"
+            persona_text = _persona_text(other.persona) if other.persona else "nothing but the role"
+            lines += _field_lines(
+                "other", f"{other.label} ({other.seat}, {other.relationship.value}): {persona_text}"
             )
     return lines
 
 
-def _origin(loaded: LoadedScenario, seat: str) -> str:
+def _persona_origin(loaded: LoadedScenario, seat: str) -> str:
     path = loaded.persona_files.get(seat)
     if path is None:
         return "written in the scenario"
     return f"library: {path.name}" if path.parent == PERSONAS_FOLDER else str(path)
 
 
-def _person(persona: Persona) -> str:
+def _persona_text(persona: Persona) -> str:
     data = nondefaults(persona)
     facts = [
         str(data[name])
@@ -305,9 +310,9 @@ def _person(persona: Persona) -> str:
     )
 
 
-def _shown(value: object) -> str:
+def _value_text(value: object) -> str:
     return (
-        ", ".join(map(_shown, value))
+        ", ".join(map(_value_text, value))
         if isinstance(value, list)
         else f"{value:g}"
         if isinstance(value, float)
@@ -315,7 +320,7 @@ def _shown(value: object) -> str:
     )
 
 
-def _field(label: str, text: str) -> list[str]:
+def _field_lines(label: str, text: str) -> list[str]:
     """A labelled text, wrapped; nothing for an empty one."""
     if not text:
         return []
@@ -323,9 +328,9 @@ def _field(label: str, text: str) -> list[str]:
     return [f"  {label if i == 0 else '':<11}{line}" for i, line in enumerate(lines)]
 
 
-def _echo_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
+def _echo_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    for row in [header, *rows]:
         click.echo(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )

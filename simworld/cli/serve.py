@@ -19,20 +19,20 @@ from simworld.cli.text import harmless
 )
 @click.option(
     "--allow-host",
-    "names",
+    "host_names",
     multiple=True,
     metavar="NAME",
     help="A further name by which browsers may ask.",
 )
 @db_option
-def serve(host: str, port: int, names: tuple[str, ...], db: str) -> None:
+def serve(host: str, port: int, host_names: tuple[str, ...], db: str) -> None:
     """Browse runs, standings, episodes and training in a web page.
 
     It only reads, needs no network, and listens on this machine alone unless --host says otherwise.
     Ctrl-C stops it.
     """
     from simworld.web.request_guard import LOOPBACK
-    from simworld.web.serve import serve as run
+    from simworld.web.serve import serve as serve_pages
     from store import open_store
 
     # what is wrong with it is better said here than on the first page
@@ -41,10 +41,10 @@ def serve(host: str, port: int, names: tuple[str, ...], db: str) -> None:
         click.echo(
             f"Warning: everybody who can reach {harmless(host)} can read this database.", err=True
         )
-    run(
+    serve_pages(
         db,
         host=host,
         port=port,
-        names=names,
+        names=host_names,
         ready=lambda address: click.echo(f"simworld is at {address}", err=True),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -10,7 +13,7 @@ from simworld.cli.text import harmless
 from simworld.core.counts import counted
 
 # characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
-LONGEST_CELL = 20_000
+MAX_CELL_CHARS = 20_000
 
 
 def cell(value: object) -> Text:
@@ -24,9 +27,9 @@ def cell(value: object) -> Text:
     if isinstance(value, bytes):
         return Text(counted(len(value), "byte"), style="dim")
     text = str(value)
-    if len(text) > LONGEST_CELL:
+    if len(text) > MAX_CELL_CHARS:
         text = (
-            f"{text[:LONGEST_CELL]}… ({counted(len(text), 'character')} in all; --json or --csv"
+            f"{text[:MAX_CELL_CHARS]}… ({counted(len(text), 'character')} in all; --json or --csv"
             " gives them)"
         )
     return Text(harmless(text))
@@ -36,7 +39,9 @@ def grid(*columns: str, right: tuple[str, ...] = (), exact: tuple[str, ...] = ()
     """An empty table in the house's form; the columns named in `right` hold numbers, those in
     `exact` are never shortened.
     """
-    names, numbers, whole = ([harmless(name) for name in some] for some in (columns, right, exact))
+    names, numbers, whole = (
+        [harmless(name) for name in group] for group in (columns, right, exact)
+    )
     return Grid(names, right=numbers, exact=whole)
 
 
@@ -44,3 +49,19 @@ def console() -> Console:
     """Standard output for people; as wide as the terminal, and wide where there is none."""
     screen = Console(soft_wrap=False, highlight=False)
     return screen if screen.is_terminal else Console(width=200, highlight=False)
+
+
+def show_notes(lines: Sequence[str]) -> None:
+    """What a reader of the numbers must know."""
+    for line in lines:
+        click.echo(harmless(f"Note: {line}"), err=True)
+
+
+def say_loading(model: str) -> None:
+    """Says on stderr that a model is being loaded."""
+    click.echo(harmless(f"loading {model} …"), err=True)
+
+
+def warn(line: str) -> None:
+    """Prints a warning on stderr."""
+    click.echo(harmless(f"Warning: {line}"), err=True)

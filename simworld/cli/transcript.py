@@ -17,7 +17,7 @@ from simworld.language.act_text import describe_act, privacy_words, speaker_sepa
 from store import StoredEpisode, StoredJudgement
 
 SHORT_ID = 10  # digits shown in lists; any beginning that is unique names an episode
-COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per seat, in order
+SEAT_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per seat, in order
 
 
 def print_transcript(
@@ -46,7 +46,7 @@ def print_heading(screen: Console, stored: StoredEpisode, title: str = "") -> No
     )
     facts += f" · branched from {summary.parent_id}" if summary.parent_id else ""
     screen.print(Text(harmless(facts), style="dim"))
-    colours = _colours([seat.seat for seat in summary.seats])
+    colours = _seat_colours([seat.seat for seat in summary.seats])
     for seat in summary.seats:
         line = Text(harmless(seat.persona), style=colours[seat.seat])
         screen.print(
@@ -59,13 +59,13 @@ def print_ending(screen: Console, stored: StoredEpisode) -> None:
     """Prints how it ended; of a failure whose it was, and how to try again."""
     summary = stored.summary
     screen.print()
-    end = f"Ended after {counted(summary.turns, 'turn')}: {summary.ending.value}"
-    end += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
-    screen.print(Text(harmless(end), style="bold"))
+    ending_text = f"Ended after {counted(summary.turns, 'turn')}: {summary.ending.value}"
+    ending_text += f" ({summary.reason})" if summary.reason != summary.ending.value else ""
+    screen.print(Text(harmless(ending_text), style="bold"))
     if summary.failure is not None:
         screen.print(Text(harmless(summary.failure_text), style="red"))
-        again = f"The command that plays run {summary.run} plays it again with --retry-failed."
-        screen.print(Text(harmless(again), style="dim"))
+        retry_hint = f"The command that plays run {summary.run} plays it again with --retry-failed."
+        screen.print(Text(harmless(retry_hint), style="dim"))
 
 
 def thought_text(act: Act) -> Text | None:
@@ -77,8 +77,8 @@ def thought_text(act: Act) -> Text | None:
     tokens = (
         f" ({counted(generation.reasoning_tokens, 'token')})" if generation.reasoning_tokens else ""
     )
-    shown = thought or "the server did not show it"
-    return Text(f"    thought{tokens}: {harmless(shown)}", style="dim")
+    thought_or_reason = thought or "the server did not show it"
+    return Text(f"    thought{tokens}: {harmless(thought_or_reason)}", style="dim")
 
 
 def act_line(turn: int, act: Act, names: Mapping[str, str], language: str) -> Text:
@@ -87,7 +87,7 @@ def act_line(turn: int, act: Act, names: Mapping[str, str], language: str) -> Te
     """
     line = Text(f"{turn + 1:>3} ", style="dim")
     line.append(
-        harmless(names.get(act.seat, act.seat)), style=_colours(list(names)).get(act.seat, "")
+        harmless(names.get(act.seat, act.seat)), style=_seat_colours(list(names)).get(act.seat, "")
     )
     if act.action.to:
         before, between, after = privacy_words(language)
@@ -121,24 +121,26 @@ def print_scores(screen: Console, judgements: Sequence[StoredJudgement]) -> None
     for stored in judgements:
         judgement = stored.judgement
         screen.print()
-        head = (
+        heading = (
             f"Judge {stored.judge_name} ({judgement.judge_id[:SHORT_ID]}), sample"
             f" {judgement.sample}"
         )
-        screen.print(Text(harmless(head), style="bold"))
+        screen.print(Text(harmless(heading), style="bold"))
         if judgement.failure is not None:
             screen.print(Text(harmless(f"failed: {judgement.failure}"), style="red"))
             continue
         seats = tuple(dict.fromkeys(verdict.seat for verdict in judgement.verdicts))
-        score = {(verdict.dimension, verdict.seat): verdict.score for verdict in judgement.verdicts}
+        scores = {
+            (verdict.dimension, verdict.seat): verdict.score for verdict in judgement.verdicts
+        }
         table = grid("dimension", *seats, right=seats)
         for dimension in dict.fromkeys(verdict.dimension for verdict in judgement.verdicts):
-            row = (score.get((dimension, seat)) for seat in seats)
+            row = (scores.get((dimension, seat)) for seat in seats)
             table.add_row(
                 cell(dimension), *(cell(None if value is None else f"{value:.1f}") for value in row)
             )
         screen.print(table)
 
 
-def _colours(seats: Sequence[str]) -> dict[str, str]:
-    return {seat: COLOURS[place % len(COLOURS)] for place, seat in enumerate(seats)}
+def _seat_colours(seats: Sequence[str]) -> dict[str, str]:
+    return {seat: SEAT_COLOURS[index % len(SEAT_COLOURS)] for index, seat in enumerate(seats)}

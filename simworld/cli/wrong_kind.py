@@ -21,16 +21,16 @@ def expecting_kind(kind: str, name: str | Path) -> Iterator[None]:
     try:
         yield
     except InputError:
-        from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
+        from simworld.cli.file_kinds import file_kind  # knows every kind, and is slow to import
 
         path = Path(name)
-        other = kind_of(path) if os.path.isfile(path) else None
+        other = file_kind(path) if os.path.isfile(path) else None
         if other in (None, kind):
             raise
-        raise InputError(f"{path}: expected {_a(kind)}, found {_a(other)}") from None
+        raise InputError(f"{path}: expected {_article(kind)}, found {_article(other)}") from None
 
 
-def _a(kind: str | None) -> str:
+def _article(kind: str | None) -> str:
     if kind in ("pairs", None):
         return "a list of pairs"
     return f"an {kind}" if kind == "agent" else f"a {kind} file" if kind == "learn" else f"a {kind}"

@@ -8,15 +8,7 @@ from dataclasses import replace
 from simworld.core.episode import Act, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActResult, Agent
-from simworld.core.requests import (
-    AskPerson,
-    ChatPrompt,
-    Completion,
-    Encode,
-    Generate,
-    Request,
-    Score,
-)
+from simworld.core.requests import Ask, ChatPrompt, Completion, Encode, Generate, Request, Score
 from simworld.testing.fakes import example_observations, fake_answer, generated
 
 MAX_REQUESTS = 200  # for one act of an agent under test; more means that it never ends
@@ -48,7 +40,7 @@ def check_agent(
         NotConforming: it does not; the text says how.
     """
     shown = tuple(observations or example_observations())
-    reply_to = answer or fake_answer
+    respond = answer or fake_answer
     if not isinstance(agent.id, str) or not agent.id or agent.id != agent.id:
         raise NotConforming(
             f"`id` must be a text that is not empty, and stay the same; it is {agent.id!r}"
@@ -57,77 +49,77 @@ def check_agent(
         raise NotConforming(
             f"`model` must be a text, empty for an agent that asks no model; it is {agent.model!r}"
         )
-    name = agent.id
-    first = [_drive(agent, observation, reply_to) for observation in shown]
-    again = [_drive(agent, observation, reply_to) for observation in reversed(shown)][::-1]
-    for observation, one, two in zip(shown, first, again, strict=True):
-        if (list(map(_content, one[0])), _outcome(one[1])) != (
-            list(map(_content, two[0])),
-            _outcome(two[1]),
+    id_before = agent.id
+    first_runs = [_run_act(agent, observation, respond) for observation in shown]
+    second_runs = [_run_act(agent, observation, respond) for observation in reversed(shown)][::-1]
+    for observation, first, second in zip(shown, first_runs, second_runs, strict=True):
+        if (list(map(_comparable_request, first[0])), _comparable_result(first[1])) != (
+            list(map(_comparable_request, second[0])),
+            _comparable_result(second[1]),
         ):
             raise NotConforming(
                 f"turn {observation.turn}: the same observation and answers gave another act or"
                 " request"
             )
-    if list(map(_outcome, _interleaved(agent, shown, reply_to))) != [
-        _outcome(reply) for _, reply in first
+    if list(map(_comparable_result, _run_interleaved(agent, shown, respond))) != [
+        _comparable_result(reply) for _, reply in first_runs
     ]:
         raise NotConforming(
             "acts differ when several are thought out at the same time: the agent keeps state"
         )
-    if agent.id != name:
+    if agent.id != id_before:
         raise NotConforming("`id` changed while the agent acted")
-    _drive(
+    _run_act(
         agent,
         shown[0],
         lambda request: Failure(boundary="model", kind="timeout", message="no answer in 60 s"),
     )
 
 
-def _drive(
+def _run_act(
     agent: Agent, observation: Observation, answer: Callable[[Request], str | Completion]
 ) -> tuple[list[Request], ActResult]:
-    thinking = agent.act(observation)
-    if not isinstance(thinking, Generator):
-        raise NotConforming(f"`act` must be a generator; it gave {type(thinking).__name__}")
-    asked: list[Request] = []
+    generator = agent.act(observation)
+    if not isinstance(generator, Generator):
+        raise NotConforming(f"`act` must be a generator; it gave {type(generator).__name__}")
+    requests: list[Request] = []
     try:
-        request = next(thinking)
+        request = next(generator)
         while True:
             _check_request(agent, request)
-            asked.append(request)
-            if len(asked) > MAX_REQUESTS:
+            requests.append(request)
+            if len(requests) > MAX_REQUESTS:
                 raise NotConforming(
                     f"turn {observation.turn}: more than {MAX_REQUESTS} requests for one act"
                 )
-            request = thinking.send(_completion(request, answer))
-    except StopIteration as over:
-        return asked, _checked(over.value, observation)
+            request = generator.send(_complete(request, answer))
+    except StopIteration as stop:
+        return requests, _check_result(stop.value, observation)
 
 
-def _interleaved(
+def _run_interleaved(
     agent: Agent, shown: Sequence[Observation], answer: Callable[[Request], str | Completion]
 ) -> list[ActResult]:
-    thinking = {index: agent.act(observation) for index, observation in enumerate(shown)}
-    asked: dict[int, Request] = {}
-    replies: dict[int, ActResult] = {}
-    while thinking:
-        for index, generator in tuple(thinking.items()):
+    running = {index: agent.act(observation) for index, observation in enumerate(shown)}
+    open_requests: dict[int, Request] = {}
+    results: dict[int, ActResult] = {}
+    while running:
+        for index, generator in tuple(running.items()):
             try:
                 request = (
-                    generator.send(_completion(asked[index], answer))
-                    if index in asked
+                    generator.send(_complete(open_requests[index], answer))
+                    if index in open_requests
                     else next(generator)
                 )
-            except StopIteration as over:
-                replies[index] = _checked(over.value, shown[index])
-                del thinking[index]
+            except StopIteration as stop:
+                results[index] = _check_result(stop.value, shown[index])
+                del running[index]
                 continue
-            asked[index] = request
-    return [replies[index] for index in range(len(shown))]
+            open_requests[index] = request
+    return [results[index] for index in range(len(shown))]
 
 
-def _content(request: Request) -> tuple[object, ...]:
+def _comparable_request(request: Request) -> tuple[object, ...]:
     """What makes two requests equal: arrays compare by what is in them."""
     if not isinstance(request, Generate) or request.prefix is None:
         return (request,)
@@ -140,7 +132,7 @@ def _content(request: Request) -> tuple[object, ...]:
     )
 
 
-def _outcome(reply: ActResult) -> tuple[object, ...]:
+def _comparable_result(reply: ActResult) -> tuple[object, ...]:
     """What makes two replies equal: as for requests."""
     if isinstance(reply, Failure) or reply.plan is None:
         return (reply,)
@@ -149,19 +141,19 @@ def _outcome(reply: ActResult) -> tuple[object, ...]:
     return (replace(reply, plan=None), *vectors, plan.encoder_id, plan.planner_id, plan.noisy)
 
 
-def _completion(request: Request, answer: Callable[[Request], str | Completion]) -> Completion:
-    given = answer(request)
-    return generated(given, request) if isinstance(given, str) else given
+def _complete(request: Request, answer: Callable[[Request], str | Completion]) -> Completion:
+    reply = answer(request)
+    return generated(reply, request) if isinstance(reply, str) else reply
 
 
 def _check_request(agent: Agent, request: object) -> None:
-    if not isinstance(request, Generate | Score | Encode | AskPerson):
+    if not isinstance(request, Generate | Score | Encode | Ask):
         raise NotConforming(
             f"`act` must yield Generate, Score, Encode or Ask; it yielded {type(request).__name__}"
         )
     if not agent.model:
         raise NotConforming("the agent asks, but its `model` is empty")
-    prompt = None if isinstance(request, AskPerson) else request.prompt
+    prompt = None if isinstance(request, Ask) else request.prompt
     if isinstance(prompt, ChatPrompt):
         roles = [message.role for message in prompt.messages if message.role != "system"]
         if (
@@ -175,7 +167,7 @@ def _check_request(agent: Agent, request: object) -> None:
             )
 
 
-def _checked(reply: object, observation: Observation) -> ActResult:
+def _check_result(reply: object, observation: Observation) -> ActResult:
     if isinstance(reply, Failure):
         return reply
     if not isinstance(reply, Act):

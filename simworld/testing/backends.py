@@ -53,7 +53,7 @@ def check_backend(
         _check_idle(backend)
         texts = _check_generate(backend)
         if same_seed_same_text:
-            alone = [_one(backend, request) for request in _requests()]
+            alone = [_complete_alone(backend, request) for request in _requests()]
             if [c.text if isinstance(c, Generated) else None for c in alone] != texts:
                 raise NotConforming("the same request gave another text when it ran alone")
         _check_score(backend, scores)
@@ -110,7 +110,7 @@ def _check_generate(backend: Backend) -> list[str | None]:
     tickets += [backend.submit(request) for request in requests[2:]]
     if len(set(tickets)) != len(tickets):
         raise NotConforming(f"tickets must differ; they are {tickets}")
-    done |= _collect(backend, set(tickets) - set(done))
+    done |= _collect_completions(backend, set(tickets) - set(done))
     texts: list[str | None] = []
     for ticket, request in zip(tickets, requests, strict=True):
         completion = done[ticket]
@@ -133,7 +133,7 @@ def _check_score(backend: Backend, scores: bool) -> None:
         prompt=TextPrompt(text="The capital of France is"),
         continuations=(" Paris", " a big town", " x"),
     )
-    completion = _one(backend, request)
+    completion = _complete_alone(backend, request)
     if not scores:
         if not isinstance(completion, Failure):
             raise NotConforming(
@@ -151,8 +151,8 @@ def _check_score(backend: Backend, scores: bool) -> None:
 def _check_encode(backend: Backend) -> None:
     prompts = [request.prompt for request in _requests()]
     tickets = [backend.submit(Encode(prompt=prompt)) for prompt in prompts]
-    done = _collect(backend, set(tickets))
-    again = _one(backend, Encode(prompt=prompts[0]))
+    done = _collect_completions(backend, set(tickets))
+    again = _complete_alone(backend, Encode(prompt=prompts[0]))
     width = backend.info.width
     if width is None:
         if not all(isinstance(completion, Failure) for completion in done.values()):
@@ -186,7 +186,7 @@ def _check_prefix(backend: Backend) -> None:
     request = _requests()[1]
     width = backend.info.width
     good = Prefix(position="end", embeddings=np.full((2, width or 8), 0.5, np.float32))
-    completion = _one(backend, replace(request, prefix=good))
+    completion = _complete_alone(backend, replace(request, prefix=good))
     if width is None:
         if not isinstance(completion, Failure):
             raise NotConforming(
@@ -196,25 +196,25 @@ def _check_prefix(backend: Backend) -> None:
         return
     if not isinstance(completion, Generated):
         raise NotConforming(f"a Generate with a prefix gave {completion}")
-    for size in ((2, width + 1), (0, width)):
-        bad = Prefix(position="end", embeddings=np.zeros(size, np.float32))
-        failure = _one(backend, replace(request, prefix=bad))
+    for shape in ((2, width + 1), (0, width)):
+        bad = Prefix(position="end", embeddings=np.zeros(shape, np.float32))
+        failure = _complete_alone(backend, replace(request, prefix=bad))
         if not isinstance(failure, Failure) or failure.kind != "invalid":
             raise NotConforming(
-                f"a prefix {size} must give a Failure of kind 'invalid'; it gave {failure}"
+                f"a prefix {shape} must give a Failure of kind 'invalid'; it gave {failure}"
             )
 
 
 def _check_too_long(backend: Backend) -> None:
     if backend.info.context is None:
         return
-    long = Generate(
+    too_long = Generate(
         prompt=TextPrompt(text="word " * (backend.info.context + 1)),
         sampling=Sampling(max_new_tokens=2),
         seed=0,
     )
-    bad, good = backend.submit(long), backend.submit(_requests()[0])
-    done = _collect(backend, {bad, good})
+    bad, good = backend.submit(too_long), backend.submit(_requests()[0])
+    done = _collect_completions(backend, {bad, good})
     failure = done[bad]
     if not isinstance(failure, Failure) or failure.kind != "too-long":
         raise NotConforming(
@@ -224,12 +224,12 @@ def _check_too_long(backend: Backend) -> None:
         raise NotConforming(f"a good request beside a bad one gave {done[good]}")
 
 
-def _one(backend: Backend, request: Request) -> Completion:
+def _complete_alone(backend: Backend, request: Request) -> Completion:
     ticket = backend.submit(request)
-    return _collect(backend, {ticket})[ticket]
+    return _collect_completions(backend, {ticket})[ticket]
 
 
-def _collect(backend: Backend, tickets: set[int]) -> dict[int, Completion]:
+def _collect_completions(backend: Backend, tickets: set[int]) -> dict[int, Completion]:
     done: dict[int, Completion] = {}
     for _ in range(MAX_POLLS):
         if tickets <= done.keys():

@@ -69,7 +69,7 @@ class FakeBackend:
         self._delay = delay or (lambda request: 0)
         self._context = context
         self._open: dict[int, tuple[int, Request]] = {}  # ticket → when due, request
-        self._now = 0
+        self._polls = 0
 
     @property
     def info(self) -> ModelInfo:
@@ -96,7 +96,7 @@ class FakeBackend:
             raise TypeError(f"not a request: {type(request).__name__}")
         self.requests.append(request)
         ticket = len(self.requests)
-        self._open[ticket] = (self._now + self._delay(request), request)
+        self._open[ticket] = (self._polls + self._delay(request), request)
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
@@ -105,10 +105,12 @@ class FakeBackend:
         """
         if not self._open:
             return ()
-        first = min(due for due, _ in self._open.values())
-        self._now = max(self._now, first) if wait_s is None else self._now
-        ready = sorted((due, ticket) for ticket, (due, _) in self._open.items() if due <= self._now)
-        self._now += 1
+        first_due = min(due for due, _ in self._open.values())
+        self._polls = max(self._polls, first_due) if wait_s is None else self._polls
+        ready = sorted(
+            (due, ticket) for ticket, (due, _) in self._open.items() if due <= self._polls
+        )
+        self._polls += 1
         return tuple(
             Finished(ticket=ticket, completion=self._complete(ticket)) for _, ticket in ready
         )
@@ -121,9 +123,9 @@ class FakeBackend:
     def _complete(self, ticket: int) -> Completion:
         _, request = self._open.pop(ticket)
         if self._context is not None and not isinstance(request, AskPerson):
-            room = request.sampling.max_new_tokens if isinstance(request, Generate) else 1
-            if (words := _words(request.prompt)) + room > self._context:
-                message = f"{words} words and {room} new ones do not fit into {self._context}"
+            new_words = request.sampling.max_new_tokens if isinstance(request, Generate) else 1
+            if (words := _words(request.prompt)) + new_words > self._context:
+                message = f"{words} words and {new_words} new ones do not fit into {self._context}"
                 return Failure(boundary="model", kind="too-long", message=message)
         if isinstance(request, Generate) and request.prefix is not None:
             shape = request.prefix.embeddings.shape
@@ -172,7 +174,7 @@ def fake_answer(request: Request) -> str | Completion:
             state=state, prompt_tokens=_words(request.prompt), latency_s=0.0, dtype="float32"
         )
     logprobs = tuple(
-        -1e-9 - 10 * _share("fake", text, continuation) for continuation in request.continuations
+        -1e-9 - 10 * _hashed("fake", text, continuation) for continuation in request.continuations
     )
     lengths = tuple(max(1, len(continuation.split())) for continuation in request.continuations)
     words = _words(request.prompt)
@@ -210,17 +212,18 @@ def example_observations(
     """
     scenario = scenario or example_scenario()
     game = play(scenario, {seat.name: "example" for seat in scenario.seats}, seed)
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     due = next(game)
     while True:
-        seen.extend(due.values())
+        observations.extend(due.values())
         lines = {
-            seat: Action(kind=ActionKind.speak, text=_sentence(it.seed)) for seat, it in due.items()
+            seat: Action(kind=ActionKind.speak, text=_sentence(observation.seed))
+            for seat, observation in due.items()
         }
         try:
             due = game.send({seat: Act(seat=seat, action=action) for seat, action in lines.items()})
         except StopIteration:
-            return tuple(seen)
+            return tuple(observations)
 
 
 def _text(prompt: Prompt) -> str:
@@ -233,7 +236,7 @@ def _words(prompt: Prompt) -> int:
     return len(_text(prompt).split())
 
 
-def _share(*path: str) -> float:
+def _hashed(*path: str) -> float:
     return _digest("\0".join(path).encode()) / 2**32
 
 

@@ -19,17 +19,17 @@ from starlette.types import ASGIApp
 
 from simworld.core.errors import InputError, SimworldError, StoreError, StoreMismatch
 from simworld.web.app_state import AppState
-from simworld.web.html import NAVIGATION, DatabaseHeading, environment, render
-from simworld.web.page import Maker, Page
+from simworld.web.html import NAVIGATION, DatabaseHeading, make_environment, render_page
+from simworld.web.page import Page, PageMaker
 from simworld.web.page_request import PageNotFound, PageRequest
 from simworld.web.pages import agent, db, episode, run, scenario, search, tournament, train
-from simworld.web.request_guard import Hardened, known_hosts, sent_by_us
+from simworld.web.request_guard import SecurityHeaders, is_same_origin, restrict_hosts
 from store.damage import explain_damage
 from store.database_address import parse_address
 
 STATIC = Path(__file__).parent / "static"
-THREADS = 8  # pages that are made at once; more would only wait for the same two or four cores
-PAGES: Mapping[str, Maker] = {
+MAX_THREADS = 8  # pages that are made at once; more would only wait for the same two or four cores
+PAGES: Mapping[str, PageMaker] = {
     "/": run.list_,
     "/run/show/{name:path}": run.show,
     "/tournament/standings": tournament.standings,
@@ -56,71 +56,74 @@ def make_app(url: str, *, hosts: tuple[str, ...] = (), state: AppState | None = 
         state: of this database, for who wants to say when the server stops; default: a new one.
     """
     state = state or AppState(url)
-    templates = environment()
-    where = DatabaseHeading(full=str(parse_address(url)))
+    templates = make_environment()
+    heading = DatabaseHeading(full=str(parse_address(url)))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        anyio.to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
         yield
         state.close()
 
-    def answer(request: Request, page: Page) -> Response:
+    def page_response(request: Request, page: Page) -> Response:
         shared = {
             "title": page.title,
             "section": navigation_entry(request.url.path),
-            "where": where,
+            "where": heading,
         }
         return HTMLResponse(
-            render(templates, page.template, {**shared, **page.values}), status_code=page.status
+            render_page(templates, page.template, {**shared, **page.values}),
+            status_code=page.status,
         )
 
-    async def on_http(request: Request, error: Exception) -> Response:
+    async def on_error(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
-        response = answer(request, http_page(status))
+        response = page_response(request, http_page(status))
         response.headers.update(headers or {})
         return response
 
     routes = [
-        Route(path, endpoint(state, maker, answer), methods=["GET"])
+        Route(path, make_endpoint(state, maker, page_response), methods=["GET"])
         for path, maker in PAGES.items()
     ]
     app = Starlette(
         routes=[*routes, Mount("/static", StaticFiles(directory=STATIC))],
-        exception_handlers={HTTPException: on_http, Exception: on_http},
+        exception_handlers={HTTPException: on_error, Exception: on_error},
         lifespan=lifespan,
     )
-    return known_hosts(Hardened(app), hosts)
+    return restrict_hosts(SecurityHeaders(app), hosts)
 
 
 def navigation_entry(path: str) -> str:
     """The entry of the navigation under which a page is found."""
     group = path.split("/")[1]
-    near = {"run": "/", "agent": "/episode/list", "db": "/db/query"}
-    entries = [own for own, _ in NAVIGATION if own == path] or [near.get(group, "")]
-    return entries[0] or next((own for own, _ in NAVIGATION if own.startswith(f"/{group}/")), "")
+    entry_by_group = {"run": "/", "agent": "/episode/list", "db": "/db/query"}
+    entries = [entry for entry, _ in NAVIGATION if entry == path] or [entry_by_group.get(group, "")]
+    return entries[0] or next(
+        (entry for entry, _ in NAVIGATION if entry.startswith(f"/{group}/")), ""
+    )
 
 
-def endpoint(
-    state: AppState, maker: Maker, answer: Callable[[Request, Page], Response]
+def make_endpoint(
+    state: AppState, maker: PageMaker, page_response: Callable[[Request, Page], Response]
 ) -> Callable[[Request], Response]:
     """What answers the requests for one page."""
 
     def respond(request: Request) -> Response:
-        asked = PageRequest(
+        page_request = PageRequest(
             path=request.path_params,
             query=dict(request.query_params),
-            own=sent_by_us(request.headers),
+            same_origin=is_same_origin(request.headers),
         )
         try:
-            return answer(request, maker(state, state.store(), asked))
+            return page_response(request, maker(state, state.store(), page_request))
         except SimworldError as error:
-            return answer(request, error_page(error))
+            return page_response(request, error_page(error))
         except Exception as error:
-            if (known := explain_damage(state.url, error)) is None:
+            if (explained := explain_damage(state.url, error)) is None:
                 raise
-            return answer(request, error_page(known))
+            return page_response(request, error_page(explained))
 
     return respond
 

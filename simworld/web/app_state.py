@@ -17,11 +17,11 @@ from simworld.web.semantic_search import SemanticSearch
 from store import Store, open_store
 
 BUSY_TIMEOUT_S = 2.0  # a reader of a page waits no longer for a locked database
-ROW_BYTES = 1 << 23  # what no page could show
-CHECKED_S = 1.0  # how long a database counts as known to be there
+MAX_ROW_BYTES = 1 << 23  # what no page could show
+CHECK_INTERVAL_S = 1.0  # how long a database counts as known to be there
 FRESH_S = 5.0  # how old an answer may be and count as new
 STALE_S = 60.0  # how old it may be and still be given, while a new one is made
-REMEMBERED = 200  # answers
+MAX_ANSWERS = 200  # answers
 T = TypeVar("T")
 
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 class _CachedAnswer:
     lock: threading.Lock = field(default_factory=threading.Lock)
     made_at: float | None = None  # in monotonic seconds; None: not yet
-    stamp: object = None  # of what it was made from
+    version: object = None  # of what it was made from
     value: Any = None
     renewing: bool = False
 
@@ -41,14 +41,14 @@ class AppState:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.meaning = SemanticSearch()
+        self.semantic_search = SemanticSearch()
         # the server is about to end: nobody waits for queries any more
         self.stopping = threading.Event()
         self._store: Store | None = None
-        self._checked = 0.0
+        self._checked_at = 0.0
         self._answers: OrderedDict[Hashable, _CachedAnswer] = OrderedDict()
         self._lock = threading.Lock()
-        self._behind = ThreadPoolExecutor(1, "answers")
+        self._renewals = ThreadPoolExecutor(1, "answers")
 
     def store(self) -> Store:
         """The store, known to be there and of this version.
@@ -57,56 +57,56 @@ class AppState:
             InputError, StoreError, StoreMismatch: it is not; the text says what to do.
         """
         with self._lock:
-            if self._store is not None and time.monotonic() - self._checked > CHECKED_S:
+            if self._store is not None and time.monotonic() - self._checked_at > CHECK_INTERVAL_S:
                 try:
                     self._store.check_unchanged()
-                    self._checked = time.monotonic()
+                    self._checked_at = time.monotonic()
                 except StoreError:
-                    self._drop()
+                    self._close_store()
             if self._store is None:
                 self._store = open_store(
-                    self.url, busy_timeout_s=BUSY_TIMEOUT_S, read_only=True, row_bytes=ROW_BYTES
+                    self.url, busy_timeout_s=BUSY_TIMEOUT_S, read_only=True, row_bytes=MAX_ROW_BYTES
                 )
-                self._checked = time.monotonic()
+                self._checked_at = time.monotonic()
             return self._store
 
-    def remember(self, key: Hashable, ask: Callable[[], T], *, stamp: Hashable = None) -> T:
+    def cached(self, key: Hashable, ask: Callable[[], T], *, version: Hashable = None) -> T:
         """An answer that is at most a minute old; once it is older than some seconds, a new one is
         made behind the scenes.
 
         Args:
             key: which answer.
             ask: makes it; several readers who wait for the same one ask once.
-            stamp: of what it is made from; as long as that is the same, a new one is made once a
+            version: of what it is made from; as long as that is the same, a new one is made once a
                 minute only.
         """
         with self._lock:
             answer = self._answers.setdefault(key, _CachedAnswer())
             self._answers.move_to_end(key)
-            if len(self._answers) > REMEMBERED:
+            if len(self._answers) > MAX_ANSWERS:
                 self._answers.popitem(last=False)
         if answer.made_at is None or time.monotonic() - answer.made_at > STALE_S:
             with answer.lock:
                 if answer.made_at is None or time.monotonic() - answer.made_at > STALE_S:
-                    self._make(answer, ask, stamp)
+                    self._compute(answer, ask, version)
         value: T = answer.value
         if time.monotonic() - (answer.made_at or 0.0) > FRESH_S and (
-            stamp is None or stamp != answer.stamp
+            version is None or version != answer.version
         ):
             with self._lock:
-                begin, answer.renewing = not answer.renewing, True
-            if begin:
-                self._behind.submit(self._renew, answer, ask, stamp)
+                must_renew, answer.renewing = not answer.renewing, True
+            if must_renew:
+                self._renewals.submit(self._renew, answer, ask, version)
         return value
 
     @staticmethod
-    def _make(answer: _CachedAnswer, ask: Callable[[], Any], stamp: Hashable) -> None:
+    def _compute(answer: _CachedAnswer, ask: Callable[[], Any], version: Hashable) -> None:
         answer.value = ask()
-        answer.stamp, answer.made_at = stamp, time.monotonic()
+        answer.version, answer.made_at = version, time.monotonic()
 
-    def _renew(self, answer: _CachedAnswer, ask: Callable[[], Any], stamp: Hashable) -> None:
+    def _renew(self, answer: _CachedAnswer, ask: Callable[[], Any], version: Hashable) -> None:
         try:
-            self._make(answer, ask, stamp)
+            self._compute(answer, ask, version)
         except SimworldError:
             answer.made_at = None  # the next reader asks, and is told
         finally:
@@ -114,11 +114,11 @@ class AppState:
 
     def close(self) -> None:
         """Closes the database, once no answer is being made."""
-        self._behind.shutdown(cancel_futures=True)
+        self._renewals.shutdown(cancel_futures=True)
         with self._lock:
-            self._drop()
+            self._close_store()
 
-    def _drop(self) -> None:
+    def _close_store(self) -> None:
         if self._store is not None:
             self._store.close()
         self._store = None

@@ -43,7 +43,7 @@ class DatabaseHeading:
         return self.full.rstrip("/").rsplit("/", 1)[-1]
 
 
-def environment() -> Environment:
+def make_environment() -> Environment:
     """The templates of this package, with the functions and filters that they use."""
     templates = Environment(
         loader=PackageLoader("simworld.web"),
@@ -55,14 +55,14 @@ def environment() -> Environment:
         auto_reload=False,
     )
     templates.filters |= {
-        "count": numbers.count,
+        "count": numbers.format_count,
         "counted": counted,
         "figure": numbers.format_number,
-        "signed": numbers.signed,
+        "signed": numbers.format_signed,
         "bounds": numbers.format_rating_interval,
-        "percent": numbers.percent,
-        "when": when,
-        "bdi": isolated,
+        "percent": numbers.format_percent,
+        "when": format_time,
+        "bdi": isolate_direction,
         "titled": scenario_title,
         "short": lambda id_: str(id_)[:10],
     }
@@ -70,7 +70,7 @@ def environment() -> Environment:
     return templates
 
 
-def render(templates: Environment, template: str, values: Mapping[str, Any]) -> str:
+def render_page(templates: Environment, template: str, values: Mapping[str, Any]) -> str:
     """A page as text."""
     return templates.get_template(template).render(values)
 
@@ -84,7 +84,7 @@ def harmless_value(value: Any) -> Any:
     return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def isolated(value: object) -> Markup:
+def isolate_direction(value: object) -> Markup:
     """A text that people or models wrote, within a line: in its own direction, whatever stands
     around it.
     """
@@ -95,7 +95,7 @@ def isolated(value: object) -> Markup:
     )
 
 
-def when(moment: datetime | None) -> Markup:
+def format_time(moment: datetime | None) -> Markup:
     """A time to the minute, UTC."""
     if moment is None:
         return Markup("–")

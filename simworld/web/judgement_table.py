@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.core.judgement import Verdict
-from simworld.web.figures.bars import histogram, in_range, spread
+from simworld.web.figures.bars import draw_dots, draw_score_in_range, draw_shares
 from simworld.web.numbers import format_number
 from store import JudgeRecord, Store, StoredEpisode, StoredJudgement
 
-ENDS = (-6.0, 6.0)  # of the axis of log-odds, at least
+LOG_ODDS_RANGE = (-6.0, 6.0)  # of the axis of log-odds, at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class ScoreCell:
     """One seat's score on one dimension."""
 
     score: float
-    place: Markup | None  # where it lies in its range; None where the range is not known
+    range_figure: Markup | None  # where it lies in its range; None where the range is not known
     reasoning: str
     distribution: Markup | None
     raw: Sequence[tuple[str, float]]
@@ -35,7 +35,7 @@ class DimensionRow:
 
     dimension: str
     question: str
-    ends: tuple[float, float] | None
+    score_range: tuple[float, float] | None
     cells: Sequence[ScoreCell | None]  # by seat
 
 
@@ -55,33 +55,33 @@ def judgement_tables(store: Store, stored: StoredEpisode) -> list[JudgementTable
     judges = {judge.id: judge for judge in store.judges()} if judgements else {}
     seats = [seat.seat for seat in stored.summary.seats]
     return [
-        _table(stored_judgement, judges.get(stored_judgement.judgement.judge_id), seats)
+        _judgement_table(stored_judgement, judges.get(stored_judgement.judgement.judge_id), seats)
         for stored_judgement in judgements
     ]
 
 
-def _table(
+def _judgement_table(
     stored: StoredJudgement, judge: JudgeRecord | None, seats: Sequence[str]
 ) -> JudgementTable:
     spec = {} if judge is None else judge.spec
-    dimensions = {str(d["name"]): d for d in spec.get("rubric", {}).get("dimensions", ())}
+    dimension_by_name = {str(d["name"]): d for d in spec.get("rubric", {}).get("dimensions", ())}
     by_key = {(verdict.seat, verdict.dimension): verdict for verdict in stored.judgement.verdicts}
     names = list(dict.fromkeys(verdict.dimension for verdict in stored.judgement.verdicts))
     judged_seats = [
         seat for seat in seats if any(verdict.seat == seat for verdict in stored.judgement.verdicts)
     ]
     rows = []
-    for name in [d for d in dimensions if d in names] + [
-        name for name in names if name not in dimensions
+    for name in [d for d in dimension_by_name if d in names] + [
+        name for name in names if name not in dimension_by_name
     ]:
-        known = dimensions.get(name)
-        ends = None if known is None else (float(known["low"]), float(known["high"]))
+        dimension = dimension_by_name.get(name)
+        ends = None if dimension is None else (float(dimension["low"]), float(dimension["high"]))
         rows.append(
             DimensionRow(
                 dimension=name,
-                question="" if known is None else str(known.get("question", "")),
-                ends=ends,
-                cells=[_cell(by_key.get((seat, name)), ends) for seat in judged_seats],
+                question="" if dimension is None else str(dimension.get("question", "")),
+                score_range=ends,
+                cells=[_score_cell(by_key.get((seat, name)), ends) for seat in judged_seats],
             )
         )
     return JudgementTable(
@@ -92,19 +92,23 @@ def _table(
     )
 
 
-def _cell(verdict: Verdict | None, ends: tuple[float, float] | None) -> ScoreCell | None:
+def _score_cell(
+    verdict: Verdict | None, score_range: tuple[float, float] | None
+) -> ScoreCell | None:
     if verdict is None:
         return None
     return ScoreCell(
         score=verdict.score,
-        place=None if ends is None else in_range(verdict.score, *ends),
+        range_figure=None
+        if score_range is None
+        else draw_score_in_range(verdict.score, *score_range),
         reasoning=verdict.reasoning,
-        distribution=distribution(verdict.raw),
+        distribution=draw_distribution(verdict.raw),
         raw=sorted(verdict.raw.items()),
     )
 
 
-def distribution(raw: Mapping[str, float]) -> Markup | None:
+def draw_distribution(raw: Mapping[str, float]) -> Markup | None:
     """How the judge's answer is spread: probabilities of the digits, or log-odds of each wording;
     None where it gave neither.
     """
@@ -115,7 +119,7 @@ def distribution(raw: Mapping[str, float]) -> Markup | None:
             f"probabilities of the answers 0 to 9; the likeliest is {best} with"
             f" {format_number(digits[best])}"
         )
-        return histogram(digits, [str(i) for i in range(10)], label)
+        return draw_shares(digits, [str(i) for i in range(10)], label)
     odds = [
         value
         for name, value in sorted(raw.items())
@@ -123,6 +127,6 @@ def distribution(raw: Mapping[str, float]) -> Markup | None:
     ]
     if not odds:
         return None
-    low, high = min(ENDS[0], *odds), max(ENDS[1], *odds)
+    low, high = min(LOG_ODDS_RANGE[0], *odds), max(LOG_ODDS_RANGE[1], *odds)
     numbers = ", ".join(format_number(value, 1) for value in odds)
-    return spread(odds, (low, high), f"log-odds of the wordings for the better end: {numbers}")
+    return draw_dots(odds, (low, high), f"log-odds of the wordings for the better end: {numbers}")

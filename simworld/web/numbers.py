@@ -10,7 +10,7 @@ DASH = "–"
 MINUS = "\u2212"
 
 
-def count(value: int | None) -> str:
+def format_count(value: int | None) -> str:
     """A whole number with thousands marked."""
     return DASH if value is None else f"{value:,}"
 
@@ -38,17 +38,17 @@ def format_rating_interval(rating: Rating | None) -> str:
     )
 
 
-def signed(value: float | None, digits: int = 2) -> str:
+def format_signed(value: float | None, digits: int = 2) -> str:
     """A difference, its sign always written."""
     text = format_number(value, digits)
     return text if text.startswith((MINUS, DASH)) else f"+{text}"
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """A share as whole percents; one that is neither 0 nor 1 is never shown as such."""
     if value is None or not math.isfinite(value):
         return DASH
-    whole = round(100 * value)
-    if whole in (0, 100) and value not in (0, 1):
-        return "<1 %" if whole == 0 else ">99 %"
-    return f"{whole} %"
+    rounded = round(100 * value)
+    if rounded in (0, 100) and value not in (0, 1):
+        return "<1 %" if rounded == 0 else ">99 %"
+    return f"{rounded} %"

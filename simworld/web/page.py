@@ -21,4 +21,4 @@ class Page:
     status: int = 200
 
 
-Maker = Callable[[AppState, Store, PageRequest], Page]
+PageMaker = Callable[[AppState, Store, PageRequest], Page]

@@ -11,7 +11,7 @@ from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
-LONGEST = 500  # characters of a filter
+MAX_FILTER_CHARS = 500  # characters of a filter
 
 
 class PageNotFound(InputError):
@@ -25,22 +25,22 @@ class PageRequest:
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     # whether the user came from our own pages or typed the address, and no other site sent them
-    own: bool = True
+    same_origin: bool = True
 
-    def part(self, name: str) -> str:
+    def path_part(self, name: str) -> str:
         """A part of the path."""
         return self.path[name]
 
-    def text(self, name: str, *, longest: int = LONGEST) -> str | None:
+    def text(self, name: str, *, max_chars: int = MAX_FILTER_CHARS) -> str | None:
         """A field. Raises InputError where it is longer than anything that could be meant."""
         value = self.query.get(name, "").strip()
-        if len(value) > longest:
+        if len(value) > max_chars:
             raise InputError(
-                f"{name}: found {counted(len(value), 'character')}, expected at most {longest:,}"
+                f"{name}: found {counted(len(value), 'character')}, expected at most {max_chars:,}"
             )
         return value or None
 
-    def whole(self, name: str, *, low: int, high: int, default: int) -> int:
+    def integer(self, name: str, *, low: int, high: int, default: int) -> int:
         """A field that is a whole number. Raises InputError."""
         value = self.text(name)
         if value is None:
@@ -54,7 +54,7 @@ class PageRequest:
             )
         return int(value)
 
-    def one_of(self, name: str, choices: Sequence[str]) -> str | None:
+    def choice(self, name: str, choices: Sequence[str]) -> str | None:
         """A field that must be one of the choices. Raises InputError with what was probably
         meant.
         """

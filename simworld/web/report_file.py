@@ -23,13 +23,13 @@ from simworld.results.episode_scores import read_episode_scores
 from simworld.tournament.loaded_tournament import Tournament
 from simworld.tournament.results import TournamentResult, compare_by_ids, results_by_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
-from simworld.web.html import environment
+from simworld.web.html import make_environment
 from simworld.web.judgement_table import judgement_tables
 from simworld.web.pages import episode
 from simworld.web.pages.run import last_failures
 from simworld.web.pages.scenario import SeatBriefing, seat_briefing
-from simworld.web.pages.tournament import (
-    SHARES,
+from simworld.web.standings_figures import (
+    SHARE_SCALE,
     ComparedMeasure,
     DrawnMeasure,
     MeanColumns,
@@ -42,9 +42,9 @@ from simworld.web.pages.tournament import (
 from simworld.web.steering_strips import steering_strips, thin_strip
 from store import EpisodeSummary, JudgeRecord, Store
 
-STYLE = Path(__file__).parent / "static" / "style.css"
-MOST_BYTES = 4_500_000  # of the whole file
-MOST_PAIRS = 28  # of agents; of more, each beside the best one only
+STYLESHEET = Path(__file__).parent / "static" / "style.css"
+MAX_BYTES = 4_500_000  # of the whole file
+MAX_PAIRS = 28  # of agents; of more, each beside the best one only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +69,14 @@ class PlayedScenario:
     total: int
 
 
-def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
+def make_report(store: Store, run: str, *, max_bytes: int = MAX_BYTES) -> str:
     """The page, as text. Transcripts are left out, evenly over the scenarios, where they would make
     it too large.
 
     Args:
         store: where the tournament was played.
         run: its name; a run that no tournament began counts as one of all its agents.
-        most_bytes: of the page in UTF-8.
+        max_bytes: of the page in UTF-8.
 
     Raises:
         InputError: there is no such run, or nothing of it was played.
@@ -85,18 +85,18 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     summary = store.run_summary(run)
     if not summary.episodes:
         raise InputError(f"nothing of {run!r} is played yet; `simworld tournament run` plays it")
-    templates = environment()
-    by_name = stored_judges(store, run)
-    judged_ = [
+    templates = make_environment()
+    judge_ids_by_name = stored_judges(store, run)
+    judge_sections = [
         section
-        for name, ids in by_name.items()
+        for name, ids in judge_ids_by_name.items()
         if (section := _judge_section(store, tournament, name, ids)) is not None
     ]
-    main = next(iter(by_name.values()), ())
-    judges = [judge for judge in store.judges() if judge.id in main]
+    main_judge_ids = next(iter(judge_ids_by_name.values()), ())
+    judges = [judge for judge in store.judges() if judge.id in main_judge_ids]
     template = templates.get_template("report.html")
-    of_episode = templates.get_template("report_episode.html")
-    style = STYLE.read_text("utf-8")
+    episode_template = templates.get_template("report_episode.html")
+    style = STYLESHEET.read_text("utf-8")
 
     failures = last_failures(store, run) if summary.failed else []
 
@@ -105,13 +105,13 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
             title=tournament.file.title or run,
             tournament=tournament,
             summary=summary,
-            judged=judged_,
+            judged=judge_sections,
             played=played,
             shown=sum(len(scenario.episodes) for scenario in played),
             total=sum(scenario.total for scenario in played),
             failures=failures,
             style=Markup(style),
-            style_hash=_hash(style),
+            style_hash=_style_hash(style),
             version=simworld.__version__,
             made=datetime.now(UTC),
         )
@@ -119,7 +119,7 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
     summaries = {
         s.id: store.episode_summaries(run=run, scenario=s.id) for s in tournament.scenarios
     }
-    bare = [
+    without_episodes = [
         PlayedScenario(
             scenario=scenario,
             roles=[seat_briefing(scenario, seat.name) for seat in scenario.seats],
@@ -128,24 +128,26 @@ def make_report(store: Store, run: str, *, most_bytes: int = MOST_BYTES) -> str:
         )
         for scenario in tournament.scenarios
     ]
-    room = most_bytes - len(page(bare).encode())
-    kept: dict[str, list[Markup]] = {}
+    bytes_left = max_bytes - len(page(without_episodes).encode())
+    drawn_by_scenario: dict[str, list[Markup]] = {}
     scenarios = {scenario.id: scenario for scenario in tournament.scenarios}
-    for summary_ in _interleaved([summaries[id_] for id_ in scenarios]):
-        drawn_ = _episode(store, judges, scenarios[summary_.scenario_id], summary_, of_episode)
-        room -= len(drawn_.encode()) + 1
-        if room < 0:
+    for episode_summary in _interleave([summaries[id_] for id_ in scenarios]):
+        drawn_episode = _draw_episode(
+            store, judges, scenarios[episode_summary.scenario_id], episode_summary, episode_template
+        )
+        bytes_left -= len(drawn_episode.encode()) + 1
+        if bytes_left < 0:
             break
-        kept.setdefault(summary_.scenario_id, []).append(drawn_)
+        drawn_by_scenario.setdefault(episode_summary.scenario_id, []).append(drawn_episode)
     return page(
         [
             PlayedScenario(
                 scenario=section.scenario,
                 roles=section.roles,
-                episodes=kept.get(section.scenario.id, ()),
+                episodes=drawn_by_scenario.get(section.scenario.id, ()),
                 total=section.total,
             )
-            for section in bare
+            for section in without_episodes
         ]
     )
 
@@ -160,31 +162,31 @@ def _judge_section(
     measure = next(iter(tables))
     agents = [standing.agent for standing in tables[measure].standings]
     pairs = list(combinations(agents, 2))
-    if len(pairs) > MOST_PAIRS:
+    if len(pairs) > MAX_PAIRS:
         pairs = [(agents[0], other) for other in agents[1:]]
-    compared = []
+    differences = []
     for first, second in pairs:
         difference = compare_by_ids(tournament, store, ids, first, second).get(OVERALL)
         if difference is not None:
-            compared.append((first, second, difference))
-    figures = draw_differences({f"{a}\0{b}": difference for a, b, difference in compared})
+            differences.append((first, second, difference))
+    figures = draw_differences({f"{a}\0{b}": difference for a, b, difference in differences})
     return JudgeSection(
         results=results,
         measure=measure,
-        drawn=draw_measure(tables[measure], results.scales.get(measure, SHARES)),
+        drawn=draw_measure(tables[measure], results.scales.get(measure, SHARE_SCALE)),
         means=mean_columns(results, agents),
         matrix=win_matrix(tables[measure]),
-        pairs=[(a, b, figure) for (a, b, _), figure in zip(compared, figures, strict=True)],
+        pairs=[(a, b, figure) for (a, b, _), figure in zip(differences, figures, strict=True)],
     )
 
 
-def _interleaved(by_scenario: Sequence[Sequence[EpisodeSummary]]) -> Iterator[EpisodeSummary]:
+def _interleave(by_scenario: Sequence[Sequence[EpisodeSummary]]) -> Iterator[EpisodeSummary]:
     """The first episode of each scenario, then the second of each, and so on."""
     for round_ in zip_longest(*by_scenario):
         yield from (summary for summary in round_ if summary is not None)
 
 
-def _episode(
+def _draw_episode(
     store: Store,
     judges: Sequence[JudgeRecord],
     scenario: Scenario,
@@ -192,7 +194,7 @@ def _episode(
     template: Template,
 ) -> Markup:
     stored = store.episode(summary.id)
-    steered = steering_strips(store, stored)
+    steering = steering_strips(store, stored)
     scores = read_episode_scores(store, judges, [summary.id])
     return Markup(
         template.render(
@@ -200,9 +202,9 @@ def _episode(
             lines=episode.transcript_lines(stored, scenario, episode.seat_names(summary)),
             language=scenario.language,
             strips={
-                step.number: thin_strip(step) for drawn_ in steered for step, _ in drawn_.steps
+                step.number: thin_strip(step) for strips in steering for step, _ in strips.steps
             },
-            places=episode.seat_places(summary),
+            seat_indices=episode.seat_indices(summary),
             checks=stored.episode.checks,
             judgements=judgement_tables(store, stored),
             seats={seat: scored for (_, seat), scored in scores.items()},
@@ -210,5 +212,5 @@ def _episode(
     )
 
 
-def _hash(text: str) -> str:
+def _style_hash(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -7,7 +7,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "[::1]")
-POLICY = "; ".join(
+CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self'",
@@ -19,8 +19,8 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-HEADERS = {
-    "content-security-policy": POLICY,
+SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
@@ -28,7 +28,7 @@ HEADERS = {
 }
 
 
-class Hardened:
+class SecurityHeaders:
     """Adds to every answer what keeps a browser from running, sending or framing anything; pages
     are not kept.
     """
@@ -42,24 +42,24 @@ class Hardened:
             await self._app(scope, receive, send)
             return
 
-        async def hardened(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                headers.update(SECURITY_HEADERS)
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        await self._app(scope, receive, hardened)
+        await self._app(scope, receive, send_with_headers)
 
 
-def known_hosts(app: ASGIApp, hosts: tuple[str, ...]) -> ASGIApp:
+def restrict_hosts(app: ASGIApp, hosts: tuple[str, ...]) -> ASGIApp:
     """Refuses requests whose Host header names none of the hosts: a page elsewhere whose name was
     pointed at this machine.
     """
     return TrustedHostMiddleware(app, allowed_hosts=[*LOOPBACK, *hosts], www_redirect=False)
 
 
-def sent_by_us(headers: Headers) -> bool:
+def is_same_origin(headers: Headers) -> bool:
     """Whether the browser says that the request comes from our own pages or from the user's address
     bar; others say nothing.
     """

@@ -11,7 +11,7 @@ from simworld.analysis.semantic_search import Encoder, SimilarEpisode, encoder_i
 from simworld.core.errors import SimworldError
 from store import Store
 
-Counts = Callable[[str], tuple[int, int]]
+CountEmbeddings = Callable[[str], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,10 @@ class SemanticSearch:
         self._lock = threading.Lock()
         self._loading: threading.Thread | None = None
         self._loaded: tuple[Encoder, EmbeddingCache] | None = None
-        self._fault: SimworldError | None = None
+        self._load_error: SimworldError | None = None
 
     def find(
-        self, store: Store, text: str, counts: Counts, *, run: str | None, limit: int
+        self, store: Store, text: str, counts: CountEmbeddings, *, run: str | None, limit: int
     ) -> SemanticSearchResult | None:
         """The nearest episodes; None while the encoder is being loaded, which takes some seconds
         once.
@@ -49,20 +49,20 @@ class SemanticSearch:
             SimworldError: there is no encoder.
         """
         if self._loaded is None:
-            self._begin()
+            self._start_loading()
             return None
-        encoder, embedded = self._loaded
+        encoder, embeddings = self._loaded
         with self._lock:  # one text at a time, for the encoder uses all the threads it may
             vector = encoder.encode([text])[0]
         compared, episodes = counts(encoder_id(encoder))
-        hits = embedded.nearest(store, vector, total=compared, limit=limit, run=run)
+        hits = embeddings.nearest(store, vector, total=compared, limit=limit, run=run)
         return SemanticSearchResult(hits=hits, compared=compared, episodes=episodes)
 
-    def _begin(self) -> None:
+    def _start_loading(self) -> None:
         with self._lock:
-            if self._fault is not None:
-                fault, self._fault, self._loading = self._fault, None, None
-                raise fault
+            if self._load_error is not None:
+                load_error, self._load_error, self._loading = self._load_error, None, None
+                raise load_error
             if self._loading is None:
                 self._loading = threading.Thread(
                     target=self._load, name="load the encoder", daemon=True
@@ -78,7 +78,7 @@ class SemanticSearch:
         try:
             encoder = load_sentence_encoder()
         except SimworldError as error:
-            self._fault = error
+            self._load_error = error
             return
         self._loaded = (
             encoder,

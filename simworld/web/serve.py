@@ -15,7 +15,7 @@ from simworld.web.app_state import AppState
 
 BACKLOG = 128
 # a page waits for the interpreter after each query: ten times less behind standings being computed
-SWITCH_S = 0.0005
+SWITCH_INTERVAL_S = 0.0005
 
 
 class Server(uvicorn.Server):
@@ -23,11 +23,11 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, state: AppState) -> None:
         super().__init__(config)
-        self._desk = state
+        self._state = state
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """What a signal to stop does."""
-        self._desk.stopping.set()
+        self._state.stopping.set()
         super().handle_exit(sig, frame)
 
 
@@ -51,8 +51,8 @@ def serve(
     Raises:
         InputError: the address cannot be listened on.
     """
-    listening = listen(host, port)
-    taken = listening.getsockname()[1]
+    listener = listen(host, port)
+    bound_port = listener.getsockname()[1]
     state = AppState(url)
     config = uvicorn.Config(
         make_app(url, hosts=(host, *names), state=state),
@@ -63,27 +63,27 @@ def serve(
         lifespan="on",
         ws="none",
     )
-    sys.setswitchinterval(SWITCH_S)
-    ready(f"http://{f'[{host}]' if ':' in host else host}:{taken}/")
-    Server(config, state).run(sockets=[listening])
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{bound_port}/")
+    Server(config, state).run(sockets=[listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that accepts connections. Raises InputError where the address is taken or not of
     this machine.
     """
-    listening: socket.socket | None = None
+    listener: socket.socket | None = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except (OSError, UnicodeError) as error:
-        if listening is not None:
-            listening.close()
+        if listener is not None:
+            listener.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
             f"cannot listen on {host}, port {port}: {reason}; try --port 0 for a free one"
         ) from error
-    return listening
+    return listener

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from simworld.analysis.steered_seats import SteeredAct, SteeredSeat
-from simworld.analysis.steered_seats import read_steered_seats as ask
+from simworld.analysis.steered_seats import read_steered_seats as steered_seats
 from simworld.core.counts import counted
-from simworld.web.figures.strips import strip
+from simworld.web.figures.strips import draw_strip
 from store import Store, StoredEpisode
 
 
@@ -26,15 +26,15 @@ def steering_strips(store: Store, stored: StoredEpisode) -> list[SteeringStrips]
     return [
         SteeringStrips(
             steered=steered,
-            steps=tuple((step, strip(step.action, _label(step))) for step in steered.steps),
+            steps=tuple((step, draw_strip(step.action, _label(step))) for step in steered.steps),
         )
-        for steered in ask(store, stored)
+        for steered in steered_seats(store, stored)
     ]
 
 
 def thin_strip(step: SteeredAct) -> Markup:
     """The same strip, low, for the transcript."""
-    return strip(step.action, _label(step), height=6.0)
+    return draw_strip(step.action, _label(step), height=6.0)
 
 
 def _label(step: SteeredAct) -> str:

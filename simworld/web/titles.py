@@ -42,10 +42,10 @@ def scenario_titles(scenarios: Iterable[TitledScenario]) -> dict[str, str]:
     """
     by_id = {scenario.id: scenario for scenario in scenarios}
     titles = {id_: scenario_title(scenario) for id_, scenario in by_id.items()}
-    for more in (lambda id_: by_id[id_].name, lambda id_: id_[:11]):
+    for disambiguate in (lambda id_: by_id[id_].name, lambda id_: id_[:11]):
         counts = Counter(titles.values())
         titles = {
-            id_: f"{title}, {more(id_)}" if counts[title] > 1 else title
+            id_: f"{title}, {disambiguate(id_)}" if counts[title] > 1 else title
             for id_, title in titles.items()
         }
     return titles

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from store import open_store
-from tests.factories import world
+from tests.factories import scored_world
 
 
 def test_every_question_is_timed(tmp_path: Path) -> None:
     path = str(tmp_path / "world.db")
     with open_store(path, create=True) as store:
-        world.fill(store)
+        scored_world.store_world(store)
     options = ["--db", path, "--agents", "steered,base", "--rounds", "1", "--json"]
     ran = subprocess.run(
         [sys.executable, "-m", "bench.questions", *options], check=True, capture_output=True

@@ -17,7 +17,7 @@ from tests.campaign.command import faults, name_of, run_command
 from tests.campaign.damage import damage
 from tests.campaign.part import Finding, Outcome, Told, chance
 from tests.campaign.sql import hostile
-from tests.factories.shown_world import build
+from tests.factories.web_world import build
 
 # of each damaged database, drawn anew for each: more databases find more than more reads of one
 READS = 24

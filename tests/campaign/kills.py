@@ -41,7 +41,7 @@ from tests.factories.tournaments import write
 LOADED = (
     "agents.lm.server.openai_backend", "alembic.command", "openai.resources.chat.completions",
     "psycopg", "rich.progress", "simworld.cli.judge.run", "simworld.cli.run",
-    "simworld.cli.tournament", "simworld.judging.judging_pass", "simworld.runner.stored_run",
+    "simworld.cli.tournament_run", "simworld.judging.judging_pass", "simworld.runner.stored_run",
     "simworld.tournament.cost_estimate", "simworld.tournament.results_json", "simworld.tournament.play",
     "store.migrations.migrate",
 )  # fmt: skip

@@ -23,7 +23,7 @@ from tests.campaign.kills import Ended, content_of, difference, wrong
 from tests.campaign.mutation import damage_tree, mutated
 from tests.campaign.parts import PARTS
 from tests.campaign.server import FAULTS, Said, Server, completion, serving
-from tests.factories.shown_world import build as build_world
+from tests.factories.web_world import build as build_world
 
 ROOT = Path(__file__).parents[2]
 MANY = 60

@@ -53,7 +53,7 @@ class AnsweringBackend:
         self._open.clear()
 
 
-def scored(request: Request, value: Callable[[str, str], float]) -> Scored:
+def scored_reply(request: Request, value: Callable[[str, str], float]) -> Scored:
     """The completion in which each continuation has the log-probability `value(prompt,
     continuation)`."""
     assert isinstance(request, Score)
@@ -72,7 +72,7 @@ def scored(request: Request, value: Callable[[str, str], float]) -> Scored:
     )
 
 
-def replied(text: str, *, finish: str = "stop") -> Generated:
+def generated_reply(text: str, *, finish: str = "stop") -> Generated:
     return Generated(
         text=text,
         prompt_tokens=100,
@@ -82,7 +82,7 @@ def replied(text: str, *, finish: str = "stop") -> Generated:
     )
 
 
-def finish(judging: JudgementGenerator, answer: Callable[[Request], Completion]) -> object:
+def run_judging(judging: JudgementGenerator, answer: Callable[[Request], Completion]) -> object:
     """What a judgement returns when each of its requests is answered by `answer`."""
     try:
         request = next(judging)
@@ -92,7 +92,7 @@ def finish(judging: JudgementGenerator, answer: Callable[[Request], Completion])
         return stop.value
 
 
-def lamp(rubric: str = "sotopia") -> Scenario:
+def lamp_scenario(rubric: str = "sotopia") -> Scenario:
     return Scenario(
         name="lamp",
         setting="A flea market.",
@@ -114,7 +114,7 @@ def lamp(rubric: str = "sotopia") -> Scenario:
     )
 
 
-def talk(scenario: Scenario, *acts: tuple[str, str]) -> Episode:
+def make_episode(scenario: Scenario, *acts: tuple[str, str]) -> Episode:
     """An episode of (seat, text) lines; texts in asterisks are gestures."""
     made = [
         Act(
@@ -163,10 +163,10 @@ def small_rubric() -> Rubric:
 __all__ = [
     "AnsweringBackend",
     "Generate",
-    "finish",
-    "lamp",
-    "replied",
-    "scored",
+    "generated_reply",
+    "lamp_scenario",
+    "make_episode",
+    "run_judging",
+    "scored_reply",
     "small_rubric",
-    "talk",
 ]

@@ -31,7 +31,7 @@ Read = Callable[[], None]
 
 
 def readings(path: Path, episodes: list[str], out: Path) -> dict[str, Read]:
-    """Everything that reads a database like that of `tests.factories.shown_world`, by name; each
+    """Everything that reads a database like that of `tests.factories.web_world`, by name; each
     raises for a bug."""
     found: dict[str, Read] = {}
     for args in _commands(path, episodes, out):

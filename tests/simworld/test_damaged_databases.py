@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories.shown_world import build
+from tests.factories.web_world import build
 from tests.simworld.damaged import damage, readings, whole
 
 SEEDS = int(os.environ.get("DAMAGED", "12"))

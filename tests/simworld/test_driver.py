@@ -13,8 +13,8 @@ from simworld.core.protocols import Backend, JudgementGenerator
 from simworld.core.requests import Completion, Finished, Request, Score, Scored, TextPrompt
 from simworld.driver import Piece, RoutedRequest, drive, drive_on_backend
 from simworld.testing import FakeBackend
-from tests.factories.judging import AnsweringBackend, scored
-from tests.factories.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, scored_reply
+from tests.factories.losing_backend import LosingBackend
 
 
 def judging(*prompts: str) -> JudgementGenerator:
@@ -34,7 +34,7 @@ def length(request: Request) -> Completion:
     assert isinstance(request.prompt, TextPrompt)
     if request.prompt.text == "bad":
         return Failure(boundary="model", kind="too-long", message="")
-    return scored(request, lambda prompt, c: float(len(prompt)))
+    return scored_reply(request, lambda prompt, c: float(len(prompt)))
 
 
 def test_each_judgement_gets_its_own_answers_and_a_bad_one_fails_alone() -> None:

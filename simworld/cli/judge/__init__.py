@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import click
 
-from simworld.cli.lazy_group import Homes, LazyGroup
+from simworld.cli.lazy_group import LazyCommands, LazyGroup
 
-COMMANDS: Homes = {
+COMMANDS: LazyCommands = {
     "run": ("simworld.cli.judge.run", "run", "Judge stored episodes."),
     "check": ("simworld.cli.judge.check", "check", "Measure how far to trust a judge."),
     "agree": (
@@ -30,7 +30,7 @@ COMMANDS: Homes = {
 
 
 @click.group(
-    cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
 )
 def judge() -> None:
     """Score stored episodes, and measure a judge before trusting it."""

@@ -43,16 +43,16 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
         raters = find_raters(store, names)
         agreements = measure_agreement(store, [rater.id for rater in raters], run=run_name)
     if as_json:
-        plain = {
+        report = {
             "raters": {rater.id: rater.name for rater in raters},
-            "dimensions": [_plain(dimension) for dimension in agreements],
+            "dimensions": [_agreement_json(dimension) for dimension in agreements],
         }
-        click.echo(plain_json(plain, indent=1))
+        click.echo(plain_json(report, indent=1))
         return
-    _print(raters, agreements)
+    _print_agreements(raters, agreements)
 
 
-def _plain(dimension: Agreement) -> dict[str, object]:
+def _agreement_json(dimension: Agreement) -> dict[str, object]:
     return {
         "dimension": dimension.dimension,
         "alpha": None if dimension.alpha is None else asdict(dimension.alpha),
@@ -68,8 +68,8 @@ def _plain(dimension: Agreement) -> dict[str, object]:
     }
 
 
-def _print(raters: Sequence[JudgeRecord], agreements: Sequence[Agreement]) -> None:
-    names = _names(raters)
+def _print_agreements(raters: Sequence[JudgeRecord], agreements: Sequence[Agreement]) -> None:
+    names = _rater_names(raters)
     alphas = [(agreed.dimension, "", agreed.alpha) for agreed in agreements if agreed.alpha]
     pairs = [
         (agreed.dimension, f"{names[a]} · {names[b]}", figure)
@@ -81,46 +81,46 @@ def _print(raters: Sequence[JudgeRecord], agreements: Sequence[Agreement]) -> No
         for agreed in agreements
         for id_, figure in agreed.retests.items()
     ]
-    few = "no seat of an episode has scores of two of these raters"
-    _table(
+    no_pairs = "no seat of an episode has scores of two of these raters"
+    _print_figures(
         "Krippendorff's alpha, interval metric: 1 full agreement, 0 as by chance",
         "alpha",
         alphas,
-        few,
+        no_pairs,
     )
-    _table("Spearman's rank correlation of two raters", "rho", pairs, few)
-    again = "no rater has judged an episode twice (simworld judge run --samples 2)"
-    _table(
+    _print_figures("Spearman's rank correlation of two raters", "rho", pairs, no_pairs)
+    no_retests = "no rater has judged an episode twice (simworld judge run --samples 2)"
+    _print_figures(
         "Test–retest: standard deviation of the difference of two samples, share of the range",
         "deviation",
         retests,
-        again,
+        no_retests,
     )
     swaps = [
         (agreed.dimension, f"{names[id_]} {swap}", figure)
         for agreed in agreements
         for (id_, swap), figure in agreed.swaps.items()
     ]
-    unswapped = "no rater has judged swapped dialogues (simworld judge run --swap seats, or names)"
-    _table(
+    no_swaps = "no rater has judged swapped dialogues (simworld judge run --swap seats, or names)"
+    _print_figures(
         "Swapped seats or names: mean change of a score by it, share of the range",
         "change",
         swaps,
-        unswapped,
+        no_swaps,
     )
 
 
-def _table(
-    title: str, name: str, rows: Sequence[tuple[str, str, AgreementFigure]], empty: str
+def _print_figures(
+    title: str, unit: str, rows: Sequence[tuple[str, str, AgreementFigure]], why_empty: str
 ) -> None:
     if not rows:
-        click.echo(f"{title}: not measured, for {empty}.\n")
+        click.echo(f"{title}: not measured, for {why_empty}.\n")
         return
     click.echo(f"{title}:")
-    raters = any(rater for _, rater, _ in rows)
-    columns = ("dimension", *(("raters",) if raters else ()), name, "95 %", "n", "families")
-    table = grid(*columns, right=(name, "n", "families"))
-    for dimension, rater, figure in rows:
+    has_raters = any(raters for _, raters, _ in rows)
+    columns = ("dimension", *(("raters",) if has_raters else ()), unit, "95 %", "n", "families")
+    table = grid(*columns, right=(unit, "n", "families"))
+    for dimension, raters, figure in rows:
         interval = (
             None
             if figure.low is None or figure.high is None
@@ -129,7 +129,7 @@ def _table(
         value = None if figure.value is None else f"{figure.value:.2f}"
         cells = [
             dimension,
-            *([rater] if raters else []),
+            *([raters] if has_raters else []),
             value,
             interval,
             figure.n,
@@ -140,7 +140,7 @@ def _table(
     click.echo()
 
 
-def _names(raters: Sequence[JudgeRecord]) -> dict[str, str]:
+def _rater_names(raters: Sequence[JudgeRecord]) -> dict[str, str]:
     """Judge id → its name, or the id where several have that name."""
     names = [rater.name for rater in raters]
     return {rater.id: rater.name if names.count(rater.name) == 1 else rater.id for rater in raters}

@@ -6,19 +6,25 @@ import click
 
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.judge.judge_options import (
-    OfAJudge,
+    JudgeCommand,
     judge_option,
     load_judge_option,
     open_judge,
     run_option,
 )
-from simworld.cli.next_command import next_command, same_command
-from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
+from simworld.cli.next_command import suggest_again, suggest_next
+from simworld.cli.options import (
+    RequestLimits,
+    db_option,
+    json_option,
+    request_limit_options,
+    threads_option,
+)
 from simworld.cli.progress import progress_bar
 from simworld.cli.text import harmless, plain_json
 
 
-@click.command(cls=OfAJudge)
+@click.command(cls=JudgeCommand)
 @judge_option
 @click.option(
     "--method",
@@ -31,7 +37,7 @@ from simworld.cli.text import harmless, plain_json
 )
 @run_option
 @threads_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 @resumes
@@ -41,7 +47,7 @@ def attribute(
     method: str,
     run_name: str | None,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     as_json: bool,
 ) -> None:
     """Say what each utterance was worth.
@@ -57,30 +63,27 @@ def attribute(
     with open_store(db) as store:
         store.check_names(run=run_name)
         with (
-            open_judge(spec, threads, asking.server) as backend,
+            open_judge(spec, threads, limits.server) as backend,
             progress_bar("attributing") as show,
         ):
-            shared = attribute_episodes(
+            tally = attribute_episodes(
                 store,
                 spec,
                 backend,
                 method,
                 run=run_name,
                 on_progress=lambda t: show(t.done + t.failed, t.total, ""),
-                stopping=asking.stopping,
+                stopping=limits.stopping,
             )
-    counts = {"attributed": shared.done, "failed": shared.failed}
-    click.echo(
-        plain_json(counts) if as_json else f"{shared.done} attributed, {shared.failed} failed"
-    )
-    if shared.last_failure:
+    counts = {"attributed": tally.done, "failed": tally.failed}
+    click.echo(plain_json(counts) if as_json else f"{tally.done} attributed, {tally.failed} failed")
+    if tally.last_failure:
         click.echo(
-            f"The last failure: {harmless(str(shared.last_failure))}; the same command tries"
-            " again.",
+            f"The last failure: {harmless(str(tally.last_failure))}; the same command tries again.",
             err=True,
         )
-    asking.stopping.raise_if_budget_spent()
-    if not as_json and shared.failed:
-        same_command()
+    limits.stopping.raise_if_budget_spent()
+    if not as_json and tally.failed:
+        suggest_again()
     elif not as_json:
-        next_command("train inspect", "--place", method, db=db)
+        suggest_next("train inspect", "--place", method, db=db)

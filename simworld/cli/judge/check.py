@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.judge.judge_options import (
-    OfAJudge,
+    JudgeCommand,
     judge_option,
     load_judge_option,
     load_rubric_option,
     open_judge,
 )
-from simworld.cli.next_command import next_command, same_command
-from simworld.cli.options import Asking, asking_options, db_option, json_option, threads_option
+from simworld.cli.next_command import suggest_again, suggest_next
+from simworld.cli.options import (
+    RequestLimits,
+    db_option,
+    json_option,
+    request_limit_options,
+    threads_option,
+)
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     from simworld.judging.judge_check import JudgeCheckResult, PairAccuracy
 
 
-@click.command(cls=OfAJudge)
+@click.command(cls=JudgeCommand)
 @judge_option
 @click.option(
     "--pairs",
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
 )
 @click.option("--rubric", "rubric_name", metavar="NAME", help="Default: the judge's, else sotopia.")
 @threads_option
-@asking_options
+@request_limit_options
 @db_option
 @json_option
 def check(
@@ -46,7 +52,7 @@ def check(
     pairs_file: Path | None,
     rubric_name: str | None,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     db: str,
     as_json: bool,
 ) -> None:
@@ -84,20 +90,20 @@ def check(
             sets = (load_pairs(pairs_file),)
     check_store(db)
     check_pair_dimensions(sets, rubric)  # before the model is loaded
-    with open_judge(spec, threads, asking.server) as backend, progress_bar("judging pairs") as show:
+    with open_judge(spec, threads, limits.server) as backend, progress_bar("judging pairs") as show:
         trust = check_judge(
             spec,
             backend,
             rubric,
             sets,
             on_progress=lambda done, total: show(done, total, ""),
-            stopping=asking.stopping,
+            stopping=limits.stopping,
         )
         judge = make_judge(spec, backend.info, rubric)
     if trust.overall.n:
         with open_store(db, create=True) as store:
-            kept = check_summary(trust, "shipped" if pairs_file is None else str(pairs_file))
-            store.record_judge_check(judge.id, judge.name, judge.to_json(), kept)
+            measurement = check_summary(trust, "shipped" if pairs_file is None else str(pairs_file))
+            store.record_judge_check(judge.id, judge.name, judge.to_json(), measurement)
     if as_json:
         click.echo(plain_json(trust.to_json(), indent=2))
     else:
@@ -110,15 +116,15 @@ def check(
             err=True,
         )
     if not as_json and failures:
-        same_command()
+        suggest_again()
     elif not as_json:
-        next_command("judge run", *(["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []))
+        suggest_next("judge run", *(["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []))
 
 
 def _print_trust(trust: JudgeCheckResult) -> None:
-    several = len(trust.by_set) > 1
-    for name in trust.by_set if several else [""]:
-        part = trust.for_set(name) if name else trust
+    has_several_sets = len(trust.by_set) > 1
+    for name in trust.by_set if has_several_sets else [""]:
+        trust_in_set = trust.for_set(name) if name else trust
         table = grid(
             name or "dimension",
             "right",
@@ -129,12 +135,12 @@ def _print_trust(trust: JudgeCheckResult) -> None:
             "longer text wins",
             right=("right", "of", "share", "ties"),
         )
-        for dimension, share in part.by_dimension.items():
-            table.add_row(dimension, *_cells(share))
-        table.add_row("all", *_cells(part.overall), style="bold")
+        for dimension, accuracy in trust_in_set.by_dimension.items():
+            table.add_row(dimension, *_accuracy_cells(accuracy))
+        table.add_row("all", *_accuracy_cells(trust_in_set.overall), style="bold")
         console().print(table)
         click.echo()
-    if several:
+    if has_several_sets:
         overall = trust.overall
         click.echo(
             f"All {counted(overall.n, 'pair')}: {_percent(overall.accuracy)} ordered rightly."
@@ -145,19 +151,19 @@ def _print_trust(trust: JudgeCheckResult) -> None:
     )
 
 
-def _cells(share: PairAccuracy) -> tuple[str, ...]:
-    if share.accuracy is None or share.low is None or share.high is None:
+def _accuracy_cells(pairs: PairAccuracy) -> tuple[str, ...]:
+    if pairs.accuracy is None or pairs.low is None or pairs.high is None:
         return ("–", "0", "–", "–", "–", "–")
-    right = share.accuracy * share.n
-    shown = f"{right:g}" if not math.isclose(right, round(right)) else f"{round(right)}"
-    interval = f"{_percent(share.low)}–{_percent(share.high)}"
+    right = pairs.accuracy * pairs.n
+    right_text = f"{right:g}" if not math.isclose(right, round(right)) else f"{round(right)}"
+    interval = f"{_percent(pairs.low)}–{_percent(pairs.high)}"
     return (
-        shown,
-        str(share.n),
-        _percent(share.accuracy),
+        right_text,
+        str(pairs.n),
+        _percent(pairs.accuracy),
         interval,
-        str(share.ties),
-        _percent(share.longer_wins),
+        str(pairs.ties),
+        _percent(pairs.longer_wins),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
@@ -35,11 +35,11 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
     from store import open_store
 
     with open_store(db) as store:
-        done = import_ratings(store, file, rater, rubric=rubric)
+        result = import_ratings(store, file, rater, rubric=rubric)
     if as_json:
-        click.echo(plain_json(asdict(done)))
+        click.echo(plain_json(asdict(result)))
         return
-    added = counted(done.added, "episode")
-    counts = f"{added} scored by {rater}, {done.already} already there"
-    click.echo(harmless(f"{counts}; {counted(done.verdicts, 'score')} in the file"))
-    next_command("judge agree", db=db)
+    added = counted(result.added, "episode")
+    counts = f"{added} scored by {rater}, {result.already} already there"
+    click.echo(harmless(f"{counts}; {counted(result.verdicts, 'score')} in the file"))
+    suggest_next("judge agree", db=db)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scenarios.rubrics import load_rubric
-from simworld.cli import completion
+from simworld.cli.completion import complete_judges, complete_runs
 from simworld.cli.wrong_kind import expecting_kind
 from simworld.judging.judge_spec import DEFAULT_JUDGE, load_judge
 
@@ -28,7 +28,7 @@ judge_option = click.option(
     "judge_name",
     metavar="SPEC",
     default=DEFAULT_JUDGE,
-    shell_complete=completion.judges,
+    shell_complete=complete_judges,
     show_default=True,
     help="A shipped judge's name, or a file.",
 )
@@ -36,42 +36,40 @@ run_option = click.option(
     "--run",
     "run_name",
     metavar="NAME",
-    shell_complete=completion.runs,
+    shell_complete=complete_runs,
     help="Only this run's episodes; default: every run's.",
 )
 
 
-class OfAJudge(click.Command):
+class JudgeCommand(click.Command):
     """A command that names its judge with --judge, and says so where one stands without it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.allow_extra_args = True
-        rest = super().parse_args(ctx, args)
+        extra_words = super().parse_args(ctx, args)
         ctx.allow_extra_args = False
-        if rest and not ctx.resilient_parsing:
-            ctx.fail(_instead(str(ctx.info_name), rest[0]))
-        return rest
+        if extra_words and not ctx.resilient_parsing:
+            ctx.fail(_misplaced_word_message(str(ctx.info_name), extra_words[0]))
+        return extra_words
 
 
-def _instead(command: str, word: str) -> str:
+def _misplaced_word_message(command: str, word: str) -> str:
     """What was meant by a word that no option introduces."""
-    from simworld.cli.file_kinds import kind_of  # knows every kind, and is slow to import
+    from simworld.cli.file_kinds import file_kind  # knows every kind, and is slow to import
 
-    there = os.path.isfile(word)
-    kind = kind_of(Path(word)) if there else "judge"
+    is_file = os.path.isfile(word)
+    kind = file_kind(Path(word)) if is_file else "judge"
     quoted = shlex.quote(word)
-    checked = f"`simworld check {quoted}` checks the file" if there else ""
+    hint = f"`simworld check {quoted}` checks the file" if is_file else ""
     if kind == "pairs" and command == "check":
         return (
             f"{word}: pairs are named with --pairs: `simworld judge check --judge SPEC --pairs"
             f" {quoted}`"
         )
     if kind not in ("judge", None):
-        return (
-            f"{word} is not a judge: its keys are those of another kind of file ({kind}); {checked}"
-        )
-    usual = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
-    return f"{usual}; {checked}" if checked else usual
+        return f"{word} is not a judge: its keys are those of another kind of file ({kind}); {hint}"
+    message = f"{word}: a judge is named with --judge: `simworld judge {command} --judge {quoted}`"
+    return f"{message}; {hint}" if hint else message
 
 
 def load_judge_option(name: str) -> tuple[JudgeSpec, str]:
@@ -99,7 +97,7 @@ def open_judge(
     return open_lazy_backend(spec.model, spec.dtype, fields=spec, server=server, threads=threads)
 
 
-def overruled_note(rubric: str, scenarios: Sequence[str]) -> list[str]:
+def own_rubric_notes(rubric: str, scenarios: Sequence[str]) -> list[str]:
     """A note that a judge's own rubric was used instead of the scenarios'; empty if not."""
     if not scenarios:
         return []

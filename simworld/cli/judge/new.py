@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from simworld.cli.judge.judge_options import load_rubric_option
-from simworld.cli.new import names_argument, out_option, write_templates
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
+from simworld.cli.template_files import names_argument, out_option, write_templates
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.new_judge_template import new_judge_text
 
@@ -31,7 +31,7 @@ def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
     if rubric:
         load_rubric_option(rubric, beside=out.parent if out is not None else Path())
     write_templates(names, out, lambda name, file, _: new_judge_text(name, file, rubric=rubric))
-    next_command("tournament new", "my-tournament")
+    suggest_next("tournament new", "my-tournament")
 
 
 @click.command()
@@ -39,8 +39,5 @@ def schema() -> None:
     """Print the JSON Schema of judge files, for editors."""
     from simworld.yamlfile.json_schema import json_schema
 
-    text = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **json_schema(JudgeSpec),
-    }
+    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema(JudgeSpec)}
     click.echo(json.dumps(text | {"title": "simworld judge"}, indent=2, ensure_ascii=False))

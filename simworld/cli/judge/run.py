@@ -8,28 +8,28 @@ import click
 
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.judge.judge_options import (
-    OfAJudge,
+    JudgeCommand,
     judge_option,
     load_judge_option,
     load_rubric_option,
     open_judge,
-    overruled_note,
+    own_rubric_notes,
     run_option,
 )
-from simworld.cli.next_command import next_command, same_command
+from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
-    Asking,
-    asking_options,
+    RequestLimits,
     db_option,
     json_option,
-    plain_tokens,
     profile_option,
+    request_limit_options,
     threads_option,
-    tokens_used,
+    token_usage_json,
+    token_usage_line,
 )
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
-from simworld.cli.standings import show_notes
+from simworld.cli.terminal import show_notes
 from simworld.cli.text import harmless, plain_json
 from simworld.core.errors import InputError
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from simworld.judging.swapped_dialogue import Swap
 
 
-@click.command(cls=OfAJudge)
+@click.command(cls=JudgeCommand)
 @judge_option
 @run_option
 @click.option(
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     ),
 )
 @threads_option
-@asking_options
+@request_limit_options
 @profile_option
 @db_option
 @json_option
@@ -73,7 +73,7 @@ def run(
     retry_failed: bool,
     swap: Swap | None,
     threads: int | None,
-    asking: Asking,
+    limits: RequestLimits,
     with_profile: bool,
     as_json: bool,
 ) -> None:
@@ -91,7 +91,7 @@ def run(
         load_rubric_option(spec.rubric)  # before the model is loaded
     with open_store(db) as store:
         store.check_names(run=run_name)
-        with open_judge(spec, threads, asking.server) as backend:
+        with open_judge(spec, threads, limits.server) as backend:
             judging = JudgingPass(
                 store,
                 spec,
@@ -99,7 +99,7 @@ def run(
                 run=run_name,
                 retry_failed=retry_failed,
                 swap=swap,
-                stopping=asking.stopping,
+                stopping=limits.stopping,
             )
             profiler = Profiler({})
             try:
@@ -112,14 +112,14 @@ def run(
                     )
             except KeyboardInterrupt:
                 click.echo(
-                    f"{_counts(judging.tally)}. Stopped; the same command goes on from here.",
+                    f"{_tally_text(judging.tally)}. Stopped; the same command goes on from here.",
                     err=True,
                 )
                 raise click.exceptions.Exit(130) from None
             if backend.loaded is not None:
                 profiler.add_backend(spec.model, backend.loaded)
             profiler.add_time("storing", judging.storing_s)
-            noted = (
+            judge_cautions = (
                 judge_warnings(store, tally.judge_ids, run=run_name)
                 if tally.scored + tally.already_judged
                 else ()
@@ -127,19 +127,19 @@ def run(
             profile = profiler.profile({spec.model: sum(judging.backend_seconds.values())})
     if as_json:
         parts: list[dict[str, object]] = [
-            _plain(tally),
-            {"cautions": list(noted)},
-            plain_tokens(asking.stopping),
+            _tally_json(tally),
+            {"cautions": list(judge_cautions)},
+            token_usage_json(limits.stopping),
         ]
         parts += [{"profile": profile.to_json()}] if with_profile else []
         click.echo(plain_json({name: value for part in parts for name, value in part.items()}))
     else:
-        click.echo(_counts(tally))
-        if used := tokens_used(asking.stopping):
+        click.echo(_tally_text(tally))
+        if used := token_usage_line(limits.stopping):
             click.echo(used)
         if with_profile:
             print_profile(profile)
-        show_notes([*overruled_note(spec.rubric, tally.overruled_scenarios), *noted])
+        show_notes([*own_rubric_notes(spec.rubric, tally.overruled_scenarios), *judge_cautions])
     if tally.failed and tally.last_failure:
         click.echo(
             f"The last failure: {harmless(str(tally.last_failure))}; --retry-failed tries again.",
@@ -147,20 +147,20 @@ def run(
         )
     if tally.missing_rubrics:
         raise InputError(tally.missing_rubrics)
-    asking.stopping.raise_if_budget_spent()
+    limits.stopping.raise_if_budget_spent()
     if not as_json and tally.failed:
-        same_command("--retry-failed")
+        suggest_again("--retry-failed")
     elif not as_json and not tally.total:
-        next_command("run", "library", "--cast", "*=smol-script", db=db)  # nothing is played
+        suggest_next("run", "library", "--cast", "*=smol-script", db=db)  # nothing is played
     elif not as_json:
-        next_command("episode list", *(["--run", run_name] if run_name is not None else []), db=db)
+        suggest_next("episode list", *(["--run", run_name] if run_name is not None else []), db=db)
 
 
-def _counts(tally: JudgingTally) -> str:
+def _tally_text(tally: JudgingTally) -> str:
     return f"{tally.scored} scored, {tally.failed} failed, {tally.already_judged} already there"
 
 
-def _plain(tally: JudgingTally) -> dict[str, object]:
+def _tally_json(tally: JudgingTally) -> dict[str, object]:
     return {
         "scored": tally.scored,
         "failed": tally.failed,

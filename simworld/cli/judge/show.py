@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from simworld.cli import completion
+from simworld.cli.completion import complete_judges
 from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
@@ -29,15 +29,13 @@ def list_(as_json: bool) -> None:
         return
     table = grid("name", "method", "model", "what")
     for spec in specs:
-        mark = f"{spec.name} (default)" if spec.name == DEFAULT_JUDGE else spec.name
-        table.add_row(mark, spec.method, spec.model, spec.title)
+        shown_name = f"{spec.name} (default)" if spec.name == DEFAULT_JUDGE else spec.name
+        table.add_row(shown_name, spec.method, spec.model, spec.title)
     console().print(table)
 
 
 @click.command()
-@click.argument(
-    "judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=completion.judges
-)
+@click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=complete_judges)
 @json_option
 def show(judge_name: str, as_json: bool) -> None:
     """Show a judge's settings and its rubric.
@@ -73,8 +71,8 @@ def show(judge_name: str, as_json: bool) -> None:
         mode="json", exclude={"name", "title", "calibration"}, exclude_defaults=True
     ).items():
         click.echo(f"  {key}: {harmless(str(value))}")
-    own = "the judge's own: scenarios that name another are scored by this one"
-    note = own if spec.rubric else "unless a scenario names another"
+    own_rubric = "the judge's own: scenarios that name another are scored by this one"
+    note = own_rubric if spec.rubric else "unless a scenario names another"
     click.echo(f"Rubric {rubric.id} ({note}):")
     for d in rubric.dimensions:
         click.echo(

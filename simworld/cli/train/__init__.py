@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import click
 
-from simworld.cli.lazy_group import Homes, LazyGroup
+from simworld.cli.lazy_group import LazyCommands, LazyGroup
 
-COMMANDS: Homes = {
+COMMANDS: LazyCommands = {
     "upmap": (
         "simworld.cli.train.upmap",
         "upmap",
@@ -41,7 +41,7 @@ COMMANDS: Homes = {
 
 
 @click.group(
-    cls=LazyGroup, homes=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
 )
 def train() -> None:
     """Teach planners from stored episodes."""

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import click
 
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.train.reply_options import (
-    descent_of,
+    descent_settings,
     neutrality_lines,
     open_local,
     record_training,
@@ -101,7 +101,7 @@ def clone(
         train_upmap=train_upmap,
         reach_target=reach,
         reach_weight=reach_weight,
-        training=descent_of(options),
+        training=descent_settings(options),
     )
     with open_store(db) as store, progress_bar("cloning") as show:
         query = reply_query(options)
@@ -110,13 +110,13 @@ def clone(
         settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings_data, cloning.provenance) as (log, done),
+            record_training(store, "clone", out, settings_data, cloning.provenance) as (log, finish),
         ):
-            checkpoint, measured = clone_checkpoint(
+            checkpoint, neutrality = clone_checkpoint(
                 cloning, base, settings, sink=log, on_progress=show, state_folder=work_folder(out)
             )
             save_checkpoint(out, checkpoint)
-            done(checkpoint)
+            finish(checkpoint)
     if as_json:
         click.echo(
             plain_json(
@@ -125,5 +125,5 @@ def clone(
         )
         return
     click.echo(harmless(f"{out}: {checkpoint.id}"))
-    click.echo("\n".join(neutrality_lines(measured)))
-    next_command("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)
+    click.echo("\n".join(neutrality_lines(neutrality)))
+    suggest_next("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

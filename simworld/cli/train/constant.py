@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
@@ -81,4 +81,4 @@ def constant(
         )
     )
     click.echo(harmless(f"  steering: {{planner: {out}}}"))
-    next_command("agent new", "my-agent")
+    suggest_next("agent new", "my-agent")

@@ -16,17 +16,17 @@ from simworld.core.errors import InputError, Problem
 if TYPE_CHECKING:
     from simworld.training.data.dataset_query import DataQuery
 
-WHEN = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+DATE_TYPE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 
 # option → the field of DataQuery or RewardSettings it fills, for messages
-_OPTION = {
+_OPTION_OF_FIELD = {
     "reward.pattern": "--lexical",
     "reward.text": "--like",
     "reward.weights": "--weight",
     "reward.place": "--place",
     "reward": "reward",
 }
-_OPTIONS = (
+_DATASET_OPTIONS = (
     click.option("--run", "runs", multiple=True, metavar="NAME", help="Only these runs."),
     click.option(
         "--agent",
@@ -43,10 +43,10 @@ _OPTIONS = (
     ),
     click.option(
         "--since",
-        type=WHEN,
+        type=DATE_TYPE,
         help="Only episodes that ended then (UTC unless it has a zone) or later.",
     ),
-    click.option("--until", type=WHEN, help="Only episodes that ended before then."),
+    click.option("--until", type=DATE_TYPE, help="Only episodes that ended before then."),
     click.option(
         "--encoder",
         "encoders",
@@ -104,7 +104,7 @@ def data_options(command: Command) -> Command:
     """Adds the options of a dataset; the command gets them as keywords, and gives them to
     `data_query`.
     """
-    for option in reversed(_OPTIONS):
+    for option in reversed(_DATASET_OPTIONS):
         command = option(command)
     return command
 
@@ -132,7 +132,7 @@ def data_query(options: dict[str, Any]) -> DataQuery:
     reward = {
         "measure": "lexical" if lexical else "embedding" if like else "judged",
         "place": options["place"],
-        "weights": _weights(options["weights"]),
+        "weights": _parse_weights(options["weights"]),
         "centre": not options["no_centre"],
         "pattern": lexical,
         "text": like,
@@ -140,14 +140,16 @@ def data_query(options: dict[str, Any]) -> DataQuery:
     fields = DataQuery.model_fields.keys() - {"since", "until", "reward"}
     try:
         return DataQuery(
-            since=_zoned(options["since"]),
-            until=_zoned(options["until"]),
+            since=_with_utc(options["since"]),
+            until=_with_utc(options["until"]),
             reward=reward,
             **{name: options[name] for name in fields},
         )
     except ValidationError as error:
         raise InputError(
-            Problem(message=f"{_option(item['loc'])}: {item['msg'].removeprefix('Value error, ')}")
+            Problem(
+                message=f"{_option_name(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            )
             for item in error.errors()
         ) from None
 
@@ -162,29 +164,29 @@ def dataset_folder(db: str, options: dict[str, Any], datasets: Path | None) -> P
     from store import open_store
 
     query = data_query(options)
-    with open_store(db) as opened, progress_bar("reading episodes") as show:
-        return build_dataset(opened, query, datasets or cache_root() / "datasets", on_progress=show)
+    with open_store(db) as store, progress_bar("reading episodes") as show:
+        return build_dataset(store, query, datasets or cache_root() / "datasets", on_progress=show)
 
 
-def _weights(texts: tuple[str, ...]) -> dict[str, float]:
+def _parse_weights(texts: tuple[str, ...]) -> dict[str, float]:
     weights = {}
     for text in texts:
-        name, separator, number = text.rpartition("=")
+        name, equals, number = text.rpartition("=")
         try:
             weights[name] = float(number)
         except ValueError:
-            separator = ""
-        if not (separator and name):
+            equals = ""
+        if not (equals and name):
             raise InputError(f"--weight {text}: expected DIMENSION=NUMBER, as in goal=2")
     return weights
 
 
-def _zoned(when: datetime | None) -> datetime | None:
+def _with_utc(moment: datetime | None) -> datetime | None:
     from datetime import UTC
 
-    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
-def _option(loc: tuple[int | str, ...]) -> str:
+def _option_name(loc: tuple[int | str, ...]) -> str:
     path = ".".join(map(str, loc))
-    return _OPTION.get(path) or _OPTION.get(".".join(map(str, loc[:2]))) or path
+    return _OPTION_OF_FIELD.get(path) or _OPTION_OF_FIELD.get(".".join(map(str, loc[:2]))) or path

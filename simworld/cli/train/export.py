@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option
 from simworld.cli.text import harmless
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
@@ -48,13 +48,13 @@ def export(
     from simworld.training.data.dataset_export import export_minari, export_npz
 
     if format_ == "npz":
-        with new_file(out, force=force) as part:
-            count = export_npz(dataset_folder(db, options, datasets), part)
+        with new_file(out, force=force) as temporary:
+            count = export_npz(dataset_folder(db, options, datasets), temporary)
         click.echo(harmless(f"Wrote {counted(count, 'transition')} to {out}."))
-        next_command("train inspect", db=db)
+        suggest_next("train inspect", db=db)
         return
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give --out the folder that holds Minari's datasets")
     count = export_minari(dataset_folder(db, options, datasets), name, out)
     click.echo(harmless(f"Wrote {counted(count, 'episode')} as {name} in {out}."))
-    next_command("train inspect", db=db)
+    suggest_next("train inspect", db=db)

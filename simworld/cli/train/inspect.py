@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from simworld.training.data.dataset_inspection import Histogram, Inspection
     from simworld.training.data.variance_explained import VarianceExplained
 
-BAR = 40  # characters of the longest bar
-FAMILIES = 12  # shown
+BAR_CHARS = 40  # characters of the longest bar
+MAX_FAMILIES = 12  # shown
 
 
 @click.command("inspect")
@@ -37,19 +37,19 @@ def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> N
     folder = dataset_folder(db, options, datasets)
     inspection = inspect_dataset(folder)
     if as_json:
-        plain = asdict(inspection) | {
+        report = asdict(inspection) | {
             "meta": inspection.meta.model_dump(mode="json"),
             "folder": str(folder),
         }
-        click.echo(plain_json(plain, indent=2))
+        click.echo(plain_json(report, indent=2))
         return
-    _show(inspection)
+    _show_inspection(inspection)
     for warning in inspection.warnings:
         click.echo(f"Note: {harmless(warning)}.", err=True)
     click.echo(harmless(f"Dataset {folder}"))
 
 
-def _show(inspection: Inspection) -> None:
+def _show_inspection(inspection: Inspection) -> None:
     meta = inspection.meta
     table = grid("", "")
     rows: list[tuple[str, str]] = [
@@ -71,7 +71,7 @@ def _show(inspection: Inspection) -> None:
             "endings of seats",
             ", ".join(f"{ending} {n}" for ending, n in sorted(meta.endings.items())),
         ),
-        ("families", _families(inspection.families)),
+        ("families", _families_text(inspection.families)),
         (
             "state, action",
             (
@@ -89,12 +89,12 @@ def _show(inspection: Inspection) -> None:
     ]
     if not meta.query.states_only:
         rows += [
-            ("reward", _reward(inspection)),
+            ("reward", _reward_text(inspection)),
             (
                 "score, not centred",
                 f"mean {inspection.scores.mean:.4f}, sd {inspection.scores.sd:.4f}",
             ),
-            ("judge noise", _noise(inspection)),
+            ("judge noise", _judge_noise_text(inspection)),
         ]
     if inspection.dispersion:
         d = inspection.dispersion
@@ -105,36 +105,40 @@ def _show(inspection: Inspection) -> None:
                 "action rank",
                 f"{d.effective_rank:.1f} of {d.dimensions}; mean norm {d.mean_norm:.3f}",
             ),
-            ("R² by episode", _explained(inspection.by_episode)),
+            ("R² by episode", _variance_text(inspection.by_episode)),
         ]
         if meta.query.reward.by_act:
-            rows.append(("R² by act", _explained(inspection.by_act)))
+            rows.append(("R² by act", _variance_text(inspection.by_act)))
     for name, text in rows:
         table.add_row(name, harmless(text))
     console().print(table)
     if not meta.query.states_only:
         click.echo("Rewards:")
-        _draw(inspection.rewards)
+        _draw_histogram(inspection.rewards)
 
 
-def _families(counts: dict[str, int]) -> str:
-    most = sorted(counts, key=lambda name: (-counts[name], name))
-    more = f", and {len(most) - FAMILIES} more" if len(most) > FAMILIES else ""
-    return f"{len(most)}: " + ", ".join(f"{name} {counts[name]}" for name in most[:FAMILIES]) + more
+def _families_text(counts: dict[str, int]) -> str:
+    by_size = sorted(counts, key=lambda name: (-counts[name], name))
+    rest_text = f", and {len(by_size) - MAX_FAMILIES} more" if len(by_size) > MAX_FAMILIES else ""
+    return (
+        f"{len(by_size)}: "
+        + ", ".join(f"{name} {counts[name]}" for name in by_size[:MAX_FAMILIES])
+        + rest_text
+    )
 
 
-def _reward(inspection: Inspection) -> str:
+def _reward_text(inspection: Inspection) -> str:
     reward = inspection.meta.query.reward
-    source = {
+    source_by_measure = {
         "judged": ", ".join(inspection.meta.weights),
         "lexical": reward.pattern,
         "embedding": reward.text,
     }
     centred = "centred by family" if reward.centre else "not centred"
-    return f"{reward.measure} ({source[reward.measure]}), {reward.placement}, {centred}"
+    return f"{reward.measure} ({source_by_measure[reward.measure]}), {reward.placement}, {centred}"
 
 
-def _noise(inspection: Inspection) -> str:
+def _judge_noise_text(inspection: Inspection) -> str:
     meta, sd = inspection.meta, inspection.scores.sd
     if meta.judge_sd is None:
         return "unknown: nothing was judged twice by one judge"
@@ -145,7 +149,7 @@ def _noise(inspection: Inspection) -> str:
     )
 
 
-def _explained(explained: VarianceExplained | None) -> str:
+def _variance_text(explained: VarianceExplained | None) -> str:
     if explained is None:
         return (
             "unknown: it takes two families with two scored seats each, and scores that differ"
@@ -163,9 +167,11 @@ def _explained(explained: VarianceExplained | None) -> str:
     )
 
 
-def _draw(histogram: Histogram) -> None:
-    most = max(histogram.counts)
+def _draw_histogram(histogram: Histogram) -> None:
+    top = max(histogram.counts)
     for low, high, count in zip(
         histogram.edges, histogram.edges[1:], histogram.counts, strict=False
     ):
-        click.echo(f"  {low:+8.4f} to {high:+8.4f} {count:>9,} {'█' * round(BAR * count / most)}")
+        click.echo(
+            f"  {low:+8.4f} to {high:+8.4f} {count:>9,} {'█' * round(BAR_CHARS * count / top)}"
+        )

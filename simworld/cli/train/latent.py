@@ -9,15 +9,15 @@ from pathlib import Path
 import click
 
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
+    estimate_text,
     neutrality_lines,
     open_local,
     record_training,
     source_options,
-    with_interval,
     work_folder,
 )
 from simworld.core.counts import counted
@@ -117,8 +117,8 @@ def latent(
 
     check_writable(out)
     clone = load_checkpoint(clone_folder)
-    how = ReplyTrainingSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
-    settings = LatentSettings(size=size, ways=ways, strength=strength, training=how)
+    descent = ReplyTrainingSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    settings = LatentSettings(size=size, ways=ways, strength=strength, training=descent)
     query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
     with open_store(db) as store, progress_bar("latent") as show:
         store.check_names(run=run_name, agent=agent)  # before the model is loaded
@@ -128,7 +128,7 @@ def latent(
         settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings_data, cloning.provenance) as (log, done),
+            record_training(store, "latent", out, settings_data, cloning.provenance) as (log, finish),
         ):
             checkpoint, measured, neutrality = latent_checkpoint(
                 cloning,
@@ -140,7 +140,7 @@ def latent(
                 state_folder=work_folder(out),
             )
             save_checkpoint(out, checkpoint)
-            done(checkpoint)
+            finish(checkpoint)
     if as_json:
         click.echo(
             plain_json(
@@ -155,9 +155,9 @@ def latent(
         )
     )
     click.echo(
-        f"  a reply behind its own code {with_interval(measured.log_ratio)} nats likelier than"
+        f"  a reply behind its own code {estimate_text(measured.log_ratio)} nats likelier than"
         " behind another's"
     )
     click.echo("\n".join(neutrality_lines(neutrality)))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
-    next_command("agent new", "my-agent")
+    suggest_next("agent new", "my-agent")

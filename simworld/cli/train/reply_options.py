@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from simworld.training.cloning.reply_training import ReplyTrainingSettings
     from store import Store
 
-_SOURCE = (
+_SOURCE_OPTIONS = (
     click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
     click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),
 )
-_OPTIONS = (
-    *_SOURCE,
+_REPLY_OPTIONS = (
+    *_SOURCE_OPTIONS,
     click.option(
         "--replies",
         type=click.IntRange(min=1),
@@ -68,16 +68,16 @@ _OPTIONS = (
 
 def source_options(command: Command) -> Command:
     """Adds the options that say whose replies are meant."""
-    for option in reversed(_SOURCE):
+    for option in reversed(_SOURCE_OPTIONS):
         command = option(command)
     return command
 
 
 def reply_options(command: Command) -> Command:
     """Adds the options; the command gets them as keywords, and gives them to `reply_query` and
-    `descent_of`.
+    `descent_settings`.
     """
-    for option in reversed(_OPTIONS):
+    for option in reversed(_REPLY_OPTIONS):
         command = option(command)
     return command
 
@@ -94,7 +94,7 @@ def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
     )
 
 
-def descent_of(options: Mapping[str, Any]) -> ReplyTrainingSettings:
+def descent_settings(options: Mapping[str, Any]) -> ReplyTrainingSettings:
     """How a command's options say to descend."""
     from simworld.training.cloning.reply_training import ReplyTrainingSettings
 
@@ -138,14 +138,14 @@ def record_training(
     name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
     record = new_training_record(name, kind, code_version(), settings, data)
 
-    def done(checkpoint: Checkpoint) -> None:
+    def finish(checkpoint: Checkpoint) -> None:
         metrics = checkpoint.info.metrics
         store.finish_training(name, checkpoint_id=checkpoint.id, metrics=metrics)
         shutil.rmtree(work_folder(out), ignore_errors=True)
 
     try:
         with log_to_store(store, record) as log:
-            yield log, done
+            yield log, finish
     except KeyboardInterrupt:
         store.finish_training(name, status="failed")
         click.echo("Stopped; the same command goes on from where it was.", err=True)
@@ -160,18 +160,20 @@ def work_folder(out: Path) -> Path:
 def neutrality_lines(neutrality: Neutrality) -> list[str]:
     """What a planner is worth, for people."""
     families = counted(neutrality.kl.families, "family", "families")
-    read = f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
+    counts = (
+        f"{counted(neutrality.replies, 'reply', 'replies')}, {counted(neutrality.kl.n, 'token')}"
+    )
     return [
-        f"  KL to the unsteered model   {with_interval(neutrality.kl)} nats per token",
-        f"    of random directions      {with_interval(neutrality.random_kl)}",
-        f"  reach                       {with_interval(neutrality.reach)}",
-        f"  greedy agreement            {with_interval(neutrality.agreement)}",
-        f"  perplexity, steered/plain   {with_interval(neutrality.perplexity_ratio)}",
-        f"  on {read}, of {families} that it has not seen",
+        f"  KL to the unsteered model   {estimate_text(neutrality.kl)} nats per token",
+        f"    of random directions      {estimate_text(neutrality.random_kl)}",
+        f"  reach                       {estimate_text(neutrality.reach)}",
+        f"  greedy agreement            {estimate_text(neutrality.agreement)}",
+        f"  perplexity, steered/plain   {estimate_text(neutrality.perplexity_ratio)}",
+        f"  on {counts}, of {families} that it has not seen",
     ]
 
 
-def with_interval(estimate: Estimate) -> str:
+def estimate_text(estimate: Estimate) -> str:
     """A number with its interval."""
     if estimate.low is None or estimate.high is None:
         return f"{estimate.mean:.4f}"

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from simworld.cli.interrupt_message import resumes
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
@@ -32,7 +32,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 # torch is loaded to show help.
 
 
-def _widths(
+def _parse_widths(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> tuple[int, ...] | None:
     """Widths of layers: `256,256`; none for `linear`."""
@@ -81,7 +81,7 @@ def _widths(
 @click.option(
     "--critic-hidden",
     metavar="WIDTHS",
-    callback=_widths,
+    callback=_parse_widths,
     help="As 256,256; or linear: no hidden layer.",
 )
 @click.option("--layer-norm/--no-layer-norm", default=None, help="In the critics.")
@@ -148,20 +148,27 @@ def td3bc(
     )
     from store import open_store
 
-    loop = _set(options, LoopSettings) | {"fqe": {} if fqe_steps is None else {"steps": fqe_steps}}
+    loop = _given_settings(options, LoopSettings) | {
+        "fqe": {} if fqe_steps is None else {"steps": fqe_steps}
+    }
     settings = PlannerSettings.model_validate(
-        {"learner": learner, "fresh": fresh, "td3bc": _set(options, TD3BCSettings), "loop": loop}
+        {
+            "learner": learner,
+            "fresh": fresh,
+            "td3bc": _given_settings(options, TD3BCSettings),
+            "loop": loop,
+        }
     )
     check_writable(out)
     clone = load_checkpoint(clone_folder)
     folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data = load_training_data(folder)
-    source = click.get_current_context().get_parameter_source("db")
-    logged = dataset is None or source is not ParameterSource.DEFAULT
+    db_source = click.get_current_context().get_parameter_source("db")
+    is_logged = dataset is None or db_source is not ParameterSource.DEFAULT
     work = work_folder(out)
     try:
         with ExitStack() as stack:
-            store = stack.enter_context(open_store(db)) if logged else None
+            store = stack.enter_context(open_store(db)) if is_logged else None
             record = new_training_record(
                 name or out.name,
                 settings.learner,
@@ -174,7 +181,7 @@ def td3bc(
                 sinks.append(stack.enter_context(log_to_tensorboard(tensorboard)))
             show = stack.enter_context(progress_bar("training"))
             planner = train_planner(
-                data, clone, settings, folder=work, sink=_all(sinks), on_progress=show
+                data, clone, settings, folder=work, sink=_combine_sinks(sinks), on_progress=show
             )
             save_checkpoint(out, planner)
             if store:
@@ -184,23 +191,23 @@ def td3bc(
         click.echo("Stopped; the same command goes on from the last evaluation.", err=True)
         raise click.exceptions.Exit(130) from None
     shutil.rmtree(work)
-    _report(planner, out, as_json)
+    _show_checkpoint(planner, out, as_json)
 
 
-def _set(options: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
+def _given_settings(options: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
     """The options that were given, of some settings, which know the defaults of the others."""
     return {name: options[name] for name in settings.model_fields if options.get(name) is not None}
 
 
-def _all(sinks: Sequence[MetricsSink]) -> MetricsSink:
-    def add(step: int, metrics: Mapping[str, float]) -> None:
+def _combine_sinks(sinks: Sequence[MetricsSink]) -> MetricsSink:
+    def send_to_all(step: int, metrics: Mapping[str, float]) -> None:
         for sink in sinks:
             sink(step, metrics)
 
-    return add
+    return send_to_all
 
 
-def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
+def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
     info = planner.info
     if as_json:
         click.echo(
@@ -225,4 +232,4 @@ def _report(planner: Checkpoint, out: Path, as_json: bool) -> None:
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     click.echo(harmless(f"  steering: {{planner: {out}}}"))
-    next_command("agent new", "my-agent")
+    suggest_next("agent new", "my-agent")

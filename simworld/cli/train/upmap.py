@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.text import harmless, plain_json
 
@@ -116,21 +116,21 @@ def upmap(
         text_encoder=text_encoder,
     )
     save_checkpoint(out, checkpoint)
-    _report(checkpoint, out, as_json)
+    _show_checkpoint(checkpoint, out, as_json)
 
 
-def _report(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
+def _show_checkpoint(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
     info = checkpoint.info
     if as_json:
         click.echo(
             plain_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")})
         )
         return
-    length = info.act_norm * info.embedding_norm
-    lines = (
-        f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {length:.3g}"
+    norm = info.act_norm * info.embedding_norm
+    summary = (
+        f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {norm:.3g}"
         f" long, at {info.position}"
     )
-    click.echo(harmless(f"{out}: {checkpoint.id}: {lines}"))
+    click.echo(harmless(f"{out}: {checkpoint.id}: {summary}"))
     click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))
-    next_command("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")
+    suggest_next("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")

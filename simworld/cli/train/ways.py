@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simworld.cli.next_command import next_command
+from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
 from simworld.cli.text import harmless, plain_json
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from store import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-WIDTH = 90  # characters of an utterance that are shown
+MAX_EXAMPLE_CHARS = 90  # characters of an utterance that are shown
 
 
 @click.command()
@@ -103,18 +103,18 @@ def ways(
         )
         save_checkpoint(out, checkpoint)
     with open_store(db) as store:
-        lines = [_line(store, transitions, way.row) for way in tried.ways]
+        examples = [_example_line(store, transitions, way.row) for way in tried.ways]
     if as_json:
         rows = [
             {
                 **asdict(way.reward),
                 "expected": way.shrunken_mean,
                 "action": way.action.tolist(),
-                "utterance": line,
+                "utterance": example,
             }
-            for way, line in zip(tried.ways, lines, strict=True)
+            for way, example in zip(tried.ways, examples, strict=True)
         ]
-        plain = {
+        report = {
             "between": tried.between_sd,
             "p": tried.p_value,
             "counted": "acts" if tried.by_act else "seats",
@@ -122,11 +122,11 @@ def ways(
         }
         click.echo(
             plain_json(
-                plain | ({"id": checkpoint.id, "folder": str(out)} if checkpoint else {}), indent=2
+                report | ({"id": checkpoint.id, "folder": str(out)} if checkpoint else {}), indent=2
             )
         )
         return
-    _show(tried, lines)
+    _show_ways(tried, examples)
     if checkpoint:
         click.echo(
             harmless(f"{out}: {checkpoint.id}: {counted(checkpoint.info.ways, 'way')} of replying")
@@ -134,42 +134,44 @@ def ways(
         click.echo(
             harmless(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
         )
-        next_command("agent new", "my-agent")
+        suggest_next("agent new", "my-agent")
 
 
-def _line(store: Store, transitions: Transitions, row: int) -> str:
+def _example_line(store: Store, transitions: Transitions, row: int) -> str:
     episode, seat = transitions.episode_names[int(transitions.episode_index[row])].split("/", 1)
     turns = store.episode(episode, vectors=False).episode.turns
     acts = turns[int(transitions.turns[row])].acts
     return next(str(act.action.text) for act in acts if act.seat == seat)
 
 
-def _show(tried: WayRanking, lines: list[str]) -> None:
-    counted = "acts" if tried.by_act else "seats"
+def _show_ways(tried: WayRanking, examples: list[str]) -> None:
+    unit = "acts" if tried.by_act else "seats"
     table = grid(
         "way",
-        counted,
+        unit,
         "reward",
         "95 %",
         "expected",
         "for example",
-        right=("way", counted, "reward", "expected"),
+        right=("way", unit, "reward", "expected"),
     )
-    for number, (way, line) in enumerate(zip(tried.ways, lines, strict=True), start=1):
+    for number, (way, example) in enumerate(zip(tried.ways, examples, strict=True), start=1):
         reward = way.reward
         interval = (
             ""
             if reward.low is None or reward.high is None
             else f"[{reward.low:+.3f}, {reward.high:+.3f}]"
         )
-        shown = line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+        example_text = (
+            example if len(example) <= MAX_EXAMPLE_CHARS else example[: MAX_EXAMPLE_CHARS - 1] + "…"
+        )
         table.add_row(
             str(number),
             str(reward.n),
             f"{reward.mean:+.4f}",
             interval,
             f"{way.shrunken_mean:+.4f}",
-            cell(shown),
+            cell(example_text),
         )
     console().print(table)
     click.echo(f"between ways {tried.between_sd:.4f} (standard deviation beyond chance)")

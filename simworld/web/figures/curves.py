@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from simworld.web.figures.scales import Scale, span, tick_text, ticks
+from simworld.web.figures.scales import Scale, axis_range, tick_text, tick_values
 from simworld.web.figures.svg import picture, tag
 
 WIDTH, HEIGHT = 340.0, 170.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 10.0, 10.0, 24.0
-MOST = 400  # points drawn of a series; more could not be told apart
+MAX_POINTS = 400  # points drawn of a series; more could not be told apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,27 +24,27 @@ class Series:
     points: Sequence[tuple[float, float]]
 
 
-def curve(lines: Sequence[Series], label: str, *, mark: float | None = None) -> Markup:
+def draw_curves(lines: Sequence[Series], label: str, *, mark: float | None = None) -> Markup:
     """Some series on shared axes, the first in the accent's colour; `mark` is a level to compare
     with, such as zero.
     """
-    drawn = [Series(name=line.name, points=_thinned(line.points)) for line in lines]
-    steps = [step for line in drawn for step, _ in line.points]
-    across = Scale(*span(steps, margin=0.0), LEFT, WIDTH - RIGHT)
-    ends = span((value for line in drawn for _, value in line.points), around=mark)
-    up = Scale(*ends, HEIGHT - BOTTOM, TOP)
-    parts = [*_grid(across, up, mark)]
-    for number, line in enumerate(drawn):
+    series = [Series(name=line.name, points=_thin_out(line.points)) for line in lines]
+    steps = [step for line in series for step, _ in line.points]
+    across = Scale(*axis_range(steps, margin=0.0), LEFT, WIDTH - RIGHT)
+    value_range = axis_range((value for line in series for _, value in line.points), include=mark)
+    up = Scale(*value_range, HEIGHT - BOTTOM, TOP)
+    parts = [*_axes(across, up, mark)]
+    for number, line in enumerate(series):
         parts += _line(line, across, up, number)
     return picture(WIDTH, HEIGHT, parts, label=label, kind="curve")
 
 
-def _grid(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
+def _axes(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
     parts = []
-    for scale, wanted in ((up, 4), (across, 5)):
-        places = ticks(scale.low, scale.high, wanted)
-        step = places[1] - places[0] if len(places) > 1 else 1.0
-        for value in places:
+    for scale, count in ((up, 4), (across, 5)):
+        values = tick_values(scale.low, scale.high, count)
+        step = values[1] - values[0] if len(values) > 1 else 1.0
+        for value in values:
             at = scale(value)
             text = tick_text(value, step)
             if scale is up:
@@ -61,23 +61,23 @@ def _grid(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
 
 
 def _line(line: Series, across: Scale, up: Scale, number: int) -> list[Markup]:
-    pieces: list[list[str]] = [[]]
+    segments: list[list[str]] = [[]]
     parts = []
     for step, value in line.points:
         if not math.isfinite(value):
-            pieces.append([])
+            segments.append([])
             continue
-        pieces[-1].append(f"{across(step):.1f},{up(value):.1f}")
-    for piece in pieces:
-        if len(piece) == 1:
-            x, y = piece[0].split(",")
+        segments[-1].append(f"{across(step):.1f},{up(value):.1f}")
+    for segment in segments:
+        if len(segment) == 1:
+            x, y = segment[0].split(",")
             parts.append(tag("circle", cx=x, cy=y, r=2.5, class_=f"dot line{number % 6}"))
-        elif piece:
-            parts.append(tag("polyline", points=" ".join(piece), class_=f"line line{number % 6}"))
+        elif segment:
+            parts.append(tag("polyline", points=" ".join(segment), class_=f"line line{number % 6}"))
     return parts
 
 
-def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    if len(points) <= MOST:
+def _thin_out(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    if len(points) <= MAX_POINTS:
         return points
-    return [points[i * (len(points) - 1) // (MOST - 1)] for i in range(MOST)]
+    return [points[i * (len(points) - 1) // (MAX_POINTS - 1)] for i in range(MAX_POINTS)]

@@ -14,13 +14,15 @@ def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
     """An element; `class_` and `stroke_width` stand for `class` and `stroke-width`, None leaves an
     attribute out.
     """
-    written = "".join(
+    attribute_text = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
         for key, value in attributes.items()
         if value is not None
     )
-    inside = "".join(map(_text, children))
-    return Markup(f"<{name}{written}>{inside}</{name}>" if children else f"<{name}{written}/>")
+    content = "".join(map(_text, children))
+    return Markup(
+        f"<{name}{attribute_text}>{content}</{name}>" if children else f"<{name}{attribute_text}/>"
+    )
 
 
 def picture(

@@ -16,15 +16,19 @@ from simworld.results.standings import Standing
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
-from simworld.web.pages import tournament
+from simworld.web.run_and_judge import choose_run_and_judge, results_of
 from store import EpisodeSummary, Store
 
-RECENT = 20
-RUNS = 3  # the latest in which it played, whose standings are shown
-HEARD = 3  # episodes of which lines are shown
-LINES = 2  # of each of them
-TEXTS = {"system": "System message", "instructions": "Instructions", "opening": "Opening message"}
-MODEL = {
+MAX_RECENT = 20
+MAX_RUNS = 3  # the latest in which it played, whose standings are shown
+MAX_EPISODES = 3  # episodes of which lines are shown
+LINES_PER_EPISODE = 2  # of each of them
+PROMPT_TITLES = {
+    "system": "System message",
+    "instructions": "Instructions",
+    "opening": "Opening message",
+}
+FACT_TITLES = {
     "kind": "Kind",
     "model": "Model",
     "model_id": "Local model, by content",
@@ -34,7 +38,7 @@ MODEL = {
     "record_states": "States recorded",
     "after": "After the last line",
 }
-SHOWN = {*MODEL, "name", "prompt", "sampling", "steering", "lines"}
+LISTED_FIELDS = {*FACT_TITLES, "name", "prompt", "sampling", "steering", "lines"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +47,8 @@ class AgentStanding:
 
     run: str
     judge: str
-    place: int  # from 1
-    among: int
+    rank: int  # from 1
+    out_of: int
     standing: Standing
 
 
@@ -61,13 +65,13 @@ class ExampleLine:
 def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One agent: what it is, how it stands, and what it said last."""
     try:
-        agent = store.agent(request.part("id"))
+        agent = store.agent(request.path_part("id"))
     except InputError as error:
         raise PageNotFound(error.problems) from None
     spec: Mapping[str, Any] = agent.spec
-    recent = store.episode_summaries(agent=agent.id, limit=RECENT)[::-1]
+    recent = store.episode_summaries(agent=agent.id, limit=MAX_RECENT)[::-1]
     steering = _mapping(spec.get("steering"))
-    trainings = state.remember("trainings", store.training_runs) if steering else []
+    trainings = state.cached("trainings", store.training_runs) if steering else []
     planner = steering.get("planner")
     return Page(
         template="agent_show.html",
@@ -76,7 +80,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
             "agent": agent,
             "facts": [
                 (title, spec[name])
-                for name, title in MODEL.items()
+                for name, title in FACT_TITLES.items()
                 if spec.get(name) not in (None, "")
             ],
             "sampling": _mapping(spec.get("sampling")),
@@ -95,12 +99,12 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
                 None,
             ),
             "style": _mapping(spec.get("prompt")).get("style"),
-            "prompt": _prompt(spec.get("prompt")),
+            "prompt": _prompt_texts(spec.get("prompt")),
             "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],
-            "others": {name: value for name, value in spec.items() if name not in SHOWN},
+            "others": {name: value for name, value in spec.items() if name not in LISTED_FIELDS},
             "spec": json.dumps(spec, indent=1, ensure_ascii=False),
-            "stands": _standings_in_runs(state, store, agent.id, recent),
-            "said": _last_lines(store, agent.id, recent),
+            "standings": _standings_in_runs(state, store, agent.id, recent),
+            "last_lines": _last_lines(store, agent.id, recent),
             "recent": recent,
         },
     )
@@ -110,13 +114,13 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _prompt(prompt: Any) -> list[tuple[str, str]]:
+def _prompt_texts(prompt: Any) -> list[tuple[str, str]]:
     """(What it is, its text), as the template's file has them."""
     if not isinstance(prompt, dict):
         return [("Prompt", prompt)] if isinstance(prompt, str) else []
     return [
         (title, text)
-        for name, title in TEXTS.items()
+        for name, title in PROMPT_TITLES.items()
         if isinstance(text := prompt.get(name), str) and text.strip()
     ]
 
@@ -126,24 +130,24 @@ def _standings_in_runs(
 ) -> list[AgentStanding]:
     """In its latest runs that somebody has judged."""
     in_runs = []
-    for run in list(dict.fromkeys(summary.run for summary in recent))[:RUNS]:
-        chosen = tournament.choose_run_and_judge(state, store, PageRequest(query={"run": run}))
+    for run in list(dict.fromkeys(summary.run for summary in recent))[:MAX_RUNS]:
+        chosen = choose_run_and_judge(state, store, PageRequest(query={"run": run}))
         name = next((name for name, id_ in store.run_agents(run).items() if id_ == agent_id), None)
         if chosen is None or chosen.judge is None or name is None:
             continue
         try:
-            standings = tournament.results_of(state, store, chosen).standings
+            standings = results_of(state, store, chosen).standings
         except InputError:  # the page of the standings says why there are none
             continue
         table = standings.tables.get(OVERALL) or next(iter(standings.tables.values()))
-        for place, standing in enumerate(table.standings, 1):
+        for rank, standing in enumerate(table.standings, 1):
             if standing.agent == name and (standing.score or standing.rating):
                 in_runs.append(
                     AgentStanding(
                         run=run,
                         judge=chosen.judge,
-                        place=place,
-                        among=len(table.standings),
+                        rank=rank,
+                        out_of=len(table.standings),
                         standing=standing,
                     )
                 )
@@ -153,9 +157,9 @@ def _standings_in_runs(
 def _last_lines(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -> list[ExampleLine]:
     """Some of its lines, from the latest episodes that did not fail."""
     examples = []
-    for summary in [episode for episode in recent if episode.failure is None][:HEARD]:
+    for summary in [episode for episode in recent if episode.failure is None][:MAX_EPISODES]:
         stored = store.episode(summary.id, vectors=False).episode
-        mine = {seat for seat, id_ in stored.cast.items() if id_ == agent_id}
+        own_seats = {seat for seat, id_ in stored.cast.items() if id_ == agent_id}
         lines = [
             ExampleLine(
                 episode=summary.id,
@@ -164,7 +168,7 @@ def _last_lines(store: Store, agent_id: str, recent: Sequence[EpisodeSummary]) -
                 scenario=summary.scenario_name,
             )
             for number, act in enumerate(stored.acts)
-            if act.seat in mine and act.action.kind is ActionKind.speak
+            if act.seat in own_seats and act.action.kind is ActionKind.speak
         ]
-        examples += lines[:LINES]
+        examples += lines[:LINES_PER_EPISODE]
     return examples

@@ -19,16 +19,17 @@ from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from store import Store
-from store import query as ask
+from store import query as run_sql
 from store.codebook import VIEWS, ColumnInfo, describe_database, list_columns
 from store.query_parameters import BoundValue, parameter_names
 
 LIMITS = ("100", "500", "2000")
 TIMEOUT_S = 10.0
-MOST_BYTES = 1 << 24  # of an answer, before its long values are shortened
-LONGEST_SQL = 20_000
-LONGEST_CELL = 500  # characters shown
-TURNS = threading.BoundedSemaphore(2)  # queries at once: the other pages need the processor too
+MAX_BYTES = 1 << 24  # of an answer, before its long values are shortened
+MAX_SQL_CHARS = 20_000
+MAX_CELL_CHARS = 500  # characters shown
+# queries at once: the other pages need the processor too
+QUERY_SLOTS = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class ResultTable:
 
 def info(state: AppState, store: Store, request: PageRequest) -> Page:
     """Version, size, rows by table, and the codebook."""
-    description = state.remember("describe", lambda: describe_database(state.url))
+    description = state.cached("describe", lambda: describe_database(state.url))
     return Page(
         template="db_info.html",
         title="Database",
@@ -56,23 +57,25 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
     """One reading statement and its answer; a statement that another site sends is shown and not
     run.
     """
-    limit = int(request.one_of("limit", LIMITS) or LIMITS[0])
-    known = ready_queries()
-    name = request.one_of("ready", list(known))
-    ready = None if name is None else known[name]
-    sql = request.text("sql", longest=LONGEST_SQL) or (ready.sql if ready else "")
-    wanted = {name: request.text(f"set.{name}") for name in parameter_names(sql)}
+    limit = int(request.choice("limit", LIMITS) or LIMITS[0])
+    queries = ready_queries()
+    name = request.choice("ready", list(queries))
+    ready = None if name is None else queries[name]
+    sql = request.text("sql", max_chars=MAX_SQL_CHARS) or (ready.sql if ready else "")
+    arguments = {name: request.text(f"set.{name}") for name in parameter_names(sql)}
     values: dict[str, Any] = {
         "sql": sql,
-        "wanted": wanted,
+        "arguments": arguments,
         "ready": ready,
-        "lost": [name for name in ready.required if wanted.get(name) is None] if ready else [],
-        "all_ready": known.values(),
+        "missing": [name for name in ready.required if arguments.get(name) is None]
+        if ready
+        else [],
+        "all_ready": queries.values(),
         "limit": str(limit),
         "limits": LIMITS,
         "answer": None,
         "fault": None,
-        "held": bool(sql) and not request.own,
+        "withheld": bool(sql) and not request.same_origin,
         "views": [
             (name, columns) for name, columns in codebook_by_table(list_columns()) if name in VIEWS
         ],
@@ -83,11 +86,11 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
         ],
         "seconds": TIMEOUT_S,
     }
-    if sql and request.own and not values["lost"]:
+    if sql and request.same_origin and not values["missing"]:
         try:
-            table = run_query(state, sql, wanted, limit)
+            table = run_query(state, sql, arguments, limit)
             if ready is not None and sql == ready.sql and not table.rows:
-                table = replace(table, why_none=explain_empty(state.url, ready, wanted))
+                table = replace(table, why_none=explain_empty(state.url, ready, arguments))
             values["answer"] = table
         except InputError as error:
             values["fault"] = str(error)
@@ -101,27 +104,27 @@ def run_query(
     """The first rows of a query. Raises InputError where it is wrong, writes, takes too long, or
     has to wait too long.
     """
-    if not TURNS.acquire(timeout=TIMEOUT_S):
+    if not QUERY_SLOTS.acquire(timeout=TIMEOUT_S):
         raise InputError("other queries are still running; try again when they are done")
     try:
-        with ask(
+        with run_sql(
             state.url,
             sql,
             values,
             limit=limit,
-            max_bytes=MOST_BYTES,
+            max_bytes=MAX_BYTES,
             timeout_s=TIMEOUT_S,
             should_stop=state.stopping.is_set,
         ) as result:
-            raw = [[_kept(value) for value in row] for row in result]
+            raw = [[_shorten_value(value) for value in row] for row in result]
             return ResultTable(
                 columns=result.columns,
-                numeric=[_all_numbers([row[i] for row in raw]) for i in range(len(result.columns))],
-                rows=[[_text(value) for value in row] for row in raw],
+                numeric=[_is_numeric([row[i] for row in raw]) for i in range(len(result.columns))],
+                rows=[[_cell_text(value) for value in row] for row in raw],
                 note=result.truncation_note("choose more above"),
             )
     finally:
-        TURNS.release()
+        QUERY_SLOTS.release()
 
 
 def codebook_by_table(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[ColumnInfo]]]:
@@ -129,26 +132,27 @@ def codebook_by_table(lines: Iterable[ColumnInfo]) -> list[tuple[str, list[Colum
     return [(name, list(columns)) for name, columns in groupby(lines, key=lambda line: line.table)]
 
 
-def _all_numbers(values: Sequence[Any]) -> bool:
+def _is_numeric(values: Sequence[Any]) -> bool:
     """Whether a column has numbers and nothing else."""
-    there = [value for value in values if value is not None]
-    return bool(there) and all(
-        isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in there
+    present = [value for value in values if value is not None]
+    return bool(present) and all(
+        isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in present
     )
 
 
-def _kept(value: Any) -> Any:
+def _shorten_value(value: Any) -> Any:
     """What is held of a value while the others are read: no more than is shown of it."""
     if isinstance(value, bytes | memoryview):
         return counted(len(value), "byte")
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, default=str)
-    if isinstance(value, str) and len(value) > LONGEST_CELL:
-        return f"{value[:LONGEST_CELL]} … {counted(len(value) - LONGEST_CELL, 'more character')}"
+    if isinstance(value, str) and len(value) > MAX_CELL_CHARS:
+        left_out = counted(len(value) - MAX_CELL_CHARS, "more character")
+        return f"{value[:MAX_CELL_CHARS]} … {left_out}"
     return value
 
 
-def _text(value: Any) -> str | None:
+def _cell_text(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, float):

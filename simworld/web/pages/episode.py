@@ -21,9 +21,9 @@ from simworld.web.titles import scenario_title
 from simworld.yamlfile import did_you_mean
 from store import EpisodeSummary, Store, StoredEpisode
 
-PAGE = 50
-MOST_ACTS = 10_000  # on one page
-MOST_CHARACTERS = 5_000_000
+PAGE_SIZE = 50
+MAX_ACTS = 10_000  # on one page
+MAX_CHARACTERS = 5_000_000
 FILTERS = ("run", "scenario", "family", "agent", "ending")
 
 
@@ -34,8 +34,8 @@ class TranscriptLine:
     number: int  # of the act, from 0: its anchor
     turn: int  # as people count, from 1
     seat: str
-    place: int  # of the seat in the scenario, from 0: its colour
-    who: str
+    seat_index: int  # of the seat in the scenario, from 0: its colour
+    speaker: str
     kind: str
     text: str
     to: tuple[str, ...]  # whom alone it was meant for
@@ -44,9 +44,9 @@ class TranscriptLine:
 
 def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes that match, the latest first, page by page."""
-    names = state.remember("names", store.filter_names)
+    names = state.cached("names", store.filter_names)
     chosen = {name: request.text(name) for name in FILTERS}
-    ending = request.one_of("ending", [ending.value for ending in Ending])
+    ending = request.choice("ending", [ending.value for ending in Ending])
     before = request.text("before")
     summaries = store.episode_summaries(
         run=chosen["run"],
@@ -54,28 +54,28 @@ def list_(state: AppState, store: Store, request: PageRequest) -> Page:
         family=chosen["family"],
         agent=chosen["agent"],
         ending=Ending(ending) if ending else None,
-        limit=PAGE + 1,
+        limit=PAGE_SIZE + 1,
         before=before,
     )[::-1]
     return Page(
         template="episode_list.html",
         title="Episodes",
         values={
-            "rows": summaries[:PAGE],
+            "rows": summaries[:PAGE_SIZE],
             "chosen": chosen,
             "names": names,
             "endings": [ending.value for ending in Ending],
             "before": before,
-            "older": summaries[PAGE - 1].id if len(summaries) > PAGE else None,
+            "older": summaries[PAGE_SIZE - 1].id if len(summaries) > PAGE_SIZE else None,
         },
     )
 
 
 def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One episode."""
-    stored = find_episode(store, request.part("id"))
+    stored = find_episode(store, request.path_part("id"))
     scenario = find_scenario(store, stored.summary.scenario_id)
-    seat = _seat(request, scenario)
+    seat = _chosen_seat(request, scenario)
     labels = seat_names(stored.summary) if seat is None else labels_seen_by(scenario, seat)
     steered = steering_strips(store, stored)
     return Page(
@@ -86,8 +86,8 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
             "scenario": scenario,
             "seat": seat,
             "role": None if seat is None else seat_briefing(scenario, seat),
-            "places": seat_places(stored.summary),
-            "made": request.one_of("made", ("1",)) is not None,
+            "seat_indices": seat_indices(stored.summary),
+            "made": request.choice("made", ("1",)) is not None,
             "lines": transcript_lines(stored, scenario, labels, seat),
             "hidden": sum(
                 seat is not None and not perceives(seat, act) for act in stored.episode.acts
@@ -120,7 +120,7 @@ def find_episode(store: Store, id_: str) -> StoredEpisode:
 def check_size(store: Store, id_: str) -> None:
     """Raises InputError for an episode that is too long for a page."""
     acts, characters = store.episode_size(id_)
-    if acts > MOST_ACTS or characters > MOST_CHARACTERS:
+    if acts > MAX_ACTS or characters > MAX_CHARACTERS:
         raise InputError(
             f"the episode has {counted(acts, 'act')} of {counted(characters, 'character')}, more"
             f" than a page can show; print it with: simworld episode show {id_}"
@@ -132,16 +132,16 @@ def seat_names(summary: EpisodeSummary) -> dict[str, str]:
     return {seat.seat: seat.persona for seat in summary.seats}
 
 
-def seat_places(summary: EpisodeSummary) -> dict[str, int]:
+def seat_indices(summary: EpisodeSummary) -> dict[str, int]:
     """Seat → its place, which is its colour."""
-    return {seat.seat: place for place, seat in enumerate(summary.seats)}
+    return {seat.seat: index for index, seat in enumerate(summary.seats)}
 
 
 def transcript_lines(
     stored: StoredEpisode, scenario: Scenario, labels: Mapping[str, str], seat: str | None = None
 ) -> list[TranscriptLine]:
     """The transcript in the words of the scenario's language, of a seat only what it perceived."""
-    where = seat_places(stored.summary)
+    index_by_seat = seat_indices(stored.summary)
     transcript = []
     number = 0
     for turn in stored.episode.turns:
@@ -152,8 +152,8 @@ def transcript_lines(
                         number=number,
                         turn=turn.index + 1,
                         seat=act.seat,
-                        place=where.get(act.seat, 0),
-                        who=labels.get(act.seat, act.seat),
+                        seat_index=index_by_seat.get(act.seat, 0),
+                        speaker=labels.get(act.seat, act.seat),
                         kind=act.action.kind.value,
                         text=describe_act(act.action, scenario.language),
                         to=tuple(labels.get(other, other) for other in act.action.to),
@@ -164,7 +164,7 @@ def transcript_lines(
     return transcript
 
 
-def _seat(request: PageRequest, scenario: Scenario) -> str | None:
+def _chosen_seat(request: PageRequest, scenario: Scenario) -> str | None:
     chosen = request.text("seat")
     seats = [seat.name for seat in scenario.seats]
     if chosen is not None and chosen not in seats:

@@ -12,13 +12,13 @@ from markupsafe import Markup
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.web.app_state import AppState
-from simworld.web.figures.bars import progress
+from simworld.web.figures.bars import draw_progress
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
 from store import EndingCount, EpisodeSummary, RunSummary, Store
 
-PAGE = 50
-FAILURES = 20
+PAGE_SIZE = 50
+MAX_FAILURES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,41 +34,41 @@ class ScenarioProgress:
 
 def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All runs, the latest first."""
-    page = request.whole("page", low=1, high=1_000_000, default=1)
-    summaries = state.remember("runs", lambda: store.run_summaries()[::-1])
-    shown = summaries[(page - 1) * PAGE : page * PAGE]
+    page = request.integer("page", low=1, high=1_000_000, default=1)
+    summaries = state.cached("runs", lambda: store.run_summaries()[::-1])
+    page_of_runs = summaries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return Page(
         template="run_list.html",
         title="Runs",
         values={
-            "rows": [(summary, progress_bar(summary)) for summary in shown],
+            "rows": [(summary, draw_run_progress(summary)) for summary in page_of_runs],
             "total": len(summaries),
             "page": page,
-            "more": len(summaries) > page * PAGE,
+            "more": len(summaries) > page * PAGE_SIZE,
         },
     )
 
 
 def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One run: counts, endings, scenarios, agents, and what it was begun with."""
-    name = request.part("name")
+    name = request.path_part("name")
     try:
-        summary = state.remember(("run", name), lambda: store.run_summary(name))
+        summary = state.cached(("run", name), lambda: store.run_summary(name))
     except InputError as error:
         raise PageNotFound(error.problems) from None
-    counts = state.remember(("endings", name), lambda: store.ending_counts(name))
+    counts = state.cached(("endings", name), lambda: store.ending_counts(name))
     return Page(
         template="run_show.html",
         title=f"Run {name}",
         values={
             "summary": summary,
-            "bar": progress_bar(summary),
+            "bar": draw_run_progress(summary),
             "agents": store.run_agents(name),
             "endings": count_endings(counts),
             "scenarios": scenario_progress(counts),
             "families": any(count.family != count.scenario_name for count in counts),
             "settings": json.dumps(summary.run.settings, indent=1, ensure_ascii=False),
-            "failures": state.remember(("failures", name), lambda: last_failures(store, name))
+            "failures": state.cached(("failures", name), lambda: last_failures(store, name))
             if summary.failed
             else (),
             "commands": (summary.run.profile or {}).get("commands", ()),
@@ -81,13 +81,13 @@ def last_failures(store: Store, run: str) -> list[EpisodeSummary]:
     failed = store.episode_summaries(run=run, ending=Ending.failed)[::-1]
     states = store.item_states(run)
     return [episode for episode in failed if states[episode.item_key].attempts == episode.attempt][
-        :FAILURES
+        :MAX_FAILURES
     ]
 
 
-def progress_bar(summary: RunSummary) -> Markup:
+def draw_run_progress(summary: RunSummary) -> Markup:
     """How far a run is."""
-    return progress(summary.done, summary.failed, summary.planned)
+    return draw_progress(summary.done, summary.failed, summary.planned)
 
 
 def count_endings(counts: Iterable[EndingCount]) -> list[tuple[Ending, str, int]]:

@@ -15,9 +15,9 @@ from simworld.web.page_request import PageNotFound, PageRequest
 from simworld.web.titles import scenario_title
 from store import Store
 
-PAGE = 100
-RECENT = 20
-PRIVATE = {
+PAGE_SIZE = 100
+MAX_RECENT = 20
+FACT_TITLES = {
     "persona": "Is",
     "goal": "Wants",
     "knows": "Knows",
@@ -37,19 +37,24 @@ class SeatBriefing:
 
 def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """Scenarios by name."""
-    page = request.whole("page", low=1, high=1_000_000, default=1)
+    page = request.integer("page", low=1, high=1_000_000, default=1)
     text = request.text("text")
-    lines = store.scenario_lines(text, start=(page - 1) * PAGE, limit=PAGE + 1)
+    lines = store.scenario_lines(text, start=(page - 1) * PAGE_SIZE, limit=PAGE_SIZE + 1)
     return Page(
         template="scenario_list.html",
         title="Scenarios",
-        values={"rows": lines[:PAGE], "text": text, "page": page, "more": len(lines) > PAGE},
+        values={
+            "rows": lines[:PAGE_SIZE],
+            "text": text,
+            "page": page,
+            "more": len(lines) > PAGE_SIZE,
+        },
     )
 
 
 def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One scenario, seat by seat."""
-    scenario = find_scenario(store, request.part("id"))
+    scenario = find_scenario(store, request.path_part("id"))
     return Page(
         template="scenario_show.html",
         title=scenario_title(scenario),
@@ -64,7 +69,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
             "checks": [
                 (check.name, check_in_words(check), check.ends) for check in scenario.checks
             ],
-            "recent": store.episode_summaries(scenario=scenario.id, limit=RECENT)[::-1],
+            "recent": store.episode_summaries(scenario=scenario.id, limit=MAX_RECENT)[::-1],
         },
     )
 
@@ -79,11 +84,11 @@ def find_scenario(store: Store, id_: str) -> Scenario:
 
 def seat_briefing(scenario: Scenario, seat: str) -> SeatBriefing:
     """What a seat knows before the first turn, as its prompt says it."""
-    known = prompt_facts(observe(scenario, seat, (), 0, 0))
+    facts = prompt_facts(observe(scenario, seat, (), 0, 0))
     return SeatBriefing(
         seat=seat,
         name=labels_seen_by(scenario, seat)[seat],
-        facts={title: known[name] for name, title in PRIVATE.items() if known[name]},
+        facts={title: facts[name] for name, title in FACT_TITLES.items() if facts[name]},
     )
 
 

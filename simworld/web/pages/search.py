@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.analysis.word_search import WordMatch, matching_lines, parse_phrases
+from simworld.analysis.word_search import WordMatch, matching_lines, phrases
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from store import EpisodeSummary, Store
 
-PAGE = 20
-BY = ("words", "meaning")
-LONGEST = 300  # characters
-BEGINNING = 2  # lines
+PAGE_SIZE = 20
+SEARCH_KINDS = ("words", "meaning")
+MAX_TEXT_CHARS = 300
+SHOWN_LINES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class SearchResult:
 
 def search(state: AppState, store: Store, request: PageRequest) -> Page:
     """Episodes by words, the latest first; or by meaning, the nearest first."""
-    text = request.text("text", longest=LONGEST)
-    by = request.one_of("by", BY) or BY[0]
+    text = request.text("text", max_chars=MAX_TEXT_CHARS)
+    by = request.choice("by", SEARCH_KINDS) or SEARCH_KINDS[0]
     run = request.text("run")
     answer: dict[str, Any] = {
         "hits": [],
@@ -43,32 +43,31 @@ def search(state: AppState, store: Store, request: PageRequest) -> Page:
         answer |= (search_by_words if by == "words" else search_by_meaning)(
             state, store, request, text, run
         )
-    names = state.remember("names", store.filter_names)
-    asked = {"text": text, "by": by, "run": run, "names": names}
-    return Page(template="search.html", title="Search", values={**answer, **asked})
+    query = {"text": text, "by": by, "run": run, "names": state.cached("names", store.names)}
+    return Page(template="search.html", title="Search", values={**answer, **query})
 
 
 def search_by_words(
     state: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
-    wanted = parse_phrases(text)
-    before = request.whole("before", low=1, high=2**62, default=0)
-    hits = store.search_text(wanted, run=run, before=before or None, limit=PAGE + 1)
-    shown = hits[:PAGE]
-    summaries = store.summaries_by_id([hit.episode_id for hit in shown])
+    search_phrases = phrases(text)
+    before = request.integer("before", low=1, high=2**62, default=0)
+    hits = store.search_text(search_phrases, run=run, before=before or None, limit=PAGE_SIZE + 1)
+    page_of_hits = hits[:PAGE_SIZE]
+    summaries = store.summaries_of([hit.episode_id for hit in page_of_hits])
     return {
         "hits": [
             SearchResult(
                 summary=summaries[hit.episode_id],
-                lines=matching_lines(hit.text, wanted),
+                lines=matching_lines(hit.text, search_phrases),
                 cosine=None,
             )
-            for hit in shown
+            for hit in page_of_hits
             if hit.episode_id in summaries
         ],
         "before": before,
-        "older": shown[-1].number if len(hits) > PAGE else None,
+        "older": page_of_hits[-1].number if len(hits) > PAGE_SIZE else None,
     }
 
 
@@ -78,13 +77,13 @@ def search_by_meaning(
     """The episodes nearest in meaning among those that have an embedding."""
 
     def counts(encoder: str) -> tuple[int, int]:
-        return state.remember(("embedded", encoder), lambda: store.embedding_counts(encoder))
+        return state.cached(("embedded", encoder), lambda: store.embedding_counts(encoder))
 
-    nearest = state.meaning.find(store, text, counts, run=run, limit=PAGE)
+    nearest = state.semantic_search.find(store, text, counts, run=run, limit=PAGE_SIZE)
     if nearest is None:
         return {"loading": True}
     ids = [hit.episode_id for hit in nearest.hits]
-    summaries, texts = store.summaries_by_id(ids), store.texts_by_episode(ids)
+    summaries, texts = store.summaries_of(ids), store.texts_of(ids)
     return {
         "hits": [
             SearchResult(
@@ -106,4 +105,4 @@ def first_lines(text: str) -> list[WordMatch]:
         for i, line in enumerate(text.split("\n"))
         if line
     ]
-    return texts[:BEGINNING]
+    return texts[:SHOWN_LINES]

@@ -10,17 +10,17 @@ from typing import Any
 from markupsafe import Markup
 
 from simworld.web.app_state import AppState
-from simworld.web.figures.bars import columns
-from simworld.web.figures.curves import Series, curve
+from simworld.web.figures.bars import draw_histogram
+from simworld.web.figures.curves import Series, draw_curves
 from simworld.web.numbers import format_number
 from simworld.web.page import Page
 from simworld.web.page_request import PageNotFound, PageRequest
 from store import Store, TrainingRecord, TrainingStep
 
-PAGE = 50
-HELD = "held_"  # before metrics of what was held out
-ZERO = ("q_bias",)  # metrics that are read against zero
-TEXTS = {
+PAGE_SIZE = 50
+HELD_OUT = "held_"  # before metrics of what was held out
+ZERO_REFERENCED = ("q_bias",)  # metrics that are read against zero
+METRIC_TITLES = {
     "critic_loss": "Loss of the critics",
     "actor_loss": "Loss of the actor",
     "bc_distance": "Distance from the data's actions",
@@ -48,33 +48,33 @@ class Chart:
 
 def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     """All trainings, the latest first."""
-    page = request.whole("page", low=1, high=1_000_000, default=1)
-    trainings = state.remember("trainings", store.training_runs)[::-1]
+    page = request.integer("page", low=1, high=1_000_000, default=1)
+    trainings = state.cached("trainings", store.training_runs)[::-1]
     return Page(
         template="train_list.html",
         title="Training",
         values={
-            "rows": trainings[(page - 1) * PAGE : page * PAGE],
+            "rows": trainings[(page - 1) * PAGE_SIZE : page * PAGE_SIZE],
             "page": page,
-            "more": len(trainings) > page * PAGE,
+            "more": len(trainings) > page * PAGE_SIZE,
         },
     )
 
 
 def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One training: losses, values against returns, coverage, settings."""
-    name = request.part("name")
+    name = request.path_part("name")
     training = next(
         (
             record
-            for record in state.remember("trainings", store.training_runs)
+            for record in state.cached("trainings", store.training_runs)
             if record.name == name
         ),
         None,
     )
     if training is None:
         raise PageNotFound(f"no training {name!r}")
-    steps = state.remember(("steps", name), lambda: store.training_steps(name))
+    steps = state.cached(("steps", name), lambda: store.training_steps(name))
     return Page(
         template="train_show.html",
         title=training.name,
@@ -95,23 +95,27 @@ def charts(steps: Sequence[TrainingStep]) -> list[Chart]:
     points: dict[str, list[tuple[float, float]]] = {}
     for step in steps:
         points.setdefault(step.metric, []).append((step.step, step.value))
-    drawn = [
-        chart for prefix in ("", HELD) if (chart := _values_and_returns(points, prefix)) is not None
+    drawn_charts = [
+        chart
+        for prefix in ("", HELD_OUT)
+        if (chart := _values_and_returns(points, prefix)) is not None
     ]
-    bases = list(dict.fromkeys(name.removeprefix(HELD) for name in points))
-    known = [name for name in TEXTS if name.removeprefix(HELD) in bases]
-    for base in dict.fromkeys([*(name.removeprefix(HELD) for name in known), *bases]):
-        names = [name for name in (base, HELD + base) if name in points]
+    bases = list(dict.fromkeys(name.removeprefix(HELD_OUT) for name in points))
+    titled = [name for name in METRIC_TITLES if name.removeprefix(HELD_OUT) in bases]
+    for base in dict.fromkeys([*(name.removeprefix(HELD_OUT) for name in titled), *bases]):
+        names = [name for name in (base, HELD_OUT + base) if name in points]
         if base == "mean_return" or not names:
             continue
-        title = TEXTS.get(base) or TEXTS.get(HELD + base) or base.replace("_", " ")
-        lines = [Series(name=_metric_name(name), points=points[name]) for name in names]
-        label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
-        mark = 0.0 if base in ZERO else None
-        drawn.append(
-            Chart(title=title, names=_legend(lines), figure=curve(lines, label, mark=mark))
+        title = (
+            METRIC_TITLES.get(base) or METRIC_TITLES.get(HELD_OUT + base) or base.replace("_", " ")
         )
-    return sorted(drawn, key=lambda chart: not chart.title.startswith("Loss"))
+        lines = [Series(name=_metric_name(name), points=points[name]) for name in names]
+        label = f"{title} by step; {'; '.join(_last_value_text(line) for line in lines)}"
+        mark = 0.0 if base in ZERO_REFERENCED else None
+        drawn_charts.append(
+            Chart(title=title, names=_legend(lines), figure=draw_curves(lines, label, mark=mark))
+        )
+    return sorted(drawn_charts, key=lambda chart: not chart.title.startswith("Loss"))
 
 
 def _values_and_returns(
@@ -127,19 +131,19 @@ def _values_and_returns(
         Series(name="mean return", points=[(step, returns[step]) for step in shared]),
     ]
     title = "Values against returns" + (", held-out families" if prefix else "")
-    label = f"{title} by step; {'; '.join(_last(line) for line in lines)}"
-    return Chart(title=title, names=_legend(lines), figure=curve(lines, label))
+    label = f"{title} by step; {'; '.join(_last_value_text(line) for line in lines)}"
+    return Chart(title=title, names=_legend(lines), figure=draw_curves(lines, label))
 
 
 def _metric_name(metric: str) -> str:
-    return "held out" if metric.startswith(HELD) else "learned from"
+    return "held out" if metric.startswith(HELD_OUT) else "learned from"
 
 
 def _legend(lines: Sequence[Series]) -> list[str]:
     return [line.name for line in lines] if len(lines) > 1 or lines[0].name == "held out" else []
 
 
-def _last(line: Series) -> str:
+def _last_value_text(line: Series) -> str:
     return (
         f"{line.name} {format_number(line.points[-1][1], 4)} at the last step"
         if line.points
@@ -161,14 +165,21 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
     coverage = training.metrics.get("coverage")
     if not isinstance(coverage, Mapping):
         return []
-    drawn = []
+    figures = []
     for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats")):
-        spread = coverage.get(key)
-        if isinstance(spread, Mapping):
-            drawn.append(
-                (title, columns(spread["counts"], spread["edges"], _histogram_label(title, spread)))
+        coverage_histogram = coverage.get(key)
+        if isinstance(coverage_histogram, Mapping):
+            figures.append(
+                (
+                    title,
+                    draw_histogram(
+                        coverage_histogram["counts"],
+                        coverage_histogram["edges"],
+                        _histogram_label(title, coverage_histogram),
+                    ),
+                )
             )
-    return drawn
+    return figures
 
 
 def _histogram_label(title: str, spread: Mapping[str, Any]) -> str:

@@ -10,15 +10,15 @@ from simworld import connect
 from simworld.analysis.connect import Analysis
 from store import open_store
 from tests.conftest import make_database
-from tests.factories import world
+from tests.factories import scored_world
 
 
 @pytest.fixture(scope="session")
 def world_sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("small") / "world.db"
     with open_store(str(path), create=True) as store:
-        world.fill(store)
-        world.train(store)
+        scored_world.store_world(store)
+        scored_world.train(store)
     return str(path)
 
 
@@ -26,8 +26,8 @@ def world_sqlite(tmp_path_factory: pytest.TempPathFactory) -> str:
 def world_postgresql(postgresql_server: str) -> str:
     url = make_database(postgresql_server)
     with open_store(url, create=True) as store:
-        world.fill(store)
-        world.train(store)
+        scored_world.store_world(store)
+        scored_world.train(store)
     return url
 
 

@@ -14,7 +14,7 @@ from simworld.analysis.connect import Analysis
 from simworld.analysis.questions.query_source import Note
 from simworld.core.errors import InputError, SimworldError
 from store import AgentRecord, Store, open_store
-from tests.factories import world
+from tests.factories import scored_world
 from tests.factories.stored import TICKET
 
 pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
@@ -110,16 +110,18 @@ def test_no_store_is_made(tmp_path: Path) -> None:
 
 def test_nothing_is_judged(url: str) -> None:
     with open_store(url, create=True) as store:
-        world.fill(store, [world.with_scores(one, None) for one in world.WORLD])
+        scored_world.store_world(
+            store, [scored_world.with_scores(one, None) for one in scored_world.WORLD]
+        )
     with connect(url) as asked:
         for name in JUDGED:
             assert "is judged yet; `simworld judge run` does it" in refused(asked, NAMED[name])
 
 
 def test_a_judge_that_failed_everywhere(url: str) -> None:
-    everywhere = [world.failed_judge(one) for one in world.WORLD]
+    everywhere = [scored_world.failed_judge(one) for one in scored_world.WORLD]
     with open_store(url, create=True) as store:
-        world.fill(store, everywhere)
+        scored_world.store_world(store, everywhere)
     with connect(url) as asked:
         for name in JUDGED:
             message = refused(asked, NAMED[name])
@@ -132,7 +134,7 @@ def test_a_judge_that_failed_everywhere(url: str) -> None:
 
 def test_every_episode_failed(url: str) -> None:
     with open_store(url, create=True) as store:
-        world.fill(store, [one for one in world.WORLD if one.failure])
+        scored_world.store_world(store, [one for one in scored_world.WORLD if one.failure])
     with connect(url) as asked:
         assert "every episode of" in refused(asked, NAMED["scores"])
         assert "every episode of this failed" in refused(asked, NAMED["language"])
@@ -141,14 +143,14 @@ def test_every_episode_failed(url: str) -> None:
 
 
 def second_judge(store: Store, ids: list[str], judge_id: str, name: str) -> None:
-    store.add_judge(judge_id, name, {"spec": {"name": name}, "rubric": world.RUBRIC})
-    for id_, one in zip(ids, world.WORLD, strict=True):
-        world.judge(store, id_, one, judge_id=judge_id)
+    store.add_judge(judge_id, name, {"spec": {"name": name}, "rubric": scored_world.RUBRIC})
+    for id_, one in zip(ids, scored_world.WORLD, strict=True):
+        scored_world.judge(store, id_, one, judge_id=judge_id)
 
 
 def test_judges_are_never_mixed(url: str) -> None:
     with open_store(url, create=True) as store:
-        second_judge(store, world.fill(store), "k@1", "k")
+        second_judge(store, scored_world.store_world(store), "k@1", "k")
     with connect(url) as asked:
         for name in JUDGED:
             assert "2 judges have scored this" in refused(asked, NAMED[name])
@@ -157,7 +159,7 @@ def test_judges_are_never_mixed(url: str) -> None:
 
 def test_two_versions_of_a_judge_are_never_mixed(url: str) -> None:
     with open_store(url, create=True) as store:
-        second_judge(store, world.fill(store), "j@2", "j")
+        second_judge(store, scored_world.store_world(store), "j@2", "j")
     with connect(url) as asked:
         assert "judge 'j' has judged as j@1 and as j@2" in refused(asked, NAMED["scores"])
         assert len(asked.scores(judge="j@2")) == 9
@@ -165,23 +167,26 @@ def test_two_versions_of_a_judge_are_never_mixed(url: str) -> None:
 
 def test_a_judge_of_swapped_dialogues_scores_nothing(url: str) -> None:
     with open_store(url, create=True) as store:
-        ids = world.fill(store)
+        ids = scored_world.store_world(store)
         store.add_judge(
-            "j+@1", "j+seats", {"spec": {"of": "j@1", "swap": "seats"}, "rubric": world.RUBRIC}
+            "j+@1",
+            "j+seats",
+            {"spec": {"of": "j@1", "swap": "seats"}, "rubric": scored_world.RUBRIC},
         )
-        for id_, one in zip(ids, world.WORLD, strict=True):
-            world.judge(store, id_, one, judge_id="j+@1")
+        for id_, one in zip(ids, scored_world.WORLD, strict=True):
+            scored_world.judge(store, id_, one, judge_id="j+@1")
     with connect(url) as asked:
         assert len(asked.scores()) == 9
 
 
 def test_one_name_for_two_agents(url: str) -> None:
     with open_store(url, create=True) as store:
-        world.fill(store)
+        scored_world.store_world(store)
         others = [
-            AgentRecord(id=f"{agent.name}@2", name=agent.name, spec={}) for agent in world.AGENTS
+            AgentRecord(id=f"{agent.name}@2", name=agent.name, spec={})
+            for agent in scored_world.AGENTS
         ]
-        world.fill(store, run="second", agents=others)
+        scored_world.store_world(store, run="second", agents=others)
     with connect(url) as asked:
         assert "agent 'base' is a different one in run 'first' than in run 'second'" in refused(
             asked, NAMED["scores"]
@@ -235,7 +240,9 @@ def test_an_infinite_value(asked: Analysis) -> None:
 
 def test_one_scenario_has_no_interval_and_says_so(url: str) -> None:
     with open_store(url, create=True) as store:
-        world.fill(store, [one for one in world.WORLD if one.scenario is TICKET])
+        scored_world.store_world(
+            store, [one for one in scored_world.WORLD if one.scenario is TICKET]
+        )
     with connect(url) as asked:
         for ask in (
             NAMED["scores"],
@@ -253,7 +260,7 @@ def test_a_score_that_is_no_number(postgresql_url: str) -> None:
     import psycopg  # SQLite has no NaN: it stores null, which the table refuses
 
     with open_store(postgresql_url, create=True) as store:
-        world.fill(store)
+        scored_world.store_world(store)
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         connection.execute(
             "UPDATE verdicts SET rescaled = 'NaN' WHERE seat = 'tenant' AND dimension = 'goal'"

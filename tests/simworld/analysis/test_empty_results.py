@@ -11,7 +11,7 @@ from simworld.analysis.empty_results import explain_empty
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import Failure
 from simworld.core.judgement import JudgementStatus
-from tests.factories import world
+from tests.factories import scored_world
 from tests.factories.stored import add, begin, judged, played
 
 UNPLAYED = "nothing was played; `simworld run` plays scenarios"
@@ -78,7 +78,7 @@ def test_what_is_judged(url: str) -> None:
 
 def test_a_run_among_others(url: str) -> None:
     with store.open_store(url, create=True) as opened:
-        world.fill(opened)
+        scored_world.store_world(opened)
     assert (
         why(url, "scores", run="empty")
         == "nothing was played in run empty; `simworld run` plays scenarios"

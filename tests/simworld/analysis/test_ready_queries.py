@@ -14,7 +14,7 @@ from simworld.analysis.connect import Analysis
 from simworld.analysis.ready_queries import ready_queries, ready_query
 from simworld.core.errors import InputError
 from store.query_parameters import parameter_names
-from tests.factories import world
+from tests.factories import scored_world
 from tests.factories.stored import NOON, TICKET
 
 BUYER, SELLER, OWNER, TENANT = "buyer", "seller", "owner", "tenant"
@@ -153,13 +153,13 @@ def test_rows(asked: Analysis, name: str) -> None:
 
 def test_a_transcript_and_a_branch(url: str) -> None:
     with store.open_store(url, create=True) as opened:
-        ids = world.fill(opened)
+        ids = scored_world.store_world(opened)
         (work,) = [
             item for item in opened.planned_items("first") if item.item.episode_id(1) == ids[1]
         ]
         branch = replace(work.item, run="branch")
         record = store.RunRecord(name="branch", seed=7, code_version="0.1", created=NOON)
-        opened.begin_run(record, [replace(work, item=branch)], [TICKET], world.AGENTS)
+        opened.begin_run(record, [replace(work, item=branch)], [TICKET], scored_world.AGENTS)
         (parent,) = [stored for stored in opened.episodes(run="first") if stored.id == ids[1]]
         shorter = replace(parent.episode, turns=parent.episode.turns[:1], reason="silence")
         place = {"scenario_name": "ticket", "family": "tickets", "parent_id": parent.id}

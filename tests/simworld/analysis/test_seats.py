@@ -22,7 +22,7 @@ from simworld.results.differences import compare_agents
 from simworld.results.seat_scores import SeatScore, to_score_tables
 from store import Store, open_store
 from store.cell_records import first_64_bits
-from tests.factories import world
+from tests.factories import scored_world
 from tests.factories.stored import judged
 
 pytestmark = pytest.mark.filterwarnings("ignore::simworld.analysis.questions.query_source.Note")
@@ -64,9 +64,11 @@ def opened(url: str) -> Iterator[Store]:
     """A run judged by s by one rubric, and by k by two: that of tickets and that of rents."""
     draw = random.Random(5)
     with open_store(url, create=True) as store:
-        ids = world.fill(store, [world.with_scores(one, None) for one in world.WORLD])
+        ids = scored_world.store_world(
+            store, [scored_world.with_scores(one, None) for one in scored_world.WORLD]
+        )
         by_scenario: dict[str, list[str]] = {"ticket": [], "rent": []}
-        for id_, one in zip(ids, world.WORLD, strict=True):
+        for id_, one in zip(ids, scored_world.WORLD, strict=True):
             if one.failure is None:
                 by_scenario[one.scenario.name].append(id_)
         store.add_judge(

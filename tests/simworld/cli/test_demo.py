@@ -13,8 +13,8 @@ from rich.console import Console
 from agents import ScriptedAgent
 from simworld.cli import cli
 from simworld.cli.demo import demo_plan
-from simworld.cli.demo_follow import FollowedConversation
-from simworld.cli.demo_time import GFLOP, STARTING_S, seconds_for
+from simworld.cli.demo_time import GFLOP_PER_CONVERSATION, STARTUP_S, estimate_seconds
+from simworld.cli.followed_conversation import FollowedConversation
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError
 from simworld.runner import Job, play_jobs
@@ -28,8 +28,10 @@ def test_each_scenario_is_played_by_the_steered_agent_and_by_the_plain_one() -> 
 
 
 def test_the_time_is_told_from_the_speed_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.cli.demo_time.gflops", lambda threads: GFLOP / 7)
-    assert seconds_for(12, None) == pytest.approx(STARTING_S + 84)
+    monkeypatch.setattr(
+        "simworld.cli.demo_time.measure_gflops", lambda threads: GFLOP_PER_CONVERSATION / 7
+    )
+    assert estimate_seconds(12, None) == pytest.approx(STARTUP_S + 84)
 
 
 def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
@@ -54,9 +56,9 @@ def test_one_conversation_is_printed_as_it_is_played_and_no_other() -> None:
     followed = FollowedConversation(
         screen, {name: agent.id for name, agent in agents.items()}, "warm"
     )
-    assert not followed.heard
-    assert len(list(play_jobs(jobs, {}, on_acts=followed.hear))) == 3
-    assert followed.heard
+    assert not followed.has_printed
+    assert len(list(play_jobs(jobs, {}, on_acts=followed.on_acts))) == 3
+    assert followed.has_printed
     assert isinstance(screen.file, io.StringIO)
     assert screen.file.getvalue().splitlines() == [
         "One of the conversations, as it is played: cake",

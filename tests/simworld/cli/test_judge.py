@@ -16,7 +16,7 @@ from simworld.core.errors import InputError
 from simworld.judging.judge_spec import builtin_judges
 from simworld.testing import FakeBackend
 from store import AgentRecord, PlannedItem, RunRecord, open_store
-from tests.factories.judging import lamp, talk
+from tests.factories.judging import lamp_scenario, make_episode
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PAIRS = """
@@ -40,7 +40,7 @@ def run(*arguments: str) -> Result:
 @pytest.fixture
 def db(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/s.db"
-    scenario = lamp()
+    scenario = lamp_scenario()
     cast = {seat.name: "agent" for seat in scenario.seats}
     items = [WorkItem(run="r", scenario_id=scenario.id, cast=cast, repeat=i) for i in range(2)]
     planned = [PlannedItem(item=item, scenario_name="lamp", family="lamp") for item in items]
@@ -50,7 +50,7 @@ def db(tmp_path: Path) -> str:
             RunRecord(name="r", seed=0, code_version="", created=NOW), planned, [scenario], agents
         )
         for item, text in zip(items, ("Forty, and it is yours.", "Go away."), strict=True):
-            episode = talk(scenario, ("seller", text), ("buyer", "*nods*"))
+            episode = make_episode(scenario, ("seller", text), ("buyer", "*nods*"))
             store.add_episode(
                 item, 1, episode, scenario_name="lamp", family="lamp", started=NOW, ended=NOW
             )

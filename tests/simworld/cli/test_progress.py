@@ -27,7 +27,7 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     now = 0.0
-    with progress_bar("cloning", every_s=0.01, clock=lambda: now) as show:
+    with progress_bar("cloning", interval_s=0.01, clock=lambda: now) as show:
         show(0, 8, "reading")
         now = 20.0
         show(1, 8, "reading")
@@ -46,7 +46,7 @@ def test_without_a_terminal_plain_lines_come_though_the_work_says_nothing(
 
 
 def test_a_run_that_is_not_shown_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with playing_bar(shown=False) as tell:
+    with playing_bar(visible=False) as tell:
         tell(RunProgress(planned=3, finished_before=0, played=1, new_tokens=100, done_share=0.5))
     assert capsys.readouterr() == ("", "")
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from simworld.cli import cli
-from simworld.cli.standings import show_results
-from simworld.cli.tournament import tournament as command
+from simworld.cli.tournament import tournament_group as command
+from simworld.cli.tournament_tables import show_results
 from simworld.core.errors import Failure, InputError, SimworldError
 from simworld.results.games import GameCounts
 from simworld.results.standings import make_standings
@@ -165,7 +165,7 @@ def test_who_won_every_game_has_no_upper_bound(
 
 
 def test_many_agents_fit_a_narrow_terminal(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.cli.standings.console", lambda: Console(width=90))
+    monkeypatch.setattr("simworld.cli.tournament_tables.console", lambda: Console(width=90))
     lines = call("standings", "cup.yaml", "--db", "x.db").stdout.splitlines()
     assert (
         sum(line.startswith("financial_and_material_benefits") for line in lines) == 2

@@ -25,8 +25,8 @@ from simworld.judging.judge import make_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingPass
 from store import AgentRecord, PlannedItem, RunRecord, open_store
-from tests.factories.judging import AnsweringBackend, lamp, scored
-from tests.factories.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, lamp_scenario, scored_reply
+from tests.factories.losing_backend import LosingBackend
 
 SPEC = JudgeSpec(name="weigher", model="answering", method="statements", prior=False)
 GOAL = Dimension(
@@ -58,7 +58,7 @@ def spoken(*texts: str) -> Episode:
     )
     cast = {"seller": "a", "buyer": "b"}
     return Episode(
-        scenario_id=lamp().id,
+        scenario_id=lamp_scenario().id,
         cast=cast,
         seed=0,
         turns=turns,
@@ -93,8 +93,8 @@ def test_a_line_that_mattered_weighs_more() -> None:
         return odds[line] if "mattered" in text else 0.0
 
     found = finish(
-        weigh_utterances(SPEC, lamp(), spoken(*TEXTS), ("seller", "buyer")),
-        lambda r: scored(r, value),
+        weigh_utterances(SPEC, lamp_scenario(), spoken(*TEXTS), ("seller", "buyer")),
+        lambda r: scored_reply(r, value),
     )
     weights = {(part.seat, part.turn): part.value for part in found}
     assert weights == {
@@ -107,7 +107,9 @@ def test_a_line_that_mattered_weighs_more() -> None:
 
 
 def test_prefixes_end_before_the_seats_next_turn() -> None:
-    judge = make_judge(SPEC, AnsweringBackend(lambda r: scored(r, lambda p, t: 0.0)).info, RUBRIC)
+    judge = make_judge(
+        SPEC, AnsweringBackend(lambda r: scored_reply(r, lambda p, t: 0.0)).info, RUBRIC
+    )
     seen: list[str] = []
 
     def value(prompt: str, text: str) -> float:
@@ -125,8 +127,8 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
         verdicts=(verdict,),
     )
     found = finish(
-        score_partial_dialogues(judge, lamp(), episode, judgement, ("seller",)),
-        lambda r: scored(r, value),
+        score_partial_dialogues(judge, lamp_scenario(), episode, judgement, ("seller",)),
+        lambda r: scored_reply(r, value),
     )
     assert {(part.turn, part.dimension): part.value for part in found} == {
         (0, "goal"): 0.5,
@@ -139,7 +141,8 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
 def test_a_failure_is_handed_on() -> None:
     failure = Failure(boundary="model", kind="timeout", message="no answer")
     assert (
-        finish(weigh_utterances(SPEC, lamp(), spoken(*TEXTS), ("seller",)), lambda r: failure)
+        finish(weigh_utterances(SPEC, lamp_scenario(), spoken(*TEXTS), ("seller",)),
+            lambda r: failure)
         == failure
     )
 
@@ -157,10 +160,10 @@ def test_only_statements_weigh_lines() -> None:
 def test_a_pass_over_the_store_asks_nothing_twice(tmp_path: Path, method: str) -> None:
     spec = SPEC.model_copy(update={"rubric": "sotopia"})
     backend = AnsweringBackend(
-        lambda request: scored(request, lambda prompt, text: float(len(text) % 7))
+        lambda request: scored_reply(request, lambda prompt, text: float(len(text) % 7))
     )
     with open_store(f"sqlite:///{tmp_path / 'world.db'}", create=True) as store:
-        scenario = lamp()
+        scenario = lamp_scenario()
         for repeat in range(2):
             item = WorkItem(
                 run="r", scenario_id=scenario.id, cast={"seller": "a", "buyer": "b"}, repeat=repeat

@@ -25,8 +25,8 @@ from simworld.judging.judge_check import check_judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.transcript import make_judge_transcript
 from simworld.stats.intervals import wilson_interval
-from tests.factories.judging import AnsweringBackend, replied, scored
-from tests.factories.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, generated_reply, scored_reply
+from tests.factories.losing_backend import LosingBackend
 
 RUBRIC = load_rubric("sotopia")
 STATEMENTS = JudgeSpec(name="s", model="builtin:m", method="statements")
@@ -58,7 +58,7 @@ def likes_good(request: Request) -> Completion:
         for d in RUBRIC.dimensions
         for t in d.high_statements
     }
-    return scored(
+    return scored_reply(
         request, lambda prompt, c: float(prompt.count("good")) - 5 if c.strip() in high else -5.0
     )
 
@@ -176,7 +176,7 @@ def test_a_server_is_asked_as_it_would_be_for_stored_episodes(one_call: bool) ->
         good = "Ann: good" in request.prompt.messages[-1].content
         best = {name: max(about["properties"]["score"]["enum"]) for name, about in asked.items()}
         value = {name: {"reason": "", "score": score - (not good)} for name, score in best.items()}
-        return replied(json.dumps({"Ann": value}))
+        return generated_reply(json.dumps({"Ann": value}))
 
     spec = JudgeSpec(name="s", model="openai:m@u", method="server", one_call=one_call)
     trust = check_judge(

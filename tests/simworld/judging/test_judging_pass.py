@@ -17,8 +17,8 @@ from simworld.core.scenario import Scenario
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from store import AgentRecord, PlannedItem, RunRecord, Store
-from tests.factories.judging import AnsweringBackend, lamp, scored, talk
-from tests.factories.losing import LosingBackend
+from tests.factories.judging import AnsweringBackend, lamp_scenario, make_episode, scored_reply
+from tests.factories.losing_backend import LosingBackend
 
 SPEC = JudgeSpec(name="s", model="builtin:m", method="statements")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ def fill(
 ) -> list[str]:
     """Stores one episode per text, said in each turn, and returns their ids; `failed` stands for an
     episode that failed."""
-    scenario = scenario or lamp()
+    scenario = scenario or lamp_scenario()
     agents = [AgentRecord(id="agent", name="agent", spec={})]
     cast = {seat.name: "agent" for seat in scenario.seats}
     items = [
@@ -51,7 +51,7 @@ def fill(
     )
     ids = []
     for item, text in zip(items, texts, strict=True):
-        episode = talk(scenario, *[("seller", text)] * turns)
+        episode = make_episode(scenario, *[("seller", text)] * turns)
         if text == "failed":
             failure = Failure(boundary="model", kind="timeout", message="")
             episode = Episode(
@@ -88,7 +88,7 @@ class Model:
         assert isinstance(request.prompt, TextPrompt)
         if self.broken and "broken" in request.prompt.text:
             return Failure(boundary="model", kind="too-long", message="9,000 tokens")
-        return scored(request, lambda prompt, c: -1.0)
+        return scored_reply(request, lambda prompt, c: -1.0)
 
 
 def test_a_judgement_whose_request_is_lost_fails(store: Store) -> None:
@@ -154,7 +154,7 @@ def test_a_scenario_may_bring_a_rubric_of_its_own(
 ) -> None:
     (tmp_path / "wit.yaml").write_text(WIT)
     monkeypatch.chdir(tmp_path)
-    own = Scenario(name="own", setting="A bar.", seats=lamp().seats, rubric="wit.yaml")
+    own = Scenario(name="own", setting="A bar.", seats=lamp_scenario().seats, rubric="wit.yaml")
     (usual,) = fill(store, "One.", run="a")
     (special,) = fill(store, "Two.", run="b", scenario=own)
     backend = AnsweringBackend(Model())
@@ -181,7 +181,11 @@ def test_what_was_read_with_the_scenario_needs_no_file(store: Store, tmp_path: P
     (tmp_path / "wit.yaml").write_text(WIT)
     read = load_rubric(str(tmp_path / "wit.yaml"))
     own = Scenario(
-        name="own", setting="A bar.", seats=lamp().seats, rubric="wit.yaml", own_rubric=read
+        name="own",
+        setting="A bar.",
+        seats=lamp_scenario().seats,
+        rubric="wit.yaml",
+        own_rubric=read,
     )
     (special,) = fill(store, "Two.", run="b", scenario=own)
     assert store.scenario(own.id) == own
@@ -195,7 +199,7 @@ def test_what_was_read_with_the_scenario_needs_no_file(store: Store, tmp_path: P
 
 
 def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(store: Store) -> None:
-    lost = Scenario(name="lost", setting="A bar.", seats=lamp().seats, rubric="gone.yaml")
+    lost = Scenario(name="lost", setting="A bar.", seats=lamp_scenario().seats, rubric="gone.yaml")
     fill(store, "One.", "Two.", scenario=lost)
     (usual,) = fill(store, "Three.", run="b")
     backend = AnsweringBackend(Model())
@@ -219,7 +223,7 @@ def test_a_lost_rubric_leaves_its_scenarios_unjudged_and_the_rest_is_judged(stor
 
 
 def test_a_name_that_is_no_rubric_is_told_with_what_was_meant(store: Store) -> None:
-    fill(store, "One.", scenario=lamp("sotopa"))
+    fill(store, "One.", scenario=lamp_scenario("sotopa"))
     backend = AnsweringBackend(Model())
     (line,) = map(str, JudgingPass(store, SPEC, backend).judge_missing().missing_rubrics)
     assert "did you mean 'sotopia'" in line

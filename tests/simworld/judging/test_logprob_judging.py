@@ -13,10 +13,17 @@ from simworld.core.judgement import Dimension, Rubric, Verdict
 from simworld.core.requests import Completion, ModelInfo, Request, Score, TextPrompt
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import Calibration, JudgeSpec
-from tests.factories.judging import finish, lamp, replied, scored, small_rubric, talk
+from tests.factories.judging import (
+    generated_reply,
+    lamp_scenario,
+    make_episode,
+    run_judging,
+    scored_reply,
+    small_rubric,
+)
 
-SCENARIO = lamp()
-EPISODE = talk(SCENARIO, ("seller", "Forty."), ("buyer", "*pays*"))
+SCENARIO = lamp_scenario()
+EPISODE = make_episode(SCENARIO, ("seller", "Forty."), ("buyer", "*pays*"))
 
 
 def judge(rubric: Rubric | None = None, **settings: object) -> Judge:
@@ -49,7 +56,7 @@ AFTER = {
 
 def answer(request: Request) -> Completion:
     # Without the dialogue every statement has −3, but for "Ann won." with −2.5: a prior of 0.5.
-    return scored(
+    return scored_reply(
         request,
         lambda prompt, c: AFTER[c] if "Forty." in prompt else (-2.5 if c == " Ann won." else -3.0),
     )
@@ -57,7 +64,7 @@ def answer(request: Request) -> Completion:
 
 def test_log_odds_are_summed_over_wordings_less_the_prior_and_mapped() -> None:
     found = verdicts(
-        finish(
+        run_judging(
             judge(calibration={"goal": Calibration(a=2.0, b=-1.0)}).judge_episode(
                 SCENARIO, EPISODE
             ),
@@ -94,32 +101,32 @@ def test_without_the_prior_one_request_is_made() -> None:
 
 
 def test_a_seat_without_a_secret_is_not_asked_and_has_nothing_to_lose() -> None:
-    bob = verdicts(finish(judge().judge_episode(SCENARIO, EPISODE), answer))["buyer", "secret"]
+    bob = verdicts(run_judging(judge().judge_episode(SCENARIO, EPISODE), answer))["buyer", "secret"]
     assert bob.score == 0.0
     assert bob.raw == {"asked": 0.0}
 
 
 def test_only_the_wanted_seats_are_judged() -> None:
-    found = verdicts(finish(judge().judge_episode(SCENARIO, EPISODE, seats=("buyer",)), answer))
+    found = verdicts(run_judging(judge().judge_episode(SCENARIO, EPISODE, seats=("buyer",)), answer))
     assert {seat for seat, _ in found} == {"buyer"}
 
 
 def test_a_failure_of_the_model_is_the_judgements_failure() -> None:
     failure = Failure(boundary="model", kind="too-long", message="3,000 tokens")
-    assert finish(judge().judge_episode(SCENARIO, EPISODE), lambda request: failure) is failure
+    assert run_judging(judge().judge_episode(SCENARIO, EPISODE), lambda request: failure) is failure
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_what_is_not_finite_is_no_score(value: float) -> None:
-    result = finish(
-        judge().judge_episode(SCENARIO, EPISODE), lambda r: scored(r, lambda p, c: value)
+    result = run_judging(
+        judge().judge_episode(SCENARIO, EPISODE), lambda r: scored_reply(r, lambda p, c: value)
     )
     assert isinstance(result, Failure)
     assert (result.boundary, result.kind) == ("judge", "not-finite")
 
 
 def test_a_backend_that_only_writes_text_is_a_failure() -> None:
-    result = finish(judge().judge_episode(SCENARIO, EPISODE), lambda r: replied("7"))
+    result = run_judging(judge().judge_episode(SCENARIO, EPISODE), lambda r: generated_reply("7"))
     assert isinstance(result, Failure)
     assert result.kind == "unexpected"
 
@@ -129,7 +136,7 @@ def test_a_rubric_without_statements_is_named(settings: dict[str, object]) -> No
     rubric = Rubric(
         name="bare", dimensions=(Dimension(name="wit", low=0, high=5, question="Is {name} witty?"),)
     )
-    result = finish(judge(rubric, **settings).judge_episode(SCENARIO, EPISODE), answer)
+    result = run_judging(judge(rubric, **settings).judge_episode(SCENARIO, EPISODE), answer)
     assert isinstance(result, Failure)
     assert result.kind == "no-statements"
     assert "wit" in result.message
@@ -139,9 +146,9 @@ def test_digits_map_linearly_and_their_mass_is_kept() -> None:
     # 0.1 on " 3", 0.3 on " 9", next to nothing elsewhere: (0.1·3 + 0.3·9) / 0.4 = 7.5 of 9, mass
     # 0.4.
     def digits(request: Request) -> Completion:
-        return scored(request, lambda p, c: math.log({" 3": 0.1, " 9": 0.3}.get(c, 1e-30)))
+        return scored_reply(request, lambda p, c: math.log({" 3": 0.1, " 9": 0.3}.get(c, 1e-30)))
 
-    found = verdicts(finish(judge(method="answers").judge_episode(SCENARIO, EPISODE), digits))
+    found = verdicts(run_judging(judge(method="answers").judge_episode(SCENARIO, EPISODE), digits))
     assert found["seller", "goal"].score == pytest.approx(10 * 7.5 / 9)
     assert found["seller", "secret"].score == pytest.approx(-10 + 10 * 7.5 / 9)
     raw = found["seller", "goal"].raw
@@ -156,12 +163,12 @@ def test_yes_and_no_count_with_both_spellings(chat: bool) -> None:
     shares = {"Yes": 0.2, "yes": 0.1, "No": 0.05, "no": 0.05}  # odds 3 to 1
 
     def yes(request: Request) -> Completion:
-        return scored(request, lambda p, c: math.log(shares[c.strip()]))
+        return scored_reply(request, lambda p, c: math.log(shares[c.strip()]))
 
     asked = judge(
         method="answers", answers="yes-no", chat=chat, calibration={"every": {"a": 1.0, "b": 0.0}}
     )
-    goal = verdicts(finish(asked.judge_episode(SCENARIO, EPISODE), yes))["seller", "goal"]
+    goal = verdicts(run_judging(asked.judge_episode(SCENARIO, EPISODE), yes))["seller", "goal"]
     assert goal.score == pytest.approx(7.5)
     assert goal.raw["log_odds"] == pytest.approx(math.log(3))
     assert goal.raw["answer_mass_0"] == pytest.approx(0.4)
@@ -178,7 +185,9 @@ def test_whatever_the_model_says_scores_stay_in_their_range(
     by_text = dict(zip(AFTER, values, strict=True))
     asked = judge(prior=False, calibration={"every": Calibration(a=a, b=b)})
     for verdict in verdicts(
-        finish(asked.judge_episode(SCENARIO, EPISODE), lambda r: scored(r, lambda p, c: by_text[c]))
+        run_judging(
+            asked.judge_episode(SCENARIO, EPISODE), lambda r: scored_reply(r, lambda p, c: by_text[c])
+        )
     ).values():
         low, high = (0, 10) if verdict.dimension == "goal" else (-10, 0)
         assert low <= verdict.score <= high

@@ -14,10 +14,16 @@ from simworld.core.requests import ChatPrompt, Completion, Generate, ModelInfo, 
 from simworld.judging.judge import Judge
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.verdict_parsing import UnusableReply, parse_verdicts, verdict_schema
-from tests.factories.judging import finish, lamp, replied, small_rubric, talk
+from tests.factories.judging import (
+    generated_reply,
+    lamp_scenario,
+    make_episode,
+    run_judging,
+    small_rubric,
+)
 
-SCENARIO = lamp()
-EPISODE = talk(SCENARIO, ("seller", "Forty."), ("buyer", "*pays*"))
+SCENARIO = lamp_scenario()
+EPISODE = make_episode(SCENARIO, ("seller", "Forty."), ("buyer", "*pays*"))
 GOAL, SECRET = small_rubric().dimensions
 INFO = ModelInfo(spec="openai:m@http://x/v1", id="m1", dtype="", context=None)
 
@@ -70,8 +76,8 @@ SECRETS = reply(Ann={"secret": -4})
 
 
 def test_one_call_per_dimension_and_verdicts_by_key() -> None:
-    server = Server(goal=[replied(GOALS)], secret=[replied(SECRETS)])
-    result = finish(judge().judge_episode(SCENARIO, EPISODE, thread="e1"), server)
+    server = Server(goal=[generated_reply(GOALS)], secret=[generated_reply(SECRETS)])
+    result = run_judging(judge().judge_episode(SCENARIO, EPISODE, thread="e1"), server)
     assert result == (
         Verdict(seat="seller", dimension="goal", score=2, reasoning="goal of Ann", raw={"asks": 1}),
         Verdict(
@@ -98,9 +104,9 @@ def test_one_call_per_dimension_and_verdicts_by_key() -> None:
 
 def test_all_dimensions_in_one_call() -> None:
     whole = reply(Ann={"secret": -1, "goal": 5}, Bob={"goal": 6})
-    replies: dict[str, list[Completion]] = {"goal+secret": [replied(whole)]}
+    replies: dict[str, list[Completion]] = {"goal+secret": [generated_reply(whole)]}
     server = Server(**replies)
-    result = finish(judge(one_call=True).judge_episode(SCENARIO, EPISODE), server)
+    result = run_judging(judge(one_call=True).judge_episode(SCENARIO, EPISODE), server)
     assert isinstance(result, tuple)
     assert [v.score for v in result] == [5, -1, 6, 0]
     assert len(server.asked) == 1
@@ -108,8 +114,10 @@ def test_all_dimensions_in_one_call() -> None:
 
 def test_a_bad_reply_is_shown_with_its_error_and_asked_again() -> None:
     bad = reply(Ann={"goal": 11}, Bob={"goal": 9})
-    server = Server(goal=[replied(bad), replied(GOALS)], secret=[replied(SECRETS)])
-    result = finish(judge().judge_episode(SCENARIO, EPISODE), server)
+    server = Server(
+        goal=[generated_reply(bad), generated_reply(GOALS)], secret=[generated_reply(SECRETS)]
+    )
+    result = run_judging(judge().judge_episode(SCENARIO, EPISODE), server)
     assert isinstance(result, tuple)
     assert result[0].raw == {"asks": 2}
     first, again, _ = server.asked
@@ -119,8 +127,8 @@ def test_a_bad_reply_is_shown_with_its_error_and_asked_again() -> None:
 
 
 def test_after_the_last_reask_the_judgement_fails_and_says_why() -> None:
-    server = Server(goal=[replied("I would say seven.")])
-    failure = failed(finish(judge(reasks=2).judge_episode(SCENARIO, EPISODE), server))
+    server = Server(goal=[generated_reply("I would say seven.")])
+    failure = failed(run_judging(judge(reasks=2).judge_episode(SCENARIO, EPISODE), server))
     assert (failure.boundary, failure.kind) == ("judge", "not-json")
     assert (
         failure.message == "3 replies could not be used; the last: there is no JSON object in it."
@@ -129,21 +137,21 @@ def test_after_the_last_reask_the_judgement_fails_and_says_why() -> None:
 
 
 def test_no_reasks_means_one_reply() -> None:
-    server = Server(goal=[replied("")])
-    failure = failed(finish(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server))
+    server = Server(goal=[generated_reply("")])
+    failure = failed(run_judging(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server))
     assert failure.message == "the reply could not be used; the last: it is empty."
 
 
 def test_a_network_failure_keeps_its_boundary() -> None:
     lost = Failure(boundary="model", kind="timeout", message="60 s")
-    assert finish(judge().judge_episode(SCENARIO, EPISODE), Server(goal=[lost])) is lost
+    assert run_judging(judge().judge_episode(SCENARIO, EPISODE), Server(goal=[lost])) is lost
 
 
 def test_samples_have_seeds_of_their_own() -> None:
     seeds = []
     for sample in (0, 1, 0):
-        server = Server(goal=[replied(GOALS)], secret=[replied(SECRETS)])
-        finish(judge().judge_episode(SCENARIO, EPISODE, sample=sample, thread="e1"), server)
+        server = Server(goal=[generated_reply(GOALS)], secret=[generated_reply(SECRETS)])
+        run_judging(judge().judge_episode(SCENARIO, EPISODE, sample=sample, thread="e1"), server)
         seeds.append([request.seed for request in server.asked])
     assert seeds[0] == seeds[2]
     assert not set(seeds[0]) & set(seeds[1])
@@ -230,7 +238,7 @@ def test_refused(text: str, kind: str) -> None:
 
 
 def test_a_reply_cut_at_the_token_limit_is_called_truncated() -> None:
-    server = Server(goal=[replied('{"Ann": {"goal": {"reason": "she', finish="length")])
+    server = Server(goal=[generated_reply('{"Ann": {"goal": {"reason": "she', finish="length")])
     assert (
-        failed(finish(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server)).kind == "truncated"
+        failed(run_judging(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server)).kind == "truncated"
     )

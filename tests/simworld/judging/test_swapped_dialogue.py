@@ -15,11 +15,11 @@ from simworld.judging.swapped_dialogue import SWAPS, Swap, swap_dialogue
 from simworld.judging.transcript import make_judge_transcript
 from simworld.testing import FakeBackend
 from store import open_store
-from tests.factories.judging import lamp, talk
+from tests.factories.judging import lamp_scenario, make_episode
 from tests.factories.stored import RENT, add, begin, played
 
-LAMP = lamp()
-SAID = talk(
+LAMP = lamp_scenario()
+SAID = make_episode(
     LAMP,
     ("seller", "Mr Ray, may I call you Bob? I am Ann."),
     ("buyer", "Annual Lee sale, Ann Lee? *Bob*"),
@@ -65,7 +65,7 @@ def trio(*names: tuple[str, str]) -> Scenario:
 
 def test_three_people_and_names_that_are_shared() -> None:
     scenario = trio(("Ann Bell", "Annie"), ("Bo Bell", ""), ("Cy", ""))
-    episode = talk(scenario, ("s0", "Annie, Ann, Bo, Cy and Mrs Bell."))
+    episode = make_episode(scenario, ("s0", "Annie, Ann, Bo, Cy and Mrs Bell."))
     told, renamed = swap_dialogue("names", scenario, episode)
     assert [seat.goal for seat in told.seats] == ["Help Bo Bell.", "Help Cy.", "Help Annie."]
     # which of the Bells is not said
@@ -78,7 +78,7 @@ def test_names_are_found_where_no_space_stands_beside_them() -> None:
         language="zh",
         setting="小红和田中 花子都在，花子先到。",
     )
-    told, episode = swap_dialogue("names", scenario, talk(scenario, ("s0", "花子，我是小红啊。")))
+    told, episode = swap_dialogue("names", scenario, make_episode(scenario, ("s0", "花子，我是小红啊。")))
     assert told.setting == "花子和小红都在，小红先到。"
     assert episode.acts[0].action.text == "小红，我是花子啊。"
 

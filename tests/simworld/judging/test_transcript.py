@@ -9,7 +9,7 @@ import pytest
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.judging.transcript import make_judge_transcript
-from tests.factories.judging import lamp, talk
+from tests.factories.judging import lamp_scenario, make_episode
 
 
 def act(seat: str, kind: ActionKind, text: str = "", to: tuple[str, ...] = ()) -> Act:
@@ -17,7 +17,7 @@ def act(seat: str, kind: ActionKind, text: str = "", to: tuple[str, ...] = ()) -
 
 
 def test_all_kinds_of_acts_are_told_apart_and_inaction_is_left_out() -> None:
-    scenario = lamp()
+    scenario = lamp_scenario()
     acts = (
         act("seller", ActionKind.speak, "Forty.\nNot less."),
         act("buyer", ActionKind.non_verbal, "shakes his head"),
@@ -48,7 +48,7 @@ def test_all_kinds_of_acts_are_told_apart_and_inaction_is_left_out() -> None:
 
 
 def test_the_head_holds_what_is_asked_for_and_no_more() -> None:
-    reading = make_judge_transcript(lamp(), talk(lamp()))
+    reading = make_judge_transcript(lamp_scenario(), make_episode(lamp_scenario()))
     assert (
         reading.context() == "A flea market.\n\nLamps like it go for 30.\n\n"
         "Ann: Ann Lee.\nAnn's goal: Sell the lamp for 40 euros.\nAnn's secret: It flickers.\n"
@@ -73,7 +73,7 @@ def test_two_people_of_one_name_keep_distinct_names() -> None:
         seats=seats,
         relationships={("chair", "clerk"): Relationship.family_member},
     )
-    reading = make_judge_transcript(scenario, talk(scenario, ("clerk", "Hello.")))
+    reading = make_judge_transcript(scenario, make_episode(scenario, ("clerk", "Hello.")))
     assert len(set(reading.names.values())) == 2
     assert reading.lines == (f"{reading.names['clerk']}: Hello.",)
     assert "family member" in reading.context()
@@ -137,7 +137,7 @@ def test_the_words_between_are_those_of_the_scenarios_language(
     language: str, head: str, lines: tuple[str, ...], end: str, silence: str
 ) -> None:
     friends = {("seller", "buyer"): Relationship.friend}
-    scenario = replace(lamp(), language=language, relationships=friends, judge_note="")
+    scenario = replace(lamp_scenario(), language=language, relationships=friends, judge_note="")
     acts = (
         act("seller", ActionKind.speak, "Forty."),
         act("buyer", ActionKind.non_verbal, "nods"),

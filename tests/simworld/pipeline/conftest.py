@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.factories import taught
+from tests.factories import played_episodes
 from tests.factories.pipelines import FILE, SCENE
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return taught.save_tiny(tmp_path_factory.mktemp("tiny"))
+    return played_episodes.save_tiny(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture

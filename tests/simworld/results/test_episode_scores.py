@@ -13,8 +13,8 @@ from simworld.results.arms import scores_by_seat
 from simworld.results.episode_scores import average_judgements, read_episode_scores
 from simworld.results.score_reading import read_scores
 from store import Store, open_store
+from tests.factories.scored_world import RUBRIC
 from tests.factories.stored import add, begin, item, judged, played
-from tests.factories.world import RUBRIC
 
 SEATS = ("seller", "buyer")
 # (seat, dimension) → share of the range: goal of 0 to 10 counts three times, bond of −5 to 5 once

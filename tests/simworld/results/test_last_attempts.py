@@ -11,13 +11,13 @@ import pytest
 from simworld.core.episode import Ending
 from simworld.results.last_attempts import last_attempts
 from store import Store, open_store
-from tests.factories import world
+from tests.factories import scored_world
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with open_store(str(tmp_path / "x.db"), create=True) as made:
-        world.fill(made)
+        scored_world.store_world(made)
         yield made
 
 

@@ -10,7 +10,7 @@ from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Request, Score, Scored, TextPrompt
 from simworld.results.perplexity import perplexity
 from simworld.testing import FakeBackend
-from tests.factories.losing import LosingBackend
+from tests.factories.losing_backend import LosingBackend
 
 
 def requests(*texts: str) -> list[Score]:

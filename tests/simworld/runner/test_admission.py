@@ -14,7 +14,7 @@ from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.runner import Job, play_jobs
 from simworld.runner.admission import Admission, LiveConversation
 from simworld.testing import FakeBackend
-from tests.factories.asking import MODEL, talker
+from tests.factories.lm_requests import MODEL, talking_agent
 
 
 class Small(FakeBackend):
@@ -44,7 +44,7 @@ def scenario(turns: int) -> Scenario:
 def job(repeat: int, turns: int = 4) -> Job:
     what = scenario(turns)
     item = WorkItem(run="r", scenario_id=what.id, cast={"ann": "lm", "bo": "lm"}, repeat=repeat)
-    agents = {"ann": talker(), "bo": talker()}
+    agents = {"ann": talking_agent(), "bo": talking_agent()}
     return Job(
         item=item, attempt=1, scenario=what, agents=agents, seed=episode_seed(0, what.id, repeat)
     )
@@ -71,7 +71,9 @@ class Door:
         self.admission = Admission({MODEL: self.backend})
 
     def conversation(self, turns: int) -> LiveConversation:
-        return self.admission.new_conversation(scenario(turns), {"ann": talker(), "bo": talker()})
+        return self.admission.new_conversation(
+            scenario(turns), {"ann": talking_agent(), "bo": talking_agent()}
+        )
 
     def turn(
         self, conversation: LiveConversation, seat: str, turn: int, prompt: int, new: int
@@ -158,7 +160,7 @@ def test_fewer_play_where_memory_is_short_and_all_are_played(room: int, most: in
 def test_backends_that_set_no_bound_are_left_alone() -> None:
     backend = FakeBackend()
     admission = Admission({MODEL: backend})
-    conversation = admission.new_conversation(scenario(5), {"ann": talker()})
+    conversation = admission.new_conversation(scenario(5), {"ann": talking_agent()})
     admission.enter(conversation)
     assert conversation.seats == {}
     assert admission.fits(conversation)

@@ -15,7 +15,7 @@ from simworld.runner.branch import BranchAgent, branch_name, make_branch, max_ke
 from simworld.runner.conversations import Job, play_jobs
 from simworld.testing import FakeBackend, example_scenario
 from store import open_store
-from tests.factories.asking import MODEL, talker
+from tests.factories.lm_requests import MODEL, talking_agent
 from tests.factories.stored import RENT, TICKET, add, begin, played
 
 FAILED = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
@@ -28,7 +28,7 @@ def play(
     turns = parent.turns[:at] if parent else ()
     agents = {
         seat: BranchAgent(
-            successor=talker(agent),
+            successor=talking_agent(agent),
             stored_acts={
                 turn.index: act for turn in turns for act in turn.acts if act.seat == seat
             },

@@ -18,7 +18,7 @@ from simworld.core.requests import AskPerson, Generate, ModelInfo, Request, Samp
 from simworld.core.scenario import Limits, Persona, Scenario, Seat, TurnOrder
 from simworld.runner import Job, Played, play_jobs
 from simworld.testing import FakeBackend
-from tests.factories.losing import LosingBackend
+from tests.factories.losing_backend import LosingBackend
 
 HELLO = ScriptedAgent(agent_id="hello", lines=("Hello.",), after=None)
 LEAVER = ScriptedAgent(agent_id="leaver", lines=("Hello.", "[leaves]"))

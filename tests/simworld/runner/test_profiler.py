@@ -22,7 +22,7 @@ from simworld.runner.stored_run import RunProgress, play_missing
 from simworld.runner.turn_progress import TurnProgress
 from simworld.testing import FakeBackend, example_scenario
 from store import Store, open_store
-from tests.factories.asking import talker
+from tests.factories.lm_requests import talking_agent
 
 SCRIPTED = (
     "name: {name}\nkind: scripted\nlines: [Good evening., And then?, '[nods]']\nafter: repeat\n"
@@ -145,7 +145,7 @@ def test_ctrl_c_keeps_the_profile(plan: RunPlan, tmp_path: Path) -> None:
 
 def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -> None:
     backend = FakeBackend()
-    agents = {name: talker(name) for name in plan.specs}
+    agents = {name: talking_agent(name) for name in plan.specs}
     loaded_agents = LoadedAgents(agents=agents, backends={"fake:model": backend}, infos={})
     alone = RunPlan(
         run="t",

@@ -29,7 +29,7 @@ from simworld.testing import (
     fake_answer,
 )
 from simworld.testing.fakes import FAKE_WIDTH
-from tests.factories.asking import ask
+from tests.factories.lm_requests import generate_request
 
 
 def line(seat: str, text: str = "Hello.", *, to: tuple[str, ...] = ()) -> Act:
@@ -105,7 +105,7 @@ def steering(vectors: Callable[[Observation], Any]) -> Callable[[Observation], A
         if not isinstance(encoded, Encoded):
             return Failure(boundary="model", kind="state", message="no state")
         request = replace(
-            ask(seed=observation.seed),
+            generate_request(seed=observation.seed),
             prefix=Prefix(position="end", embeddings=vectors(observation)),
         )
         reply = yield request
@@ -140,7 +140,7 @@ def same(request: Request) -> Any:
         (Odd(yields("hello")), "must yield Generate, Score, Encode or Ask; it yielded str"),
         (Odd(yields(Generate(prompt=ChatPrompt(messages=(Message(role="assistant", content="x"),)), sampling=Sampling(), seed=0))),
          "must alternate, user first and user last; they are assistant"),
-        (Odd(yields(ask())), "more than 200 requests"),
+        (Odd(yields(generate_request())), "more than 200 requests"),
         (Odd(returns(lambda o: None)), "must return an Act or a Failure; it returned NoneType"),
         (Odd(returns(lambda o: line("mayor"))), "the act is of seat 'mayor'; 'host' was due"),
         (Odd(returns(lambda o: line(o.seat, to=("mayor",)))), "addressed to mayor"),

@@ -24,7 +24,7 @@ from simworld.testing import (
     generated,
 )
 from simworld.testing.fakes import FAKE_WIDTH
-from tests.factories.asking import ask
+from tests.factories.lm_requests import generate_request
 
 
 def tickets(finished: Sequence[Finished]) -> list[int]:
@@ -32,29 +32,36 @@ def tickets(finished: Sequence[Finished]) -> list[int]:
 
 
 def test_answers_depend_on_prompt_and_seed_alone() -> None:
-    assert fake_answer(ask(seed=1)) == fake_answer(ask(seed=1))
+    assert fake_answer(generate_request(seed=1)) == fake_answer(generate_request(seed=1))
     assert (
-        len({str(fake_answer(ask(text, seed=seed))) for text in ("a", "b") for seed in (0, 1)}) == 4
+        len(
+            {
+                str(fake_answer(generate_request(text, seed=seed)))
+                for text in ("a", "b")
+                for seed in (0, 1)
+            }
+        )
+        == 4
     )
 
 
 def test_the_fake_can_be_steered() -> None:
     vectors = np.ones((2, FAKE_WIDTH), np.float32)
     steered = [
-        replace(ask(), prefix=Prefix(position="end", embeddings=v))
+        replace(generate_request(), prefix=Prefix(position="end", embeddings=v))
         for v in (vectors, vectors.copy(), -vectors)
     ]
     one, two, three = map(fake_answer, steered)
     assert one == two
-    assert len({str(one), str(three), str(fake_answer(ask()))}) == 3
+    assert len({str(one), str(three), str(fake_answer(generate_request()))}) == 3
 
 
 def test_replies_are_cut_at_stop_strings_and_at_the_token_limit() -> None:
     text = "one two three\nBob: four"
-    assert generated(text, ask(stop=("\n",))).text == "one two three"
-    cut = generated(text, ask(most=2))
+    assert generated(text, generate_request(stop=("\n",))).text == "one two three"
+    cut = generated(text, generate_request(most=2))
     assert (cut.text, cut.new_tokens, cut.finish, cut.prompt_tokens) == ("one two", 2, "length", 1)
-    assert generated("", ask()).text == ""
+    assert generated("", generate_request()).text == ""
 
 
 def test_scores_are_log_probabilities_of_each_text() -> None:
@@ -71,35 +78,37 @@ def test_requests_finish_out_of_order_by_their_delay() -> None:
     backend = FakeBackend(
         delay=lambda request: request.seed if isinstance(request, Generate) else 0
     )
-    slow, quick, middle = (backend.submit(ask(seed=seed)) for seed in (5, 0, 2))
+    slow, quick, middle = (backend.submit(generate_request(seed=seed)) for seed in (5, 0, 2))
     assert tickets(backend.poll()) == [quick]
-    late = backend.submit(ask(seed=0))
+    late = backend.submit(generate_request(seed=0))
     assert [tickets(backend.poll()) for _ in range(3)] == [[late], [middle], [slow]]
     assert backend.poll() == ()
 
 
 def test_a_poll_with_a_limit_may_come_back_empty() -> None:
     backend = FakeBackend(delay=lambda request: 2)
-    ticket = backend.submit(ask())
+    ticket = backend.submit(generate_request())
     assert [tickets(backend.poll(0.1)) for _ in range(3)] == [[], [], [ticket]]
 
 
 def test_what_it_answers_can_be_told() -> None:
     failure = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
-    backend = FakeBackend(lambda request: failure if request == ask("bad") else "Fine.")
-    backend.submit(ask("bad"))
-    backend.submit(ask("good"))
+    backend = FakeBackend(
+        lambda request: failure if request == generate_request("bad") else "Fine."
+    )
+    backend.submit(generate_request("bad"))
+    backend.submit(generate_request("good"))
     bad, good = backend.poll()
     assert bad.completion == failure
     assert isinstance(good.completion, Generated)
     assert good.completion.text == "Fine."
-    assert backend.requests == [ask("bad"), ask("good")]
+    assert backend.requests == [generate_request("bad"), generate_request("good")]
 
 
 def test_a_prompt_beyond_its_context_is_too_long() -> None:
     backend = FakeBackend(context=10)
     for words in (6, 7):
-        backend.submit(ask("word " * words, most=4))
+        backend.submit(generate_request("word " * words, most=4))
     fits, too_long = (each.completion for each in backend.poll())
     assert isinstance(fits, Generated)
     assert isinstance(too_long, Failure)
@@ -108,11 +117,11 @@ def test_a_prompt_beyond_its_context_is_too_long() -> None:
 
 def test_after_close_nothing_is_taken() -> None:
     backend = FakeBackend()
-    backend.submit(ask())
+    backend.submit(generate_request())
     backend.close()
     assert (backend.open, backend.poll()) == (0, ())
     with pytest.raises(RuntimeError, match="closed"):
-        backend.submit(ask())
+        backend.submit(generate_request())
 
 
 def test_what_is_no_request_is_refused() -> None:

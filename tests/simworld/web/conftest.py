@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 import store
 from simworld.web.app import make_app
-from tests.factories.shown_world import build
+from tests.factories.web_world import build
 
 HERE = Path(__file__).parent
 # No sandbox, for tests may run as root; and nothing that asks the network by itself.

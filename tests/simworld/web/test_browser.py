@@ -14,7 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from simworld.web.links import link
 from simworld.web.report_file import make_report
 from store import open_store
-from tests.factories.shown_world import ARABIC, BROKEN, CHINESE, HOSTILE, SCRIPT
+from tests.factories.hostile_texts import HOSTILE
+from tests.factories.languages import ARABIC, CHINESE
+from tests.factories.web_episodes import BROKEN, SCRIPT
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text("utf-8")
 SERIOUS = ("serious", "critical")
@@ -345,7 +347,7 @@ def test_the_report_opens_from_disk_without_a_network(
 ) -> None:
     file = tmp_path / "report.html"
     with open_store(small if name == "small" else world, read_only=True) as store:
-        file.write_text(make_report(store, name, most_bytes=400_000), "utf-8")
+        file.write_text(make_report(store, name, max_bytes=400_000), "utf-8")
     assert 10_000 < file.stat().st_size <= 400_000
     context = browser.new_context(offline=True, viewport={"width": NARROW, "height": 844})
     with watched(context, file.as_uri()) as page:

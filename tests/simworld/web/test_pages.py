@@ -17,7 +17,10 @@ from simworld.core.episode import Ending
 from simworld.web.app import make_app
 from simworld.web.links import link
 from store import open_store
-from tests.factories.shown_world import AGENTS, ARABIC, BROKEN, HOSTILE, LANGUAGES, MARKET, Language
+from tests.factories.hostile_texts import HOSTILE
+from tests.factories.languages import ARABIC, LANGUAGES, Language
+from tests.factories.web_episodes import AGENTS, BROKEN
+from tests.factories.web_world import MARKET
 
 VOID = {"meta", "link", "input", "br", "img"}
 

@@ -13,13 +13,14 @@ from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.errors import InputError
 from simworld.web.report_file import make_report
 from store import open_store
-from tests.factories.shown_world import BROKEN, MARKET, add, begin
+from tests.factories.web_episodes import BROKEN, add, begin
+from tests.factories.web_world import MARKET
 from tests.simworld.web.test_pages import Reader
 
 
 def written(url: str, run: str, most_bytes: int = 4_500_000) -> tuple[str, Reader]:
     with open_store(url, read_only=True) as store:
-        text = make_report(store, run, most_bytes=most_bytes)
+        text = make_report(store, run, max_bytes=most_bytes)
     return text, Reader(text)
 
 

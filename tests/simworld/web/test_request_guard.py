@@ -110,7 +110,7 @@ def test_the_database_may_come_go_and_change(world: str, tmp_path: Path) -> None
 def test_a_database_that_became_newer_says_so(
     world: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simworld.web.app_state.CHECKED_S", 0.0)
+    monkeypatch.setattr("simworld.web.app_state.CHECK_INTERVAL_S", 0.0)
     made = parse_address(world).path
     assert made is not None
     file = shutil.copy(made, tmp_path / "copy.db")

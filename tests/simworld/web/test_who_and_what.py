@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from simworld.web.links import link
 from simworld.web.titles import scenario_title, scenario_titles
-from tests.factories.shown_world import ARABIC, MARKET
+from tests.factories.languages import ARABIC
+from tests.factories.web_world import MARKET
 from tests.simworld.web.test_pages import read
 
 

@@ -17,10 +17,10 @@ from simworld.stats.intervals import Estimate
 from simworld.stats.ratings import Rating
 from simworld.web.app import make_app
 from simworld.web.numbers import format_rating_interval
-from simworld.web.pages.tournament import draw_measure
+from simworld.web.standings_figures import draw_measure
 from store import AgentRecord, open_store
-from tests.factories.shown_world import add, begin
 from tests.factories.tournaments import tournament, write
+from tests.factories.web_episodes import add, begin
 from tests.simworld.web.test_pages import read
 
 

@@ -19,7 +19,7 @@ from simworld.cli.train.latent import latent
 from simworld.cli.train.upmap import upmap
 from simworld.core.errors import InputError
 from store import open_store
-from tests.factories import taught
+from tests.factories import played_episodes
 
 FAMILIES = ("chair", "boat", "hat", "dog")
 FEW = ("--replies", "6", "--steps", "2", "--batch-size", "2")
@@ -43,15 +43,15 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     before = torch.get_num_threads()
     folder = tmp_path_factory.mktemp("world")
-    model = f"hf:{taught.save_tiny(folder / 'model')}"
+    model = f"hf:{played_episodes.save_tiny(folder / 'model')}"
     model_id = find_local_weights(model).id
     db = f"sqlite:///{folder / 'world.db'}"
-    who, record = taught.agent(model_id)
+    who, record = played_episodes.agent(model_id)
     with open_store(db, create=True) as store:
         for i, family in enumerate(FAMILIES):
             lines = (f" It is {i}.", f" No, Ann. {i + 3}!", " Then 4.", " Fine, four it is")
-            played = taught.play_lines(who, taught.scene(family), lines)
-            taught.add(store, played, taught.scene(family), record)
+            played = played_episodes.play_lines(who, played_episodes.scene(family), lines)
+            played_episodes.add(store, played, played_episodes.scene(family), record)
     made = World(model=model, model_id=model_id, db=db, folder=folder)
     pca = (
         "--model",
@@ -91,8 +91,8 @@ def test_a_clone_says_what_made_it_and_is_the_same_again(world: World) -> None:
     assert made.info.parent == base.id
     assert made.info.upmap == "cloned"
     assert made.info.dtype == "bfloat16"  # of the replies, although they are read in float32 here
-    assert made.info.prompt_version == taught.SCRIPT.version
-    assert made.info.encoder.id == lm_encoder_id(world.model_id, taught.SCRIPT.version)
+    assert made.info.prompt_version == played_episodes.SCRIPT.version
+    assert made.info.encoder.id == lm_encoder_id(world.model_id, played_episodes.SCRIPT.version)
     assert made.info.data["rows"] <= 6
     assert sum(map(len, made.info.data["families"].values())) == len(FAMILIES)
     assert {"kl", "random_kl", "reach", "agreement", "perplexity_ratio"} <= set(made.info.metrics)
@@ -195,11 +195,14 @@ def test_bad_input_is_one_line(world: World) -> None:
     with pytest.raises(InputError, match="no such checkpoint"):
         world.call(clone, "--upmap", "nowhere", "--db", world.db, "--out", out)
     alone = f"sqlite:///{world.folder / 'alone.db'}"
-    who, record = taught.agent(world.model_id)
+    who, record = played_episodes.agent(world.model_id)
     with open_store(alone, create=True) as store:
-        scene = taught.scene("chair")
-        taught.add(
-            store, taught.play_lines(who, scene, (" A.", " B.", " C.", " D.")), scene, record
+        scene = played_episodes.scene("chair")
+        played_episodes.add(
+            store,
+            played_episodes.play_lines(who, scene, (" A.", " B.", " C.", " D.")),
+            scene,
+            record,
         )
     with pytest.raises(InputError, match="found 1 family with replies \\(chair\\)"):
         world.call(clone, "--upmap", base, "--db", alone, "--out", out)

@@ -11,7 +11,7 @@ from agents.lm.local.local_model import LocalModel
 from simworld.core.requests import ChatPrompt, Message, Position
 from simworld.training.cloning.frozen_lm import open_frozen_lm
 from simworld.training.cloning.stored_replies import StoredReply
-from tests.factories import taught
+from tests.factories import played_episodes
 
 PROMPTS = (
     ChatPrompt(
@@ -29,7 +29,9 @@ def local(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LocalModel]:
     before = torch.get_num_threads()
-    yield taught.load_tiny(taught.save_tiny(tmp_path_factory.mktemp(request.param), request.param))
+    yield played_episodes.load_tiny(
+        played_episodes.save_tiny(tmp_path_factory.mktemp(request.param), request.param)
+    )
     torch.set_num_threads(before)
 
 
@@ -70,7 +72,9 @@ def reads(local: LocalModel) -> Iterator[list[int]]:
 def test_a_prefix_reads_as_embeddings_put_into_the_whole_text(
     local: LocalModel, position: Position
 ) -> None:
-    samples = [taught.sample(prompt, turn=turn) for turn, prompt in enumerate(PROMPTS)]
+    samples = [
+        played_episodes.make_stored_reply(prompt, turn=turn) for turn, prompt in enumerate(PROMPTS)
+    ]
     prefixes = torch.randn(2, 3, 32, generator=torch.Generator().manual_seed(0))
     with open_frozen_lm(local, position) as frozen_lm:
         replies = frozen_lm.encode(samples)
@@ -94,7 +98,7 @@ def test_a_prefix_reads_as_embeddings_put_into_the_whole_text(
 def test_the_state_is_the_unsteered_one_before_the_header(
     local: LocalModel, position: Position
 ) -> None:
-    sample = taught.sample(PROMPTS[1], turn=1)
+    sample = played_episodes.make_stored_reply(PROMPTS[1], turn=1)
     with open_frozen_lm(local, position) as frozen_lm:
         (encoded_reply,) = frozen_lm.encode([sample])
     ids = local.prompt_tokenizer.encode(sample.prompt)[: -len("Ann:")]
@@ -107,7 +111,7 @@ def test_the_state_is_the_unsteered_one_before_the_header(
 
 
 def test_dropped_caches_are_read_again(local: LocalModel) -> None:
-    samples = [taught.sample(PROMPTS[1], family=family) for family in "abc"]
+    samples = [played_episodes.make_stored_reply(PROMPTS[1], family=family) for family in "abc"]
     prefixes = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0))
     with open_frozen_lm(local, "end") as frozen_lm:
         expected = [
@@ -126,9 +130,9 @@ def test_dropped_caches_are_read_again(local: LocalModel) -> None:
 
 def test_seats_that_begin_alike_read_the_beginning_once(local: LocalModel) -> None:
     samples = [
-        taught.sample(PROMPTS[1], family="a"),
-        taught.sample(PROMPTS[1], family="b"),
-        taught.sample(PROMPTS[0], family="c"),
+        played_episodes.make_stored_reply(PROMPTS[1], family="a"),
+        played_episodes.make_stored_reply(PROMPTS[1], family="b"),
+        played_episodes.make_stored_reply(PROMPTS[0], family="c"),
     ]
     prefix = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0))
     with open_frozen_lm(local, "end") as frozen_lm:
@@ -151,7 +155,7 @@ def test_gradients_reach_the_prefix_and_nothing_else(local: LocalModel) -> None:
     before = {name: value.clone() for name, value in local.model.state_dict().items()}
     prefixes = torch.randn(1, 2, 32, generator=torch.Generator().manual_seed(0), requires_grad=True)
     with open_frozen_lm(local, "end") as frozen_lm:
-        (encoded_reply,) = frozen_lm.encode([taught.sample(PROMPTS[0])])
+        (encoded_reply,) = frozen_lm.encode([played_episodes.make_stored_reply(PROMPTS[0])])
         torch.autograd.backward(
             frozen_lm.log_probs(frozen_lm.forward_reply(encoded_reply, prefixes)).sum()
         )
@@ -164,7 +168,10 @@ def test_gradients_reach_the_prefix_and_nothing_else(local: LocalModel) -> None:
 def test_the_end_of_a_reply_is_taught_where_it_was_written(local: LocalModel) -> None:
     with open_frozen_lm(local, "end") as frozen_lm:
         replies = frozen_lm.encode(
-            [taught.sample(PROMPTS[0], " Hi", stop=stop) for stop in (None, "\n", "")]
+            [
+                played_episodes.make_stored_reply(PROMPTS[0], " Hi", stop=stop)
+                for stop in (None, "\n", "")
+            ]
         )
     assert [len(encoded_reply.targets) for encoded_reply in replies] == [3, 4, 4]
     assert replies[2].targets[-1] == 0  # </s>
@@ -174,5 +181,13 @@ def test_what_does_not_fit_the_context_is_left_out(local: LocalModel) -> None:
     long = ChatPrompt(messages=(Message(role="user", content="a" * 1100),), reply_start="Ann:")
     with open_frozen_lm(local, "end") as frozen_lm:
         assert (
-            len(frozen_lm.encode([taught.sample(long), taught.sample(PROMPTS[0], family="g")])) == 1
+            len(
+                frozen_lm.encode(
+                    [
+                        played_episodes.make_stored_reply(long),
+                        played_episodes.make_stored_reply(PROMPTS[0], family="g"),
+                    ]
+                )
+            )
+            == 1
         )

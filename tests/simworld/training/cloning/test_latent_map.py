@@ -16,7 +16,7 @@ from simworld.training.cloning.latent_map import LatentSettings, train_latent_ma
 from simworld.training.cloning.reply_likelihood import reply_log_likelihoods
 from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.trainer import TrainingRecorder
-from tests.factories import taught
+from tests.factories import played_episodes
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 
@@ -25,18 +25,19 @@ REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 def frozen_lm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrozenLM]:
     before = torch.get_num_threads()
     with open_frozen_lm(
-        taught.load_tiny(taught.save_tiny(tmp_path_factory.mktemp("llama"))), "end"
+        played_episodes.load_tiny(played_episodes.save_tiny(tmp_path_factory.mktemp("llama"))),
+        "end",
     ) as made:
         yield made
     torch.set_num_threads(before)
 
 
 def lessons_of(
-    frozen_lm: FrozenLM, families: Sequence[str], sampling: Sampling = taught.WARM
+    frozen_lm: FrozenLM, families: Sequence[str], sampling: Sampling = played_episodes.WARM
 ) -> list[EncodedReply]:
     prompt = "Of a {}."
     samples = [
-        taught.sample(
+        played_episodes.make_stored_reply(
             ChatPrompt(
                 messages=(Message(role="user", content=prompt.format(word)),),
                 reply_start="Bob: 4?\nAnn:",
@@ -62,7 +63,7 @@ def test_likelihoods_are_those_of_the_draw(frozen_lm: FrozenLM) -> None:
         frozen_lm, ("chair",), Sampling(temperature=0.7, repetition_penalty=penalty)
     )
     assert len(encoded_reply.penalised_before) > 3  # the dialogue, in which the reply was begun
-    prefixes = taught.upmap()(torch.tensor([[1.0, -1.0, 0.5, 1.2], [0.0, 2.0, 0.0, 0.0]]))
+    prefixes = played_episodes.upmap()(torch.tensor([[1.0, -1.0, 0.5, 1.2], [0.0, 2.0, 0.0, 0.0]]))
     with torch.no_grad():
         hidden = frozen_lm.forward_reply(encoded_reply, prefixes)
         found = reply_log_likelihoods(frozen_lm, encoded_reply, hidden)
@@ -85,7 +86,7 @@ def test_replies_made_at_temperature_zero_have_no_likelihood(frozen_lm: FrozenLM
         reply_log_likelihoods(
             frozen_lm,
             encoded_reply,
-            frozen_lm.forward_reply(encoded_reply, taught.upmap()(torch.ones(1, 4))),
+            frozen_lm.forward_reply(encoded_reply, played_episodes.upmap()(torch.ones(1, 4))),
         )
 
 
@@ -96,7 +97,7 @@ def settings(steps: int = 12) -> LatentSettings:
 
 
 def test_the_neutral_action_is_the_clones_prefix(frozen_lm: FrozenLM) -> None:
-    upmap, neutral = taught.upmap(), torch.tensor([1.0, 1.0, -1.0, 1.0])
+    upmap, neutral = played_episodes.upmap(), torch.tensor([1.0, 1.0, -1.0, 1.0])
     train, dev, test = (
         lessons_of(frozen_lm, families) for families in (("chair", "boat"), ("dog",), ("cup",))
     )
@@ -124,7 +125,7 @@ def test_a_reply_becomes_likelier_behind_its_own_code(frozen_lm: FrozenLM) -> No
             train,
             dev,
             test,
-            taught.upmap(),
+            played_episodes.upmap(),
             torch.ones(4),
             settings(steps),
             embed=embed,
@@ -148,7 +149,14 @@ def test_the_same_lessons_make_the_same_map(frozen_lm: FrozenLM) -> None:
     )
     one, two = (
         train_latent_map(
-            frozen_lm, train, dev, test, taught.upmap(), torch.ones(4), settings(), embed=embed
+            frozen_lm,
+            train,
+            dev,
+            test,
+            played_episodes.upmap(),
+            torch.ones(4),
+            settings(),
+            embed=embed,
         ).upmap.weight
         for _ in range(2)
     )
@@ -159,5 +167,12 @@ def test_one_family_is_not_enough(frozen_lm: FrozenLM) -> None:
     train = lessons_of(frozen_lm, ("chair",))
     with pytest.raises(InputError, match="one family"):
         train_latent_map(
-            frozen_lm, train, train, train, taught.upmap(), torch.ones(4), settings(), embed=embed
+            frozen_lm,
+            train,
+            train,
+            train,
+            played_episodes.upmap(),
+            torch.ones(4),
+            settings(),
+            embed=embed,
         )

@@ -17,7 +17,7 @@ from simworld.training.cloning.reply_training import ReplyTrainingSettings, trai
 from simworld.training.cloning.self_cloning import ClonedPlanner, CloneSettings, train_clone
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
-from tests.factories import taught
+from tests.factories import played_episodes
 
 REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 
@@ -25,7 +25,7 @@ REPLIES = (" Yes, 5.", " No!", " Maybe 7?", " Go away.", " Deal.", " Hm, 3")
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalModel]:
     before = torch.get_num_threads()
-    yield taught.load_tiny(taught.save_tiny(tmp_path_factory.mktemp("llama")))
+    yield played_episodes.load_tiny(played_episodes.save_tiny(tmp_path_factory.mktemp("llama")))
     torch.set_num_threads(before)
 
 
@@ -38,7 +38,7 @@ def frozen_lm(local: LocalModel) -> Iterator[FrozenLM]:
 @pytest.fixture(scope="module")
 def replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
     samples = [
-        taught.sample(
+        played_episodes.make_stored_reply(
             ChatPrompt(
                 messages=(Message(role="user", content=f"Of a {word}."),),
                 reply_start="Bob: 4?\nAnn:",
@@ -54,7 +54,7 @@ def replies(frozen_lm: FrozenLM) -> list[EncodedReply]:
 def test_measures_are_those_of_the_full_distributions(
     frozen_lm: FrozenLM, replies: list[EncodedReply]
 ) -> None:
-    upmap, action = taught.upmap(), random_actions(1, 4, 9)[0]
+    upmap, action = played_episodes.upmap(), random_actions(1, 4, 9)[0]
     one = replies[:1]
     found = measure_neutrality(frozen_lm, one, lambda state: action.expand(len(state), -1), upmap)
     plain = frozen_lm.log_probs(one[0].hidden).double()
@@ -81,7 +81,7 @@ def test_measures_are_those_of_the_full_distributions(
 def test_an_upmap_of_zero_rows_has_no_reach_and_intervals_cluster_by_family(
     frozen_lm: FrozenLM, replies: list[EncodedReply]
 ) -> None:
-    upmap = taught.upmap()
+    upmap = played_episodes.upmap()
     with torch.no_grad():
         upmap.weight.zero_()
     found = measure_neutrality(frozen_lm, replies, lambda state: torch.ones(len(state), 4), upmap)
@@ -115,7 +115,7 @@ def test_cloning_lowers_what_it_says(
         hidden=(16,),
         training=ReplyTrainingSettings(steps=30, batch_size=4, lr=0.03),
     )
-    upmap = taught.upmap()
+    upmap = played_episodes.upmap()
     start = random_actions(1, 4, 0)[0]
     before = measure_neutrality(
         frozen_lm, replies[:4], lambda state: start.expand(len(state), -1), upmap
@@ -137,11 +137,13 @@ def test_an_upmap_that_learns_along_is_held_to_its_reach_from_both_sides(
         settings = CloneSettings(
             train_upmap=True, reach_target=target, hidden=(16,), training=descent
         )
-        planner = train_clone(frozen_lm, replies, replies, taught.upmap(), settings)
+        planner = train_clone(
+            frozen_lm, replies, replies, played_episodes.upmap(), settings
+        )
         return measure_neutrality(frozen_lm, replies, planner.action, planner.upmap).reach.mean
 
     before = measure_neutrality(
-        frozen_lm, replies, lambda state: random_actions(1, 4, 0), taught.upmap()
+        frozen_lm, replies, lambda state: random_actions(1, 4, 0), played_episodes.upmap()
     ).reach.mean
     assert reach(0.1) < 0.6 * before
     assert reach(3.0) > before + 0.3
@@ -181,16 +183,20 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
     )
     global_state = torch.get_rng_state()
     made = [
-        train_clone(frozen_lm, replies[:4], replies[4:], taught.upmap(), settings) for _ in range(2)
+        train_clone(
+            frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), settings
+        ) for _ in range(2)
     ]
-    taught.upmap()  # draws what the two runs' up-mappings drew
+    played_episodes.upmap()  # draws what the two runs' up-mappings drew
     assert all(
         torch.equal(a, b) for a, b in zip(made[0].parameters(), made[1].parameters(), strict=True)
     )
     other = CloneSettings(
         train_upmap=True, hidden=(8,), training=ReplyTrainingSettings(steps=3, batch_size=2, seed=1)
     )
-    third = train_clone(frozen_lm, replies[:4], replies[4:], taught.upmap(), other)
+    third = train_clone(
+        frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), other
+    )
     assert not torch.equal(third.upmap.weight, made[0].upmap.weight)
     assert all(
         torch.equal(value, weights[name]) for name, value in local.model.state_dict().items()
@@ -201,7 +207,9 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
 
 def test_a_planner_goes_on_from_another(frozen_lm: FrozenLM, replies: list[EncodedReply]) -> None:
     settings = CloneSettings(hidden=(8,), training=ReplyTrainingSettings(steps=4, batch_size=2))
-    first = train_clone(frozen_lm, replies[:4], replies[4:], taught.upmap(), settings)
+    first = train_clone(
+        frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), settings
+    )
     still = CloneSettings(training=ReplyTrainingSettings(steps=1, batch_size=1, lr=1e-12))
     again = train_clone(frozen_lm, replies[:4], replies[4:], first.upmap, still, start=first)
     state = replies[0].state[None]
@@ -228,7 +236,7 @@ def test_a_descent_that_was_stopped_ends_bitwise_like_one_in_one_go(
             frozen_lm,
             replies[:-1],
             replies[-1:],
-            taught.upmap(),
+            played_episodes.upmap(),
             settings,
             recorder=TrainingRecorder(file=file, sink=log),
         ), heard

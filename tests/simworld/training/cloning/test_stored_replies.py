@@ -11,29 +11,29 @@ from simworld.core.scenario import Persona
 from simworld.training.cloning.stored_replies import sample_by_family, stored_replies
 from simworld.training.data.family_splits import assign_splits
 from store import Store
-from tests.factories import taught
+from tests.factories import played_episodes
 
 LINES = (" Hello, it is 5.", " No, Ann. I pay 3.", " Then 4.", " Fine, four it is")
 
 
 def test_prompts_come_back_as_they_were_asked(store: Store) -> None:
-    who, record = taught.agent("m1")
-    scenario = taught.scene("chair")
-    played = taught.play_lines(who, scenario, LINES)
-    taught.add(store, played, scenario, record)
+    who, record = played_episodes.agent("m1")
+    scenario = played_episodes.scene("chair")
+    played = played_episodes.play_lines(who, scenario, LINES)
+    played_episodes.add(store, played, scenario, record)
     found = list(stored_replies(store, model_id="m1"))
     assert [sample.prompt for sample in found] == list(played.prompts)
     assert [sample.reply for sample in found] == list(LINES)
     assert [sample.stop for sample in found] == ["\n", "\n", "\n", None]  # the last was cut
     assert [sample.observation.seat for sample in found] == ["seller", "buyer", "seller", "buyer"]
     assert {sample.family for sample in found} == {"chair"}
-    assert {sample.template_version for sample in found} == {taught.SCRIPT.version}
+    assert {sample.template_version for sample in found} == {played_episodes.SCRIPT.version}
 
 
 def test_other_models_runs_agents_and_steered_acts_are_left_out(store: Store) -> None:
-    who, record = taught.agent("m1")
-    scenario = taught.scene("chair")
-    played = taught.play_lines(who, scenario, LINES)
+    who, record = played_episodes.agent("m1")
+    scenario = played_episodes.scene("chair")
+    played = played_episodes.play_lines(who, scenario, LINES)
     turns = list(played.episode.turns)
     steered = PlanStep(
         state=np.zeros(2, np.float32), action=np.ones(2, np.float32), encoder_id="e", planner_id="p"
@@ -41,7 +41,7 @@ def test_other_models_runs_agents_and_steered_acts_are_left_out(store: Store) ->
     states = PlanStep(state=np.zeros(2, np.float32), action=None, encoder_id="e")
     for index, plan in ((0, steered), (1, states)):
         turns[index] = replace(turns[index], acts=(replace(turns[index].acts[0], plan=plan),))
-    taught.add(
+    played_episodes.add(
         store,
         replace(played, episode=replace(played.episode, turns=tuple(turns))),
         scenario,
@@ -55,18 +55,18 @@ def test_other_models_runs_agents_and_steered_acts_are_left_out(store: Store) ->
 
 
 def test_replies_to_prompts_that_were_mended_since_are_left_out(store: Store) -> None:
-    agent, record = taught.agent("m1")
-    scenario = taught.scene("chair")
+    agent, record = played_episodes.agent("m1")
+    scenario = played_episodes.scene("chair")
     seller = replace(scenario.seats[0], persona=Persona(name="Mrs. Ann Lee"))
     scenario = replace(scenario, seats=(seller, scenario.seats[1]))
-    played = taught.play_lines(agent, scenario, LINES)
+    played = played_episodes.play_lines(agent, scenario, LINES)
     turns = list(played.episode.turns)
     made = turns[0].acts[0].generation
     assert made is not None
-    assert made.prompt_version == f"{taught.SCRIPT.version}+2"
-    old = replace(made, prompt_version=taught.SCRIPT.version)  # when she was called Mrs.
+    assert made.prompt_version == f"{played_episodes.SCRIPT.version}+2"
+    old = replace(made, prompt_version=played_episodes.SCRIPT.version)  # when she was called Mrs.
     turns[0] = replace(turns[0], acts=(replace(turns[0].acts[0], generation=old),))
-    taught.add(
+    played_episodes.add(
         store,
         replace(played, episode=replace(played.episode, turns=tuple(turns))),
         scenario,
@@ -74,7 +74,7 @@ def test_replies_to_prompts_that_were_mended_since_are_left_out(store: Store) ->
     )
     found = list(stored_replies(store, model_id="m1"))
     assert [sample.reply for sample in found] == list(LINES[1:])
-    assert {sample.template_version for sample in found} == {taught.SCRIPT.version}
+    assert {sample.template_version for sample in found} == {played_episodes.SCRIPT.version}
 
 
 def test_a_family_stays_in_its_part_as_families_are_added() -> None:
@@ -103,7 +103,7 @@ def test_whole_seats_are_taken_evenly_over_families() -> None:
     from simworld.core.requests import TextPrompt
 
     rows = [
-        taught.sample(TextPrompt(text=str(turn)), family=f, turn=turn)
+        played_episodes.make_stored_reply(TextPrompt(text=str(turn)), family=f, turn=turn)
         for f in ("a", "b")
         for turn in range(3)
     ]

@@ -50,7 +50,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judging:
+class SyntheticJudge:
     """How a judge of the benchmark scores."""
 
     id: str
@@ -60,7 +60,7 @@ class Judging:
     twice: float  # share of episodes with two samples
 
 
-def play(
+def make_episode(
     item: WorkItem, names: Mapping[str, str], *, steered: str = "", fails: bool = False
 ) -> Episode:
     """An episode of about ten turns; one that fails breaks off.
@@ -112,8 +112,8 @@ def play(
     )
 
 
-def judge(
-    judging: Judging, item: WorkItem, names: Mapping[str, str], episode_id: str, family: str
+def make_judgements(
+    judging: SyntheticJudge, item: WorkItem, names: Mapping[str, str], episode_id: str, family: str
 ) -> Iterator[Judgement]:
     """The judgements of an episode by one judge: one, seldom two, seldom a failure."""
     rng = make_rng(derive_seed("bench", judging.id, episode_id))
@@ -131,14 +131,16 @@ def judge(
     episode = rng.normal(0, 0.1, size=(len(item.cast), len(judging.rubric.dimensions)))
     for sample in range(2 if rng.random() < judging.twice else 1):
         share = np.clip(
-            _level(item, names, family) + episode + rng.normal(0, judging.noise, episode.shape),
+            _expected_shares(item, names, family)
+            + episode
+            + rng.normal(0, judging.noise, episode.shape),
             0.0,
             1.0,
         )
         yield _judgement(judging, item, episode_id, sample, share)
 
 
-def shares(judging: Judging, judgement: Judgement) -> dict[tuple[str, str], float]:
+def shares(judging: SyntheticJudge, judgement: Judgement) -> dict[tuple[str, str], float]:
     """(Seat, dimension) → the verdict's share of its range."""
     ranges = {d.name: d for d in judging.rubric.dimensions}
     return {(v.seat, v.dimension): ranges[v.dimension].rescale(v.score) for v in judgement.verdicts}
@@ -171,10 +173,10 @@ def _act(seat: str, text: str, turn: int, numbers: Floats, seed: int, steered: b
     )
 
 
-def _level(item: WorkItem, names: Mapping[str, str], family: str) -> Floats:
+def _expected_shares(item: WorkItem, names: Mapping[str, str], family: str) -> Floats:
     """What each seat can expect, (seats, 1): a better agent gets more, and so does whoever sits
     well or beside a kind one."""
-    found = []
+    levels = []
     for seat in item.cast:
         beside = next((other for other in item.cast if other != seat), seat)
         effects = [
@@ -183,8 +185,8 @@ def _level(item: WorkItem, names: Mapping[str, str], family: str) -> Floats:
             0.1 * _effect("seat", f"{family}/{seat}"),
             0.02 * _effect("agent in family", f"{family}/{names[seat]}"),
         ]
-        found.append(0.5 + sum(effects))
-    return np.array(found)[:, None]
+        levels.append(0.5 + sum(effects))
+    return np.array(levels)[:, None]
 
 
 @cache
@@ -193,7 +195,7 @@ def _effect(kind: str, name: str) -> float:
 
 
 def _judgement(
-    judging: Judging, item: WorkItem, episode_id: str, sample: int, share: Floats
+    judging: SyntheticJudge, item: WorkItem, episode_id: str, sample: int, share: Floats
 ) -> Judgement:
     verdicts = []
     for seat, of_seat in zip(item.cast, share.tolist(), strict=True):

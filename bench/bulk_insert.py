@@ -22,25 +22,25 @@ from store.tables import (
 Batch = dict[type[Base], list[RowValues]]
 
 
-def add(batch: Batch, rows: Mapping[type[Base], Sequence[RowValues]]) -> None:
+def add_to_batch(batch: Batch, rows: Mapping[type[Base], Sequence[RowValues]]) -> None:
     """Puts rows into a batch, table by table."""
     for into, of_table in rows.items():
         batch.setdefault(into, []).extend(of_table)
 
 
-def insert(connection: Connection, batch: Batch) -> None:
+def insert_batch(connection: Connection, batch: Batch) -> None:
     """Inserts all rows of a batch, in the order in which its tables came; a batch's rows of one
     table have the same columns."""
     for into, rows in batch.items():
         if not rows:
             continue
         if connection.dialect.name == "postgresql":
-            _copy(connection, into, rows)
+            _copy_rows(connection, into, rows)
         else:
             connection.execute(table(into).insert(), [dict(row) for row in rows])
 
 
-def keep_cells(connection: Connection) -> None:
+def make_cells(connection: Connection) -> None:
     """Makes the cells that the store would have kept, had it added the rows itself."""
     block = (EpisodeRow.run, EpisodeRow.family, EpisodeRow.scenario_id, EpisodeRow.repeat)
     seats = (
@@ -70,7 +70,7 @@ def keep_cells(connection: Connection) -> None:
     rebuild_all(connection)
 
 
-def _copy(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:
+def _copy_rows(connection: Connection, into: type[Base], rows: Sequence[RowValues]) -> None:
     names = list(rows[0])
     types = [table(into).columns[name].type.dialect_impl(connection.dialect) for name in names]
     converters = [type_.bind_processor(connection.dialect) for type_ in types]

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.terminal import console, grid
+from simworld.cli.terminal import console, grid, show_notes
 from simworld.cli.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
-    from simworld.pipeline.requirements import RequirementOutcome
     from simworld.results.differences import Difference
     from simworld.results.standings import MeasureStandings, Standings
     from simworld.stats.intervals import Estimate
@@ -62,7 +61,7 @@ def show_results(
     screen.print(
         Text(harmless(f"{title}: {main.measure}, judged by {results.judge}"), style="bold")
     )
-    screen.print(_main_table(main, standings))
+    screen.print(_standings_table(main, standings))
     if len(standings.tables) > 1:
         form = (
             "mean (95 % interval) n, in shares of the range; sotopia_mean: of the seven, each in"
@@ -70,7 +69,7 @@ def show_results(
         )
         screen.print(Text(f"\nScores: {form}", style="bold"))
         agents = [standing.agent for standing in main.standings]
-        screen.print(_means(standings, agents))
+        screen.print(_means_table(standings, agents))
     if main.win_records:
         screen.print(
             Text(
@@ -78,7 +77,7 @@ def show_results(
                 style="bold",
             )
         )
-        screen.print(_matrix(main))
+        screen.print(_win_matrix(main))
     if results.multiplayer_ratings:
         screen.print(
             Text("\nTables of three and more: ranks within episodes, Plackett–Luce", style="bold")
@@ -100,7 +99,7 @@ def show_results(
     show_notes((*results.cautions, *standings.warnings, *main.notes))
 
 
-def _main_table(main: MeasureStandings, standings: Standings) -> object:
+def _standings_table(main: MeasureStandings, standings: Standings) -> object:
     numbers = (
         "rating",
         "score",
@@ -142,20 +141,20 @@ def _main_table(main: MeasureStandings, standings: Standings) -> object:
     return table
 
 
-def _means(standings: Standings, agents: Sequence[str]) -> object:
+def _means_table(standings: Standings, agents: Sequence[str]) -> object:
     table = grid("measure", *agents, exact=tuple(agents))
-    for measure, of_measure in standings.tables.items():
-        scores = {standing.agent: standing.score for standing in of_measure.standings}
-        cells = [_mean(scores[agent]) for agent in agents]
+    for measure, measure_table in standings.tables.items():
+        scores = {standing.agent: standing.score for standing in measure_table.standings}
+        cells = [_mean_text(scores[agent]) for agent in agents]
         table.add_row(harmless(measure), *cells)
     return table
 
 
-def _mean(score: Estimate | None) -> str:
+def _mean_text(score: Estimate | None) -> str:
     return DASH if score is None else f"{score.mean:.3f} ({_interval(score, '{:.2f}')}) {score.n}"
 
 
-def _matrix(main: MeasureStandings) -> object:
+def _win_matrix(main: MeasureStandings) -> object:
     agents = [standing.agent for standing in main.standings]
     table = grid("", *agents, right=tuple(agents))
     for agent in agents:
@@ -167,15 +166,15 @@ def _matrix(main: MeasureStandings) -> object:
     return table
 
 
-def _interval(of: Rating | Estimate | None, form: str) -> str:
-    if of is None or of.low is None or of.high is None:
+def _interval(estimate: Rating | Estimate | None, form: str) -> str:
+    if estimate is None or estimate.low is None or estimate.high is None:
         return DASH
-    if of.high == math.inf:
-        return "no bounds" if of.low == -math.inf else f"{form.format(of.low)} or more"
+    if estimate.high == math.inf:
+        return "no bounds" if estimate.low == -math.inf else f"{form.format(estimate.low)} or more"
     return (
-        f"{form.format(of.high)} or less"
-        if of.low == -math.inf
-        else f"{form.format(of.low)} … {form.format(of.high)}"
+        f"{form.format(estimate.high)} or less"
+        if estimate.low == -math.inf
+        else f"{form.format(estimate.low)} … {form.format(estimate.high)}"
     )
 
 
@@ -206,33 +205,20 @@ def show_differences(first: str, second: str, differences: Mapping[str, Differen
         click.echo(f"Note: {note}", err=True)
 
 
-def show_notes(lines: Sequence[str]) -> None:
-    """What a reader of the numbers must know."""
-    for line in lines:
-        click.echo(harmless(f"Note: {line}"), err=True)
-
-
-def show_outcomes(outcomes: Sequence[RequirementOutcome]) -> None:
-    """Whether each requirement holds."""
-    for outcome in outcomes:
-        word = "holds" if outcome.holds else "does not hold"
-        click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
-
-
-def show_price(name: str, cost: CostEstimate, as_json: bool) -> None:
+def show_cost(name: str, cost: CostEstimate, as_json: bool) -> None:
     """What is played, what is left, and what it will take."""
     if as_json:
         click.echo(plain_json({"tournament": name, **asdict(cost)}))
         return
-    most = "at most " if cost.upper_bound else ""
+    bound = "at most " if cost.upper_bound else ""
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
     click.echo(
         harmless(
-            f"{name}: {most}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
+            f"{name}: {bound}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
             f" {cost.left:,} left"
         )
     )
-    click.echo(f"judgements: {most}{cost.judgements:,} to make")
+    click.echo(f"judgements: {bound}{cost.judgements:,} to make")
     if cost.left:
         tokens = (
             "unknown"
@@ -241,12 +227,12 @@ def show_price(name: str, cost: CostEstimate, as_json: bool) -> None:
         )
         click.echo(f"tokens: {tokens}")
     if cost.left or cost.judgements:
-        parts = {"playing": cost.minutes, "judging": cost.judging_minutes}
-        lines = [
-            f"{part} {'unknown' if taken is None else f'about {taken:.1f}'}"
-            for part, taken in parts.items()
+        minutes_by_part = {"playing": cost.minutes, "judging": cost.judging_minutes}
+        texts = [
+            f"{part} {'unknown' if minutes is None else f'about {minutes:.1f}'}"
+            for part, minutes in minutes_by_part.items()
         ]
-        click.echo(f"minutes: {', '.join(lines)}")
+        click.echo(f"minutes: {', '.join(texts)}")
     if cost.unmeasured:
         names = ", ".join(cost.unmeasured)
         text = (

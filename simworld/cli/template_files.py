@@ -20,9 +20,9 @@ out_option = click.option(
 
 
 def write_templates(
-    names: Sequence[str], out: Path | None, template: Callable[[str, str, int], str]
+    names: Sequence[str], out: Path | None, make_text: Callable[[str, str, int], str]
 ) -> list[Path]:
-    """Writes a file for each name and says so; `template` gives the text of a name, a file and a
+    """Writes a file for each name and says so; `make_text` gives the text of a name, a file and a
     place among the names.
 
     Raises:
@@ -30,18 +30,18 @@ def write_templates(
     """
     if out is not None and len(names) > 1:
         raise InputError(f"--out names one file, but {len(names)} names are given; leave it out")
-    texts: dict[Path, str] = {}
+    text_by_path: dict[Path, str] = {}
     problems: list[Problem] = []
     for i, name in enumerate(dict.fromkeys(names)):
         path = out or Path(f"{name}.yaml")
         try:
-            texts[path] = template(name, " ".join(str(path).split()), i)
+            text_by_path[path] = make_text(name, " ".join(str(path).split()), i)
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    write_new_files(texts)
-    files = list(texts)
+    write_new_files(text_by_path)
+    files = list(text_by_path)
     pronoun = "it" if len(files) == 1 else "them"
     click.echo(
         harmless(

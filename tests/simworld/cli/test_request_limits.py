@@ -7,7 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from simworld.cli import cli
-from simworld.cli.options import Asking, asking_options, plain_tokens, tokens_used
+from simworld.cli.options import (
+    RequestLimits,
+    request_limit_options,
+    token_usage_json,
+    token_usage_line,
+)
 from simworld.core.requests import Generate, Generated, Sampling, TextPrompt
 from simworld.core.stopping import MaxFailures, StopRules
 
@@ -39,32 +44,32 @@ def test_every_command_that_asks_servers_has_the_same_options(path: str) -> None
     assert {param.name for param in command(path).params} >= OPTIONS
 
 
-def given(*arguments: str) -> tuple[Asking | None, str]:
-    got: list[Asking] = []
+def given(*arguments: str) -> tuple[RequestLimits | None, str]:
+    got: list[RequestLimits] = []
 
     @click.command()
-    @asking_options
-    def asked(asking: Asking) -> None:
-        got.append(asking)
+    @request_limit_options
+    def asked(limits: RequestLimits) -> None:
+        got.append(limits)
 
     result = CliRunner().invoke(asked, arguments)
     return (got[0] if got else None), result.output
 
 
 def test_what_is_not_given_leaves_the_files_alone() -> None:
-    asking, _ = given()
-    assert asking is not None
-    assert asking.server.backend_key() == ""
-    assert (asking.stopping.budget_tokens, asking.stopping.max_failures) == (None, None)
+    limits, _ = given()
+    assert limits is not None
+    assert limits.server.backend_key() == ""
+    assert (limits.stopping.budget_tokens, limits.stopping.max_failures) == (None, None)
 
 
 def test_what_is_given_goes_before_the_files() -> None:
-    asking, _ = given(
+    limits, _ = given(
         "--timeout", "300", "--retries", "0", "--concurrency", "2", "--budget-tokens", "5000"
     )
-    assert asking is not None
-    assert (asking.server.timeout, asking.server.retries, asking.server.concurrency) == (300, 0, 2)
-    assert asking.stopping.budget_tokens == 5000
+    assert limits is not None
+    assert (limits.server.timeout, limits.server.retries, limits.server.concurrency) == (300, 0, 2)
+    assert limits.stopping.budget_tokens == 5000
 
 
 @pytest.mark.parametrize(
@@ -81,9 +86,9 @@ def test_what_is_given_goes_before_the_files() -> None:
     ],
 )
 def test_failures_are_a_number_or_a_share(text: str, most: MaxFailures) -> None:
-    asking, _ = given("--max-failures", text)
-    assert asking is not None
-    assert asking.stopping.max_failures == most
+    limits, _ = given("--max-failures", text)
+    assert limits is not None
+    assert limits.stopping.max_failures == most
 
 
 @pytest.mark.parametrize(
@@ -105,16 +110,18 @@ def test_failures_are_a_number_or_a_share(text: str, most: MaxFailures) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(option: str, text: str) -> None:
-    asking, output = given(option, text)
-    assert asking is None
+    limits, output = given(option, text)
+    assert limits is None
     assert option in output.splitlines()[-1]
 
 
 def test_tokens_are_told_where_a_server_was_asked() -> None:
     stopping = StopRules()
-    assert (tokens_used(stopping), plain_tokens(stopping)) == ("", {})
+    assert (token_usage_line(stopping), token_usage_json(stopping)) == ("", {})
     request = Generate(prompt=TextPrompt(text=""), sampling=Sampling(), seed=0)
     reply = Generated(text="x", prompt_tokens=1200, new_tokens=34, finish="stop", latency_s=0)
     stopping.count_answer("openai:m@http://x", request, reply)
-    assert tokens_used(stopping) == "Servers: 1,234 tokens (1,200 read, 34 written) in 1 reply."
-    assert plain_tokens(stopping) == {"tokens": {"prompt": 1200, "new": 34, "replies": 1}}
+    assert (
+        token_usage_line(stopping) == "Servers: 1,234 tokens (1,200 read, 34 written) in 1 reply."
+    )
+    assert token_usage_json(stopping) == {"tokens": {"prompt": 1200, "new": 34, "replies": 1}}

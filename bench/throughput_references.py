@@ -164,16 +164,16 @@ def _attention_s(local: LocalModel, rows: int, cached: int) -> float:
     return min(_best(fused), _best(products), _best(keys_first)) * shape.layers / layers
 
 
-def _best(work: Callable[[], object], times: int = 5) -> float:
+def _best(call: Callable[[], object], repeats: int = 5) -> float:
     """Seconds of the median run, after one to warm up."""
-    found = []
+    seconds = []
     with torch.inference_mode():
-        work()
-        for _ in range(times):
+        call()
+        for _ in range(repeats):
             start = time.perf_counter()
-            work()
-            found.append(time.perf_counter() - start)
-    return sorted(found)[times // 2]
+            call()
+            seconds.append(time.perf_counter() - start)
+    return sorted(seconds)[repeats // 2]
 
 
 def judging(

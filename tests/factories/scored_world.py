@@ -42,7 +42,7 @@ LEFT, LIMIT = (Ending.terminated, "left"), (Ending.turn_limit, "turn_limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class ScoredEpisode:
     """One episode; scores are (goal, bond) shares by seat order, None where there is none."""
 
     scenario: Scenario
@@ -58,14 +58,14 @@ class Played:
 
 
 WORLD = (
-    Played(
+    ScoredEpisode(
         scenario=TICKET,
         cast=("base", "rival"),
         ending=LEFT,
         scores=((0.4, 0.5), (0.6, 0.6)),
         holds=True,
     ),
-    Played(
+    ScoredEpisode(
         scenario=TICKET,
         cast=("steered", "rival"),
         scores=((0.8, 0.6), (0.5, 0.5)),
@@ -73,27 +73,31 @@ WORLD = (
         lines=("Take it for 70 euros.", "Fine.", "Take it for 70 euros."),
         action=(3.0, 4.0),
     ),
-    Played(scenario=TICKET, cast=("rival", "base"), scores=((0.5, 0.5), (0.2, 0.5)), holds=False),
-    Played(
+    ScoredEpisode(
+        scenario=TICKET, cast=("rival", "base"), scores=((0.5, 0.5), (0.2, 0.5)), holds=False
+    ),
+    ScoredEpisode(
         scenario=TICKET, cast=("rival", "steered"), ending=LEFT, scores=((0.5, 0.5), (0.6, 0.6))
     ),
-    Played(scenario=RENT, cast=("base", "rival"), scores=((0.5, 0.5), (0.5, 0.5)), holds=False),
-    Played(
+    ScoredEpisode(
+        scenario=RENT, cast=("base", "rival"), scores=((0.5, 0.5), (0.5, 0.5)), holds=False
+    ),
+    ScoredEpisode(
         scenario=RENT,
         cast=("steered", "rival"),
         scores=((0.7, 0.7), (0.3, 0.5)),
         holds=True,
         action=(0.0, 5.0),
     ),
-    Played(scenario=RENT, cast=("rival", "base"), failure=TIMEOUT, lines=()),
-    Played(scenario=RENT, cast=("rival", "base"), attempt=2, holds=True, judge_fails=True),
-    Played(scenario=RENT, cast=("rival", "steered"), failure=TIMEOUT, lines=("Hello.",)),
+    ScoredEpisode(scenario=RENT, cast=("rival", "base"), failure=TIMEOUT, lines=()),
+    ScoredEpisode(scenario=RENT, cast=("rival", "base"), attempt=2, holds=True, judge_fails=True),
+    ScoredEpisode(scenario=RENT, cast=("rival", "steered"), failure=TIMEOUT, lines=("Hello.",)),
 )
 
 
-def fill(
+def store_world(
     store: Store,
-    world: Sequence[Played] = WORLD,
+    world: Sequence[ScoredEpisode] = WORLD,
     *,
     run: str = "first",
     agents: Sequence[AgentRecord] = AGENTS,
@@ -141,7 +145,7 @@ def train(store: Store) -> None:
 
 
 def judge(
-    store: Store, episode: str, one: Played, *, judge_id: str = "j@1", sample: int = 0
+    store: Store, episode: str, one: ScoredEpisode, *, judge_id: str = "j@1", sample: int = 0
 ) -> None:
     """Stores what a judge makes of an episode, by the world's scores."""
     if one.scores is not None:
@@ -151,13 +155,13 @@ def judge(
             for dimension, share in zip(("goal", "bond"), of_seat, strict=True)
         }
         store.add_judgement(
-            judged(episode, in_range(shares), judge=judge_id, sample=sample), shares
+            judged(episode, raw_scores(shares), judge=judge_id, sample=sample), shares
         )
     elif one.judge_fails:
         store.add_judgement(unjudgeable(episode, judge=judge_id, sample=sample), {})
 
 
-def in_range(shares: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
+def raw_scores(shares: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], float]:
     """The scores of these shares."""
     return {
         (seat, name): 10 * share - (5 if name == "bond" else 0)
@@ -165,20 +169,20 @@ def in_range(shares: Mapping[tuple[str, str], float]) -> dict[tuple[str, str], f
     }
 
 
-def with_scores(one: Played, scores: Any) -> Played:
+def with_scores(one: ScoredEpisode, scores: Any) -> ScoredEpisode:
     return replace(one, scores=scores, judge_fails=False)
 
 
-def failed_judge(one: Played) -> Played:
+def failed_judge(one: ScoredEpisode) -> ScoredEpisode:
     return replace(one, scores=None, judge_fails=one.failure is None)
 
 
-def _item(run: str, one: Played, ids: Mapping[str, str]) -> WorkItem:
+def _item(run: str, one: ScoredEpisode, ids: Mapping[str, str]) -> WorkItem:
     cast = {seat.name: ids[agent] for seat, agent in zip(one.scenario.seats, one.cast, strict=True)}
     return WorkItem(run=run, scenario_id=one.scenario.id, cast=cast, repeat=0)
 
 
-def _episode(item: WorkItem, one: Played) -> Episode:
+def _episode(item: WorkItem, one: ScoredEpisode) -> Episode:
     seats = [seat.name for seat in one.scenario.seats]
     turns = []
     for index, line in enumerate(one.lines):

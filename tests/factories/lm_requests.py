@@ -9,7 +9,7 @@ from simworld.core.requests import Generate, ModelInfo, Sampling, TextPrompt
 MODEL = "fake:model"
 
 
-def ask(
+def generate_request(
     text: str = "Hello", *, seed: int = 0, stop: tuple[str, ...] = (), most: int = 64
 ) -> Generate:
     return Generate(
@@ -17,7 +17,7 @@ def ask(
     )
 
 
-def talker(name: str = "lm", *, new: int = 30) -> LMAgent:
+def talking_agent(name: str = "lm", *, new: int = 30) -> LMAgent:
     """Says what the model says."""
     return LMAgent(
         id=name,

@@ -42,7 +42,7 @@ def upmap(d_action: int = 4, tokens: int = 2, width: int = 32, seed: int = 1) ->
 WARM = Sampling(temperature=0.7)
 
 
-def sample(
+def make_stored_reply(
     prompt: Prompt,
     reply: str = " Yes, 5.",
     *,
@@ -66,7 +66,7 @@ def sample(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class PlayedEpisode:
     """An episode that agents played, and each prompt they asked, in order."""
 
     episode: Episode
@@ -89,7 +89,7 @@ def agent(model_id: str, name: str = "plain") -> tuple[LMAgent, AgentRecord]:
     )
 
 
-def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played:
+def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> PlayedEpisode:
     """An episode in which the model writes these lines, one a turn; the last is cut at its
     length."""
     game = play(scenario, {seat.name: who.id for seat in scenario.seats}, seed=5)
@@ -118,12 +118,17 @@ def play_lines(who: LMAgent, scenario: Scenario, lines: Sequence[str]) -> Played
                     replies[seat] = over.value
             due = game.send(replies)
     except StopIteration as over:
-        return Played(episode=over.value, prompts=tuple(prompts))
+        return PlayedEpisode(episode=over.value, prompts=tuple(prompts))
     raise AssertionError("the episode has more turns than lines")
 
 
 def add(
-    store: Store, played: Played, scenario: Scenario, record: AgentRecord, *, run: str = "first"
+    store: Store,
+    played: PlayedEpisode,
+    scenario: Scenario,
+    record: AgentRecord,
+    *,
+    run: str = "first",
 ) -> None:
     episode = played.episode
     item = WorkItem(run=run, scenario_id=scenario.id, cast=episode.cast, repeat=0)
