@@ -100,7 +100,10 @@ def main() -> None:
     with open_store(args.db) as store:
         print(
             json.dumps(
-                {"db": args.db.split(":")[0], "episodes": sum(run.episodes for run in store.run_summaries())}
+                {
+                    "db": args.db.split(":")[0],
+                    "episodes": sum(run.episodes for run in store.run_summaries()),
+                }
             )
         )
         for name, ask in queries_to_time(store, tournament, args.db, change=args.add > 0):

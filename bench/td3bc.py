@@ -92,7 +92,8 @@ def theirs(batch: TransitionBatch, hidden: int) -> Update:
         "terminated": terminal,
     }
     data = TensorDict(
-        {"observation": batch.states, "action": batch.actions, "next": next_step}, [len(batch.rewards)]
+        {"observation": batch.states, "action": batch.actions, "next": next_step},
+        [len(batch.rewards)],
     )
     updates_done = 0
 

@@ -118,7 +118,9 @@ def main() -> None:
     if args.quick:
         args.episodes, args.turns, args.rounds = 16, 4, 2
     start = time.perf_counter()
-    local = load_local_model(builtin_weights(MODEL), dtype=args.dtype, device="cpu", threads=args.threads)
+    local = load_local_model(
+        builtin_weights(MODEL), dtype=args.dtype, device="cpu", threads=args.threads
+    )
     values_by_key: dict[str, list[float]] = {}
     for seed in range(args.rounds):
         values, calls = measure(local, args.episodes, args.turns, args.replay, seed)

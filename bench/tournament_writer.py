@@ -11,12 +11,13 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from simworld.tournament.loading import open_tournament
+
 from agents import make_agent
 from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.loading import open_tournament
 from simworld.tournament.play import TournamentListener, play_tournament
 from store import open_store
 

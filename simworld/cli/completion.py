@@ -19,7 +19,9 @@ def complete_agents(ctx: click.Context, param: click.Parameter, incomplete: str)
     from agents import library_agent_names
 
     cut = max(incomplete.rfind(","), incomplete.rfind("=")) + 1
-    matching = _starting_with([*library_agent_names(), *_yaml_files(incomplete[cut:])], incomplete[cut:])
+    matching = _starting_with(
+        [*library_agent_names(), *_yaml_files(incomplete[cut:])], incomplete[cut:]
+    )
     return [incomplete[:cut] + name for name in matching]
 
 

@@ -96,7 +96,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     nothing twice, and shows the same.
     """
     from simworld.runner.loaded_agents import load_agents
-    from simworld.runner.stored_run import run_plan
+    from simworld.runner.stored_run import play_missing
     from store import open_store
 
     if not out.absolute().parent.is_dir():
@@ -118,7 +118,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         ) as loaded_agents:
             followed = FollowedConversation(screen, loaded_agents.ids, STEERED)
             with playing_bar() as tell:
-                done = run_plan(
+                done = play_missing(
                     plan, loaded_agents, store, on_progress=tell, on_acts=followed.on_acts
                 )
             judge_demo(store, plan.run, loaded_agents)
@@ -130,7 +130,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         write_page(store, plan.run, out)
     failed = f" ({done.failed} failed)" if done.failed else ""
     click.echo(
-        f"\n{counted(done.played, 'episode')} played{failed}, {done.before} already there;"
+        f"\n{counted(done.played, 'episode')} played{failed}, {done.finished_before} already there;"
         f" all in {db}."
     )
     click.echo(
@@ -197,7 +197,7 @@ def write_page(store: Store, run: str, out: Path) -> None:
 def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
     """Judges what of the run is not judged yet."""
     from simworld.judging.judge_spec import load_judge
-    from simworld.judging.judging_pass import JudgingRun
+    from simworld.judging.judging_pass import JudgingPass
     from simworld.runner.loaded_agents import shared_or_new_backend
 
     spec, _ = load_judge(JUDGE)
@@ -205,9 +205,9 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
         shared_or_new_backend(loaded_agents, spec.model, spec.dtype, fields=spec) as backend,
         progress_bar("judging") as show,
     ):
-        JudgingRun(store, spec, backend, run=run).go(
+        JudgingPass(store, spec, backend, run=run).judge_missing(
             on_progress=lambda tally: show(
-                tally.scored + tally.failed + tally.already, tally.total, ""
+                tally.scored + tally.failed + tally.already_judged, tally.total, ""
             )
         )
 

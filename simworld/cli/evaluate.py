@@ -24,7 +24,7 @@ from simworld.cli.options import (
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import say_loading, show_notes, warn
 from simworld.cli.text import harmless, plain_json
-from simworld.core.episode import MOST_REPEATS
+from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--repeats",
-    type=click.IntRange(1, MOST_REPEATS),
+    type=click.IntRange(1, MAX_REPEATS),
     default=1,
     show_default=True,
     help="Episodes per cell and arm.",
@@ -142,8 +142,9 @@ def evaluate(
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
     from agents.lm.sentences import load_sentences
+
     from simworld.cli.judge.judge_options import load_judge_option
-    from simworld.judging.judge_warnings import cautions
+    from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
     from simworld.pipeline.evaluation_result import plain
@@ -200,13 +201,13 @@ def evaluate(
                     replies_read=quality,
                     embed=load_sentences().encode if quality else None,
                     on_playing=lambda progress: bar(
-                        progress.before + progress.played,
+                        progress.finished_before + progress.played,
                         progress.planned,
                         f"episodes; {progress.failed} failed",
-                        share=progress.share,
+                        share=progress.done_share,
                     ),
                     on_judging=lambda tally: bar(
-                        tally.already + tally.scored + tally.failed,
+                        tally.already_judged + tally.scored + tally.failed,
                         tally.total,
                         f"judgements; {tally.failed} failed",
                     ),
@@ -225,7 +226,7 @@ def evaluate(
             click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
             raise click.exceptions.Exit(1) from None
         failures = failure_lines(store, plan.run)
-        judge_cautions = cautions(store, evaluation.judge_ids, run=plan.run)
+        judge_cautions = judge_warnings(store, evaluation.judge_ids, run=plan.run)
     outcomes = tuple(
         check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
     )

@@ -212,7 +212,9 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
             label, str(stage.max_episodes or "–"), "done" if stage.output is not None else "to do"
         )
     console().print(table)
-    episodes_left = sum(stage.max_episodes for stage in stage_by_label.values() if stage.output is None)
+    episodes_left = sum(
+        stage.max_episodes for stage in stage_by_label.values() if stage.output is None
+    )
     click.echo(f"{counted(episodes_left, 'episode')} to play, at most")
 
 

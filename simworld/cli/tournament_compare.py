@@ -52,7 +52,7 @@ def compare(
     holds; 1, one does not; 2, something given cannot be used.
     """
     from simworld.core.measures import OVERALL
-    from simworld.judging.judge_warnings import cautions
+    from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.tournament.loading import open_tournament
     from simworld.tournament.results import differences, judge_ids
@@ -69,7 +69,9 @@ def compare(
     if first == second:
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
-        warnings = cautions(store, judge_ids(store, tournament.name, judge), run=tournament.name)
+        warnings = judge_warnings(
+            store, judge_ids(store, tournament.name, judge), run=tournament.name
+        )
         differences_by_pair = {
             (a, b): differences(tournament, store, judge, a, b)
             for a, b in ((first, second), (second, first))

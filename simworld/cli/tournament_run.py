@@ -145,7 +145,7 @@ def run(
         judge_by_name = {judge.name: judge for judge in tournament.judges}
         for judge, tally in outcome.tallies.items():
             if not as_json:
-                show_notes(own_rubric_notes(judge_by_name[judge].rubric, tally.overruled))
+                show_notes(own_rubric_notes(judge_by_name[judge].rubric, tally.overruled_scenarios))
             if tally.last_failure:
                 click.echo(
                     harmless(
@@ -159,7 +159,7 @@ def run(
     failed = bool(failures) or any(tally.failed for tally in outcome.tallies.values())
     try:
         show_standings(tournament, db, tournament.judges[0], None, as_json)
-        limits.stopping.check_budget()
+        limits.stopping.raise_if_budget_spent()
     finally:  # also where everything failed, so that there are no standings
         if not as_json and failed:
             suggest_again("--retry-failed")
@@ -188,7 +188,10 @@ def _progress_bars() -> Iterator[TournamentListener]:
             bar_for("", playing_bar)(progress)
 
         def on_judging(judge: str, tally: JudgingTally) -> None:
-            done, failed = tally.already + tally.scored + tally.failed, f"{tally.failed} failed"
+            done, failed = (
+                tally.already_judged + tally.scored + tally.failed,
+                f"{tally.failed} failed",
+            )
             bar_for(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(
                 done, tally.total, failed
             )

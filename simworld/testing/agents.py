@@ -8,7 +8,15 @@ from dataclasses import replace
 from simworld.core.episode import Act, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActResult, Agent
-from simworld.core.requests import Ask, ChatPrompt, Completion, Encode, Generate, Request, Score
+from simworld.core.requests import (
+    AskPerson,
+    ChatPrompt,
+    Completion,
+    Encode,
+    Generate,
+    Request,
+    Score,
+)
 from simworld.testing.fakes import example_observations, fake_answer, generated
 
 MAX_REQUESTS = 200  # for one act of an agent under test; more means that it never ends
@@ -147,13 +155,13 @@ def _complete(request: Request, answer: Callable[[Request], str | Completion]) -
 
 
 def _check_request(agent: Agent, request: object) -> None:
-    if not isinstance(request, Generate | Score | Encode | Ask):
+    if not isinstance(request, Generate | Score | Encode | AskPerson):
         raise NotConforming(
             f"`act` must yield Generate, Score, Encode or Ask; it yielded {type(request).__name__}"
         )
     if not agent.model:
         raise NotConforming("the agent asks, but its `model` is empty")
-    prompt = None if isinstance(request, Ask) else request.prompt
+    prompt = None if isinstance(request, AskPerson) else request.prompt
     if isinstance(prompt, ChatPrompt):
         roles = [message.role for message in prompt.messages if message.role != "system"]
         if (

@@ -110,7 +110,10 @@ def clone(
         settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings_data, cloning.provenance) as (log, finish),
+            record_training(store, "clone", out, settings_data, cloning.provenance) as (
+                log,
+                finish,
+            ),
         ):
             checkpoint, neutrality = clone_checkpoint(
                 cloning, base, settings, sink=log, on_progress=show, state_folder=work_folder(out)

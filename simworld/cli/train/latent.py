@@ -128,7 +128,10 @@ def latent(
         settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings_data, cloning.provenance) as (log, finish),
+            record_training(store, "latent", out, settings_data, cloning.provenance) as (
+                log,
+                finish,
+            ),
         ):
             checkpoint, measured, neutrality = latent_checkpoint(
                 cloning,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simworld.core.errors import InputError
-from simworld.judging.judge_warnings import cautions
+from simworld.judging.judge_warnings import judge_warnings
 from simworld.results.seat_scores import measure_scales
 from simworld.results.shared_cells import SharedCells
 from simworld.tournament.loading import Tournament
@@ -80,7 +80,7 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     values["compared"] = differences_by_measure(state, store, chosen, first, second)
     values["cautions"] = state.cached(
         ("cautions", chosen.run, chosen.judge or ""),
-        lambda: cautions(store, chosen.judge_ids, run=chosen.run),
+        lambda: judge_warnings(store, chosen.judge_ids, run=chosen.run),
         version=store.cells_size(chosen.run),
     )
     values |= compared_episodes(store, request, chosen, (first, second), scenario)

@@ -141,8 +141,9 @@ def test_prefixes_end_before_the_seats_next_turn() -> None:
 def test_a_failure_is_handed_on() -> None:
     failure = Failure(boundary="model", kind="timeout", message="no answer")
     assert (
-        finish(weigh_utterances(SPEC, lamp_scenario(), spoken(*TEXTS), ("seller",)),
-            lambda r: failure)
+        finish(
+            weigh_utterances(SPEC, lamp_scenario(), spoken(*TEXTS), ("seller",)), lambda r: failure
+        )
         == failure
     )
 

@@ -87,7 +87,7 @@ def test_without_the_prior_one_request_is_made() -> None:
         return answer(request)
 
     found = verdicts(
-        finish(judge(prior=False).judge_episode(SCENARIO, EPISODE, thread="e1"), listening)
+        run_judging(judge(prior=False).judge_episode(SCENARIO, EPISODE, thread="e1"), listening)
     )
     assert found["seller", "goal"].raw == {"log_odds": 2.0, "log_odds_0": 3.0, "log_odds_1": -1.0}
     (request,) = asked
@@ -107,7 +107,9 @@ def test_a_seat_without_a_secret_is_not_asked_and_has_nothing_to_lose() -> None:
 
 
 def test_only_the_wanted_seats_are_judged() -> None:
-    found = verdicts(run_judging(judge().judge_episode(SCENARIO, EPISODE, seats=("buyer",)), answer))
+    found = verdicts(
+        run_judging(judge().judge_episode(SCENARIO, EPISODE, seats=("buyer",)), answer)
+    )
     assert {seat for seat, _ in found} == {"buyer"}
 
 
@@ -186,7 +188,8 @@ def test_whatever_the_model_says_scores_stay_in_their_range(
     asked = judge(prior=False, calibration={"every": Calibration(a=a, b=b)})
     for verdict in verdicts(
         run_judging(
-            asked.judge_episode(SCENARIO, EPISODE), lambda r: scored_reply(r, lambda p, c: by_text[c])
+            asked.judge_episode(SCENARIO, EPISODE),
+            lambda r: scored_reply(r, lambda p, c: by_text[c]),
         )
     ).values():
         low, high = (0, 10) if verdict.dimension == "goal" else (-10, 0)

@@ -240,5 +240,6 @@ def test_refused(text: str, kind: str) -> None:
 def test_a_reply_cut_at_the_token_limit_is_called_truncated() -> None:
     server = Server(goal=[generated_reply('{"Ann": {"goal": {"reason": "she', finish="length")])
     assert (
-        failed(run_judging(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server)).kind == "truncated"
+        failed(run_judging(judge(reasks=0).judge_episode(SCENARIO, EPISODE), server)).kind
+        == "truncated"
     )

@@ -78,7 +78,9 @@ def test_names_are_found_where_no_space_stands_beside_them() -> None:
         language="zh",
         setting="小红和田中 花子都在，花子先到。",
     )
-    told, episode = swap_dialogue("names", scenario, make_episode(scenario, ("s0", "花子，我是小红啊。")))
+    told, episode = swap_dialogue(
+        "names", scenario, make_episode(scenario, ("s0", "花子，我是小红啊。"))
+    )
     assert told.setting == "花子和小红都在，小红先到。"
     assert episode.acts[0].action.text == "小红，我是花子啊。"
 

@@ -137,9 +137,7 @@ def test_an_upmap_that_learns_along_is_held_to_its_reach_from_both_sides(
         settings = CloneSettings(
             train_upmap=True, reach_target=target, hidden=(16,), training=descent
         )
-        planner = train_clone(
-            frozen_lm, replies, replies, played_episodes.upmap(), settings
-        )
+        planner = train_clone(frozen_lm, replies, replies, played_episodes.upmap(), settings)
         return measure_neutrality(frozen_lm, replies, planner.action, planner.upmap).reach.mean
 
     before = measure_neutrality(
@@ -183,9 +181,8 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
     )
     global_state = torch.get_rng_state()
     made = [
-        train_clone(
-            frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), settings
-        ) for _ in range(2)
+        train_clone(frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), settings)
+        for _ in range(2)
     ]
     played_episodes.upmap()  # draws what the two runs' up-mappings drew
     assert all(
@@ -194,9 +191,7 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
     other = CloneSettings(
         train_upmap=True, hidden=(8,), training=ReplyTrainingSettings(steps=3, batch_size=2, seed=1)
     )
-    third = train_clone(
-        frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), other
-    )
+    third = train_clone(frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), other)
     assert not torch.equal(third.upmap.weight, made[0].upmap.weight)
     assert all(
         torch.equal(value, weights[name]) for name, value in local.model.state_dict().items()
@@ -207,9 +202,7 @@ def test_the_same_seed_gives_the_same_planner_and_the_model_stays_frozen(
 
 def test_a_planner_goes_on_from_another(frozen_lm: FrozenLM, replies: list[EncodedReply]) -> None:
     settings = CloneSettings(hidden=(8,), training=ReplyTrainingSettings(steps=4, batch_size=2))
-    first = train_clone(
-        frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), settings
-    )
+    first = train_clone(frozen_lm, replies[:4], replies[4:], played_episodes.upmap(), settings)
     still = CloneSettings(training=ReplyTrainingSettings(steps=1, batch_size=1, lr=1e-12))
     again = train_clone(frozen_lm, replies[:4], replies[4:], first.upmap, still, start=first)
     state = replies[0].state[None]
