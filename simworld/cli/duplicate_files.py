@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from simworld.cli.text import harmless
-from simworld.yamlfile import and_list
+from simworld.yamlfile import join_with_and
 
 
 def note_duplicates(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
@@ -21,5 +21,5 @@ def note_duplicates(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
     for content, path in contents:
         by_content.setdefault(content, {})[str(path)] = None
     for paths in dict.fromkeys(tuple(same) for same in by_content.values() if len(same) > 1):
-        message = f"{and_list(paths)} hold the same {kind} under {len(paths)} names"
+        message = f"{join_with_and(paths)} hold the same {kind} under {len(paths)} names"
         click.echo(harmless(f"Note: {message}; edit them, or keep one."), err=True)

@@ -141,13 +141,12 @@ def evaluate(
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
-    from agents.lm.sentences import load_sentences
-
+    from agents.lm.sentence_encoder import load_sentence_encoder
     from simworld.cli.judge.judge_options import load_judge_option
     from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
     from simworld.pipeline.evaluate import evaluate as run_evaluation
-    from simworld.pipeline.evaluation_result import plain
+    from simworld.pipeline.evaluation_result import evaluation_json
     from simworld.pipeline.requirements import check_requirement, read_requirements
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
@@ -175,7 +174,7 @@ def evaluate(
         raise InputError(problems)
     scoring = EvaluationMeasures(judge=judge, reward=reward)
     requirements = read_requirements(
-        required, arms=plan.arms, measures=scoring.measures(plan), main=scoring.main
+        required, arms=plan.arms, measures=scoring.names(plan), main=scoring.main_measure
     )
     with (
         load_agents(
@@ -199,7 +198,7 @@ def evaluate(
                     live=live,
                     threads=threads,
                     replies_read=quality,
-                    embed=load_sentences().encode if quality else None,
+                    embed=load_sentence_encoder().encode if quality else None,
                     on_playing=lambda progress: bar(
                         progress.finished_before + progress.played,
                         progress.planned,
@@ -233,7 +232,7 @@ def evaluate(
     if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
-        report = plain(evaluation, outcomes) | {"cautions": list(judge_cautions)}
+        report = evaluation_json(evaluation, outcomes) | {"cautions": list(judge_cautions)}
         click.echo(plain_json(report, indent=1))
     else:
         show_evaluation(evaluation)

@@ -14,7 +14,7 @@ from simworld.cli.text import harmless
 if TYPE_CHECKING:
     from simworld.pipeline.evaluation_result import Evaluation
     from simworld.pipeline.requirements import RequirementOutcome
-    from simworld.stats.paired_comparison import PairedComparison
+    from simworld.stats.paired_tests import PairedComparison
 
 QUALITY_COLUMNS = {
     "utterances": "utterances",

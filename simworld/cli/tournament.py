@@ -37,11 +37,11 @@ def tournament_group() -> None:
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
-    from simworld.tournament.loading import open_tournament
-    from simworld.tournament.tournament_plan import matches_of, plan_of
+    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournament.tournament_plan import plan_matches, plan_tournament
 
-    tournament = open_tournament(file)
-    casts = len(plan_of(tournament, matches_of(tournament)).seatings())
+    tournament = load_tournament(file)
+    casts = len(plan_tournament(tournament, plan_matches(tournament)).seatings())
     counts = {
         "agents": len(tournament.agents),
         "scenarios": len(tournament.scenarios),
@@ -69,17 +69,17 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     from simworld.cli.file_kinds import file_kind
-    from simworld.tournament.template import tournament_template
-    from simworld.yamlfile import yaml_files
+    from simworld.tournament.tournament_template import new_tournament_text
+    from simworld.yamlfile import list_yaml_files
 
     folder = out.parent if out is not None else Path()
     files_by_kind: dict[str, list[str]] = {"agent": [], "scenario": [], "judge": []}
-    for path in yaml_files(folder) if folder.is_dir() else ():
+    for path in list_yaml_files(folder) if folder.is_dir() else ():
         if (kind := file_kind(path)) in files_by_kind:
             files_by_kind[kind].append(str(path.relative_to(folder)))
 
     def make_text(name: str, file: str, number: int) -> str:
-        return tournament_template(
+        return new_tournament_text(
             name,
             file,
             agents=files_by_kind["agent"],
@@ -105,9 +105,9 @@ def schema() -> None:
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import load_tournament
 
-    tournament = open_tournament(file)
+    tournament = load_tournament(file)
     cost = show_remaining_cost(tournament, db, as_json)
     if as_json:
         return
@@ -131,9 +131,9 @@ def standings(
     file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool
 ) -> None:
     """Show scores, ratings and wins of what is played and judged."""
-    from simworld.tournament.loading import open_tournament
+    from simworld.tournament.loaded_tournament import load_tournament
 
-    tournament = open_tournament(file)
+    tournament = load_tournament(file)
     show_standings(tournament, db, choose_judge(tournament, judge_name), measure, as_json)
     if not as_json:
         suggest_report(tournament, db)

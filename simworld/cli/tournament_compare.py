@@ -54,12 +54,12 @@ def compare(
     from simworld.core.measures import OVERALL
     from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.requirements import check_requirement, read_requirements
-    from simworld.tournament.loading import open_tournament
-    from simworld.tournament.results import differences, judge_ids
-    from simworld.tournament.results_json import plain_differences
+    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournament.results import compare_tournament_agents, find_judge_ids
+    from simworld.tournament.results_json import differences_to_json
     from store import open_store
 
-    tournament = open_tournament(file)
+    tournament = load_tournament(file)
     judge = choose_judge(tournament, judge_name)
     for name in (first, second):
         if name not in tournament.agents:
@@ -70,10 +70,10 @@ def compare(
         raise InputError(f"{first!r} is compared with itself; name two agents")
     with open_store(db) as store:
         warnings = judge_warnings(
-            store, judge_ids(store, tournament.name, judge), run=tournament.name
+            store, find_judge_ids(store, tournament.name, judge), run=tournament.name
         )
         differences_by_pair = {
-            (a, b): differences(tournament, store, judge, a, b)
+            (a, b): compare_tournament_agents(tournament, store, judge, a, b)
             for a, b in ((first, second), (second, first))
         }
     measures = differences_by_pair[first, second]
@@ -89,9 +89,11 @@ def compare(
     for requirement in requirements:
         pair = requirement.better, requirement.worse
         difference = differences_by_pair[pair].get(requirement.measure)
-        outcomes.append(check_requirement(requirement, difference.paired if difference else None))
+        outcomes.append(
+            check_requirement(requirement, difference.comparison if difference else None)
+        )
     if as_json:
-        report = plain_differences(first, second, measures)
+        report = differences_to_json(first, second, measures)
         report["cautions"] = list(warnings)
         report["requirements"] = [
             {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes

@@ -16,7 +16,7 @@ from simworld.core.errors import InputError
 if TYPE_CHECKING:
     from simworld.judging.judge_spec import JudgeSpec
     from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.loading import Tournament
+    from simworld.tournament.loaded_tournament import Tournament
 
 
 judge_option = click.option(
@@ -62,14 +62,14 @@ def show_standings(
 ) -> None:
     """Prints the results by one judge, for people on one measure."""
     from simworld.tournament.results import tournament_results
-    from simworld.tournament.results_json import plain_results
+    from simworld.tournament.results_json import results_to_json
     from simworld.tournament.tournament_plan import same_partners
     from store import open_store
 
     with open_store(db) as store:
         results = tournament_results(tournament, store, judge)
     if as_json:
-        click.echo(plain_json(plain_results(tournament, results), indent=1))
+        click.echo(plain_json(results_to_json(tournament, results), indent=1))
     else:
         title, same = tournament.file.title or tournament.name, same_partners(tournament)
         show_results(title, results, measure=measure, same_partners=same)

@@ -81,11 +81,11 @@ def run(
     from simworld.runner.loaded_agents import load_agents
     from simworld.runner.stored_run import open_store_for
     from simworld.tournament.cost_estimate import estimate_cost
-    from simworld.tournament.loading import open_tournament
-    from simworld.tournament.play import judges_of, play_tournament
+    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournament.play import judge_opener, play_tournament
     from store import check_store
 
-    tournament = open_tournament(file)
+    tournament = load_tournament(file)
     check_store(db)
     if dry_run:
         show_remaining_cost(tournament, db, as_json, retry_failed=retry_failed)
@@ -115,11 +115,11 @@ def run(
                     tournament,
                     loaded_agents,
                     store,
-                    open_judge=judges_of(loaded_agents, threads=threads, server=limits.server),
+                    open_judge=judge_opener(loaded_agents, threads=threads, server=limits.server),
                     budget=budget,
                     retry_failed=retry_failed,
                     live=live,
-                    watch=listener,
+                    listener=listener,
                     stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
@@ -131,12 +131,12 @@ def run(
                 err=True,
             )
             raise click.exceptions.Exit(130) from None
-        if outcome.spent:
+        if outcome.exhausted:
             due = estimate_cost(tournament, store).left
             due_text = counted(due, "episode is", "episodes are")
             click.echo(
-                f"The budget of {outcome.spent} is spent: {due_text} left; the same command plays"
-                " on with a fresh budget.",
+                f"The budget of {outcome.exhausted} is spent: {due_text} left; the same command"
+                " plays on with a fresh budget.",
                 err=True,
             )
         failures = failure_lines(store, tournament.name)
@@ -196,4 +196,4 @@ def _progress_bars() -> Iterator[TournamentListener]:
                 done, tally.total, failed
             )
 
-        yield TournamentListener(playing=on_playing, judging=on_judging)
+        yield TournamentListener(on_playing=on_playing, on_judging=on_judging)

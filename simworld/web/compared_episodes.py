@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simworld.results.episode_scores import EpisodeScores, scores_of
-from simworld.results.side_by_side import EpisodePair, episode_pairs
+from simworld.results.episode_pairs import EpisodePair, pair_episodes
+from simworld.results.episode_scores import EpisodeScores, read_episode_scores
 from simworld.web.page_request import PageRequest
 from simworld.web.pages import episode
 from simworld.web.pages.scenario import find_scenario
@@ -31,7 +31,7 @@ def compared_episodes(
     store: Store, request: PageRequest, chosen: RunAndJudge, agents: tuple[str, str], scenario: str
 ) -> dict[str, object]:
     """The pairs of episodes of two agents in a scenario, a page of them, and one pair to read."""
-    pairs = episode_pairs(store, chosen.run, scenario, *agents, counts=chosen.is_compared)
+    pairs = pair_episodes(store, chosen.run, scenario, *agents, is_compared=chosen.is_compared)
     page = request.integer("page", low=1, high=1_000_000, default=1)
     begin = (page - 1) * PAIRS_PER_PAGE
     number = request.integer(
@@ -45,7 +45,7 @@ def compared_episodes(
         for pair in (*shown, *([open_pair] if open_pair else []))
         for side in (pair.first, pair.second)
     ]
-    scores = scores_of(store, judges, episode_ids)
+    scores = read_episode_scores(store, judges, episode_ids)
     return {
         "pairs": [
             (i, pair, overall_scores(scores, pair)) for i, pair in enumerate(shown, begin + 1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simworld.tournament.loading import Tournament
-from simworld.tournament.results import Results, results_for_ids
+from simworld.tournament.loaded_tournament import Tournament
+from simworld.tournament.results import TournamentResult, results_by_ids
 from simworld.tournament.stored_tournament import stored_judges, stored_tournament
-from simworld.tournament.tournament_plan import seat_counts
+from simworld.tournament.tournament_plan import seat_filter
 from simworld.web.app_state import AppState
 from simworld.web.page_request import PageRequest
 from simworld.web.titles import scenario_titles
@@ -42,7 +42,7 @@ def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) ->
     """The run and judge that are asked for; by default the latest run and its first judge. None
     where there is no run.
     """
-    runs = state.cached("names", store.names).runs
+    runs = state.cached("names", store.filter_names).runs
     run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
@@ -61,13 +61,13 @@ def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) ->
     )
 
 
-def results_of(state: AppState, store: Store, chosen: RunAndJudge) -> Results:
+def results_of(state: AppState, store: Store, chosen: RunAndJudge) -> TournamentResult:
     """The results of a run by its chosen judge, who must be there."""
     judge = chosen.judge or ""
     return state.cached(
         ("standings", chosen.run, judge),
-        lambda: results_for_ids(chosen.tournament, store, judge, chosen.judge_ids),
-        version=store.cells_size(chosen.run),
+        lambda: results_by_ids(chosen.tournament, store, judge, chosen.judge_ids),
+        version=store.cells_fingerprint(chosen.run),
     )
 
 
@@ -76,4 +76,4 @@ def _stored_tournament(
 ) -> tuple[Tournament, dict[str, str], Callable[[EpisodeSummary, SeatRecord], bool]]:
     tournament = stored_tournament(store, run)
     titles = scenario_titles(tournament.scenarios)
-    return tournament, titles, seat_counts(tournament)
+    return tournament, titles, seat_filter(tournament)

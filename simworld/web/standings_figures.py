@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from simworld.results.differences import Difference
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
-from simworld.stats.ratings import CENTRE
-from simworld.tournament.results import Results
+from simworld.stats.ratings import MEAN_POINTS
+from simworld.tournament.results import TournamentResult
 from simworld.web.figures.intervals import draw_axis, draw_interval
 from simworld.web.figures.scales import axis_range
 
@@ -61,7 +61,9 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     """
     ratings = [standing.rating for standing in table.standings if standing.rating]
     rating_values = [v for r in ratings for v in (r.points, r.low, r.high)]
-    rating_ends = axis_range([*rating_values, CENTRE - MIN_RATING_REACH, CENTRE + MIN_RATING_REACH])
+    rating_ends = axis_range(
+        [*rating_values, MEAN_POINTS - MIN_RATING_REACH, MEAN_POINTS + MIN_RATING_REACH]
+    )
     lines = []
     for standing in table.standings:
         rating, score = standing.rating, standing.score
@@ -69,7 +71,7 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
             StandingLine(
                 standing=standing,
                 rating=draw_interval(
-                    rating.points, rating.low, rating.high, rating_ends, mark=CENTRE
+                    rating.points, rating.low, rating.high, rating_ends, mark=MEAN_POINTS
                 )
                 if rating
                 else Markup(),
@@ -82,12 +84,12 @@ def draw_measure(table: MeasureStandings, score_ends: tuple[float, float]) -> Dr
     return DrawnMeasure(
         table=table,
         lines=lines,
-        rating_axis=draw_axis(rating_ends, mark=CENTRE),
+        rating_axis=draw_axis(rating_ends, mark=MEAN_POINTS),
         score_axis=draw_axis(score_ends),
     )
 
 
-def mean_columns(results: Results, agents: Sequence[str]) -> MeanColumns:
+def mean_columns(results: TournamentResult, agents: Sequence[str]) -> MeanColumns:
     """Measure → each agent's mean score with its interval, on the measure's own scale."""
     rows = []
     for measure, table in results.standings.tables.items():
@@ -112,7 +114,8 @@ def win_matrix(table: MeasureStandings) -> WinMatrix:
     """
     agents = [standing.agent for standing in table.standings]
     return [
-        (agent, [_cell(table.records.get((agent, other))) for other in agents]) for agent in agents
+        (agent, [_cell(table.win_records.get((agent, other))) for other in agents])
+        for agent in agents
     ]
 
 
@@ -139,7 +142,7 @@ def draw_differences(
     shares: dict[str, tuple[float | None, float | None, float | None]] = {}
     for measure, difference in differences.items():
         low, high = (ends or {}).get(measure, SHARE_SCALE)
-        paired, width = difference.paired, high - low
+        paired, width = difference.comparison, high - low
         shares[measure] = (
             paired.mean / width,
             None if paired.low is None else paired.low / width,

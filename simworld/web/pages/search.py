@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simworld.analysis.word_search import WordMatch, matching_lines, phrases
+from simworld.analysis.word_search import WordMatch, matching_lines, parse_phrases
 from simworld.web.app_state import AppState
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
@@ -43,7 +43,7 @@ def search(state: AppState, store: Store, request: PageRequest) -> Page:
         answer |= (search_by_words if by == "words" else search_by_meaning)(
             state, store, request, text, run
         )
-    query = {"text": text, "by": by, "run": run, "names": state.cached("names", store.names)}
+    query = {"text": text, "by": by, "run": run, "names": state.cached("names", store.filter_names)}
     return Page(template="search.html", title="Search", values={**answer, **query})
 
 
@@ -51,11 +51,11 @@ def search_by_words(
     state: AppState, store: Store, request: PageRequest, text: str, run: str | None
 ) -> dict[str, Any]:
     """The latest episodes in which all words occur."""
-    search_phrases = phrases(text)
+    search_phrases = parse_phrases(text)
     before = request.integer("before", low=1, high=2**62, default=0)
     hits = store.search_text(search_phrases, run=run, before=before or None, limit=PAGE_SIZE + 1)
     page_of_hits = hits[:PAGE_SIZE]
-    summaries = store.summaries_of([hit.episode_id for hit in page_of_hits])
+    summaries = store.summaries_by_id([hit.episode_id for hit in page_of_hits])
     return {
         "hits": [
             SearchResult(
@@ -83,7 +83,7 @@ def search_by_meaning(
     if nearest is None:
         return {"loading": True}
     ids = [hit.episode_id for hit in nearest.hits]
-    summaries, texts = store.summaries_of(ids), store.texts_of(ids)
+    summaries, texts = store.summaries_by_id(ids), store.texts_by_episode(ids)
     return {
         "hits": [
             SearchResult(

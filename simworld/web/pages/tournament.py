@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from simworld.core.errors import InputError
 from simworld.judging.judge_warnings import judge_warnings
-from simworld.results.seat_scores import measure_scales
+from simworld.results.score_reading import measure_scales
 from simworld.results.shared_cells import SharedCells
-from simworld.tournament.loading import Tournament
-from simworld.tournament.results import differences_for_ids
+from simworld.tournament.loaded_tournament import Tournament
+from simworld.tournament.results import compare_by_ids
 from simworld.tournament.tournament_plan import compared_seats
 from simworld.web.app_state import AppState
 from simworld.web.compared_episodes import compared_episodes
@@ -68,12 +68,12 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     shared = state.cached(
         ("shared", chosen.run),
         lambda: shared_cells(store, chosen.tournament),
-        version=store.cells_size(chosen.run),
+        version=store.cells_fingerprint(chosen.run),
     )
-    first, second = shared.most(agents, first, second)
+    first, second = shared.most_shared_pair(agents, first, second)
     scenario = request.choice("scenario", list(chosen.scenarios))
     if scenario is None and first is not None and second is not None:
-        scenario = shared.where(first, second, list(chosen.scenarios))
+        scenario = shared.most_shared_scenario(first, second, list(chosen.scenarios))
     values |= {"first": first, "second": second, "scenario": scenario}
     if first is None or second is None or scenario is None:
         return Page(template="compare.html", title="Compare", values=values)
@@ -81,7 +81,7 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
     values["cautions"] = state.cached(
         ("cautions", chosen.run, chosen.judge or ""),
         lambda: judge_warnings(store, chosen.judge_ids, run=chosen.run),
-        version=store.cells_size(chosen.run),
+        version=store.cells_fingerprint(chosen.run),
     )
     values |= compared_episodes(store, request, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
@@ -92,7 +92,7 @@ def shared_cells(store: Store, tournament: Tournament) -> SharedCells:
     seats = {
         scenario.id: [seat.name for seat in scenario.seats] for scenario in tournament.scenarios
     }
-    return SharedCells.of(store, tournament.name, seats, compared=compared_seats(tournament))
+    return SharedCells.read(store, tournament.name, seats, compared=compared_seats(tournament))
 
 
 def differences_by_measure(
@@ -104,7 +104,7 @@ def differences_by_measure(
     key = ("differences", chosen.run, chosen.judge, first, second)
     differences = state.cached(
         key,
-        lambda: differences_for_ids(chosen.tournament, store, chosen.judge_ids, first, second),
-        version=store.cells_size(chosen.run),
+        lambda: compare_by_ids(chosen.tournament, store, chosen.judge_ids, first, second),
+        version=store.cells_fingerprint(chosen.run),
     )
     return draw_differences(differences, measure_scales(store, chosen.judge_ids))

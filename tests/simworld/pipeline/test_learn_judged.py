@@ -93,7 +93,7 @@ def test_utterances_that_a_judge_could_not_weigh_are_asked_about_again_when_told
             return Failure(boundary="judge", kind="answer", message="no word")
         return (yield from attribute_utterances(judge, method, scenario, *rest))
 
-    monkeypatch.setattr("simworld.judging.attribution_pass.attribute", broken)
+    monkeypatch.setattr("simworld.judging.attribution_pass.attribute_utterances", broken)
     judged_loop(folder, model, "attributed")
     wrong = {"chair", "boat", "hat", "dog"}
     with pytest.raises(
