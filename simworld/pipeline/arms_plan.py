@@ -92,7 +92,7 @@ class EvaluationMeasures:
     """
 
     judge: JudgeSpec | None = None
-    reward: RewardSettings | None = None  # lexical or embedding
+    reward: RewardSettings | None = None  # any but judged
 
     @property
     def main_measure(self) -> str:
@@ -106,7 +106,7 @@ class EvaluationMeasures:
         names: list[str] = []
         if self.judge is not None:
             names = [OVERALL, *scored_dimension_names(self.judge, plan.scenarios)]
-        return (*names, self.reward.measure) if self.reward is not None else tuple(names)
+        return (*names, *self.reward.measures) if self.reward is not None else tuple(names)
 
 
 def plan_arms(

@@ -4,13 +4,15 @@ language of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from agents import LMSpec, model_key
-from simworld.core.arrays import EmbedTexts
-from simworld.core.episode import Ending
+from simworld.core.arrays import EmbedTexts, Floats
+from simworld.core.episode import Ending, Episode
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
 from simworld.results.arms import Arm, ArmSeat, scores_by_seat, tally_arm
@@ -23,7 +25,10 @@ from simworld.runner.loaded_agents import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.stats.paired_tests import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
-from simworld.training.data.utterance_rewards import make_utterance_reward
+from simworld.training.data.reward_rules import check_standardised
+from simworld.training.data.rule_rewards import RuleRewards
+from simworld.training.data.seat_turns import seat_turns
+from simworld.training.data.utterance_rewards import builtin_embedder, make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
 
 # arm → episodes that ended, and its seat in each
@@ -88,8 +93,9 @@ def compare_arms(
     seats = scores_by_seat(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played_seats(store, plan.run, arm_seats, episodes)
     if evaluated.reward is not None:
-        for key, value in _mean_rewards(played, evaluated.reward).items():
-            seats.setdefault(key, {})[evaluated.reward.measure] = value
+        check_standardised(evaluated.reward.rules)
+        for key, values in _mean_rewards(played, evaluated.reward, store).items():
+            seats.setdefault(key, {}).update(values)
     arms = {
         arm: tally_arm(arm, planned, episodes, seats, main_measure=evaluated.main_measure)
         for arm, planned in arm_seats.items()
@@ -150,17 +156,43 @@ def _played_seats(
     return played
 
 
-def _mean_rewards(played: _PlayedSeats, reward: RewardSettings) -> dict[tuple[str, str], float]:
-    """(episode id, seat) → the mean over the seat's acts; a seat that never had a turn has none."""
-    utterance_reward = make_utterance_reward(reward)
-    if utterance_reward is None:
+def _mean_rewards(
+    played: _PlayedSeats, reward: RewardSettings, store: Store
+) -> dict[tuple[str, str], dict[str, float]]:
+    """(episode id, seat) → measure → the mean over the seat's acts; a seat that never had a turn
+    has none.
+    """
+    measure = _act_measures(reward, store)
+    if measure is None:
         return {}
-    means = {}
+    means: dict[tuple[str, str], dict[str, float]] = {}
     for stored, seat in (pair for seats in played.values() for pair in seats):
-        texts = [act.action.text for act in stored.episode.acts if act.seat == seat]
-        if texts and (stored.id, seat) not in means:
-            means[stored.id, seat] = float(utterance_reward.measure(texts).mean())
+        if (stored.id, seat) not in means and any(act.seat == seat for act in stored.episode.acts):
+            values = measure(stored.episode, seat).mean(0)
+            means[stored.id, seat] = dict(zip(reward.measures, values.tolist(), strict=True))
     return means
+
+
+def _act_measures(reward: RewardSettings, store: Store) -> Callable[[Episode, str], Floats] | None:
+    """What gives of an episode and a seat the reward's measures of each act, (n, measures)."""
+    if reward.rules:
+        rules = RuleRewards(reward.rules, builtin_embedder())
+
+        def by_rules(episode: Episode, seat: str) -> Floats:
+            turns = list(seat_turns(store.scenario(episode.scenario_id), episode, seat).values())
+            paid = rules.paid(turns)
+            return np.column_stack((paid.sum(1), paid))
+
+        return by_rules
+    by_words = make_utterance_reward(reward)
+    if by_words is None:
+        return None
+
+    def by_text(episode: Episode, seat: str) -> Floats:
+        texts = [act.action.text for act in episode.acts if act.seat == seat]
+        return by_words.measure(texts)[:, None]
+
+    return by_text
 
 
 def _add_perplexity(

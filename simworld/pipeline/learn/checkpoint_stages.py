@@ -17,6 +17,7 @@ from agents.lm.sentence_encoder import load_sentence_encoder
 from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
+from simworld.core.episode import Ending
 from simworld.core.progress import MetricsSink
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, ReplyTrainingFields
@@ -36,6 +37,9 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_inspection import dataset_coverage
 from simworld.training.data.dataset_query import DataQuery
+from simworld.training.data.rule_rewards import RuleRewards
+from simworld.training.data.seat_turns import SeatTurn, seat_turns
+from simworld.training.data.utterance_rewards import builtin_embedder
 from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.train_planner import load_training_data, train_planner
@@ -113,9 +117,26 @@ def make_latent(
     return _save(context, label, latent)
 
 
-def make_dataset(context: PipelineContext, label: str, played: StageState) -> StageOutput:
+def standardise_rules(context: PipelineContext, label: str, replies: StageState) -> StageOutput:
+    """The reward's rules with their means and deviations on unsteered replies, as a JSON file."""
+    turns: list[SeatTurn] = []
+    for stored in context.store.episodes(run=context.run_name(replies.label)):
+        if stored.episode.ending is not Ending.failed:
+            scenario = context.store.scenario(stored.episode.scenario_id)
+            for seat in stored.episode.cast:
+                turns += seat_turns(scenario, stored.episode, seat).values()
+    rules = RuleRewards(context.file.reward.rules, builtin_embedder()).standardise(turns)
+    path = f"{label}.json"
+    reward = context.file.reward.model_copy(update={"rules": rules})
+    (context.folder / path).write_text(reward.model_dump_json(indent=1) + "\n", "utf-8")
+    return StageOutput(path=path)
+
+
+def make_dataset(
+    context: PipelineContext, label: str, played: StageState, *standards: StageState
+) -> StageOutput:
     """The transitions of a run's explorer; of one that was judged, rewarded by the judges that
-    `judge` left in its file.
+    `judge` left in its file; by rules, in the standards that `standardise_rules` left.
     """
     run, judges = context.run_name(played.label), ()
     if context.reward_judge is not None:
@@ -127,7 +148,7 @@ def make_dataset(context: PipelineContext, label: str, played: StageState) -> St
         judges=judges,
         # one id per rubric, and an episode has one rubric: nothing is averaged
         mix_judges=len(judges) > 1,
-        reward=context.file.reward,
+        reward=context.reward(standards),
     )
     folder = build_dataset(
         context.store, query, context.folder / "datasets", on_progress=context.on_progress

@@ -24,7 +24,9 @@ from simworld.core.stopping import StopRules
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.learn.learn_file import LearnFile
+from simworld.pipeline.learn.stage_cache import StageState
 from simworld.runner.loaded_agents import LoadedAgents, load_agents
+from simworld.training.data.dataset_query import RewardSettings
 from simworld.yamlfile.fields import Seats
 from store import Store
 
@@ -101,6 +103,12 @@ class PipelineContext:
         )
         return replace(self.agent, spec=spec, planner=read_folder(planner))
 
+    def reward(self, standards: Sequence[StageState]) -> RewardSettings:
+        """The file's reward; its rules as the standards' file has them, if there is one."""
+        if not standards:
+            return self.file.reward
+        return RewardSettings.model_validate_json(standards[0].path.read_text("utf-8"))
+
     def agent_contents(self, agents: Mapping[str, LoadedSpec]) -> dict[str, Any]:
         """Agents by name as plain JSON data, for keys."""
         return {name: agent_content(loaded) for name, loaded in agents.items()}
@@ -135,6 +143,15 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
     test_judge = (
         attempt(lambda: load_judge(file.evaluate.judge)[0]) if file.evaluate.judge else reward_judge
     )
+    if any(rule.of == "partner_next" for rule in file.reward.rules):
+        problems += [
+            Problem(
+                message=f"reward.rules: of 'partner_next' needs scenarios of two seats;"
+                f" {scenario.name!r} has {len(scenario.seats)}"
+            )
+            for scenario in dict.fromkeys((*train, *test))
+            if len(scenario.seats) != 2
+        ]
     problems += _check_learnable(agent, train, test)
     if problems:
         raise InputError(dict.fromkeys(problems))

@@ -48,7 +48,8 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
     start = upmap = declare(
         "upmap", (), _upmap_settings(context), checkpoint_stages.make_upmap, checkpoint_fingerprint
     )
-    if file.clone is not None:
+    standards: tuple[Stage, ...] = ()
+    if file.clone is not None or file.reward.rules:
         replies = declare(
             "replies",
             (),
@@ -57,6 +58,17 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
             run_fingerprint,
             episodes=len(context.train_scenarios) * file.replies,
         )
+    if file.reward.rules:
+        standards = (
+            declare(
+                "standards",
+                (replies,),
+                _settings_json(file.reward),
+                checkpoint_stages.standardise_rules,
+                file_fingerprint,
+            ),
+        )
+    if file.clone is not None:
         start = declare(
             "clone",
             (upmap, replies),
@@ -93,7 +105,7 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
             )
         dataset = declare(
             "dataset",
-            (episodes,),
+            (episodes, *standards),
             _settings_json(file.reward),
             checkpoint_stages.make_dataset,
             dataset_fingerprint,
@@ -127,7 +139,7 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
         )
     declare(
         "evaluate",
-        tuple(checkpoints[arm] for arm in file.steered_arms),
+        (*(checkpoints[arm] for arm in file.steered_arms), *standards),
         _evaluate_settings(context),
         episode_stages.evaluate_arms,
         file_fingerprint,

@@ -105,9 +105,13 @@ def judge_run(
     return StageOutput(path=path, failed=tally.failed + shared.failed)
 
 
-def evaluate_arms(context: PipelineContext, label: str, *checkpoints: StageState) -> StageOutput:
-    """The report of the arms, as a JSON file; the checkpoints are those of `LearnFile.steered`."""
+def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> StageOutput:
+    """The report of the arms, as a JSON file; the inputs are the checkpoints of
+    `LearnFile.steered_arms`, and the standards of the reward's rules where it has any.
+    """
     file, settings = context.file, context.file.evaluate
+    checkpoints = inputs[: len(file.steered_arms)]
+    reward = context.reward(inputs[len(checkpoints) :])
     explores = {"random": RANDOM_EXPLORATION, "explorer": file.collect.explore}
     arms: dict[str, LoadedSpec] = {"base": context.agent} if "base" in file.arms else {}
     for arm, checkpoint in zip(file.steered_arms, checkpoints, strict=True):
@@ -121,7 +125,7 @@ def evaluate_arms(context: PipelineContext, label: str, *checkpoints: StageState
         repeats=settings.repeats,
     )
     measures = EvaluationMeasures(
-        judge=context.test_judge, reward=None if file.reward.measure == "judged" else file.reward
+        judge=context.test_judge, reward=None if reward.measure == "judged" else reward
     )
     with context.open_agents(plan) as loaded_agents:
         evaluation = evaluate(

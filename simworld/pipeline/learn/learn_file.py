@@ -206,6 +206,11 @@ class LearnFile(_LearnPart):
                 "collect.keep, collect.share: only rounds of ways have a use for them; say `rounds:"
                 " 2` or more"
             )
+        if self.collect.self_play and any(r.of == "partner_next" for r in self.reward.rules):
+            raise ValueError(
+                "reward.rules: of 'partner_next' needs partners who do not explore, for what they"
+                " say is the reward; remove `self_play: true`"
+            )
         if len(self.arms) < 2:
             raise ValueError("evaluate.arms: a comparison needs two arms")
         return self

@@ -5,7 +5,7 @@ per query and content.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.core.arrays import Floats
 from simworld.core.counts import counted
 from simworld.core.credit_assignment import CreditAssignment
 from simworld.core.episode import Ending
@@ -28,9 +29,15 @@ from simworld.training.data.dataset_folder import (
 )
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
-from simworld.training.data.utterance_rewards import make_utterance_reward
+from simworld.training.data.reward_rules import check_standardised
+from simworld.training.data.rule_rewards import RuleRewards
+from simworld.training.data.seat_turns import SeatTurn, seat_turns
+from simworld.training.data.utterance_rewards import builtin_embedder, make_utterance_reward
 from store import SeatTrace, Store
 
+# traces, and the indices of their steered acts
+SteeredSeats = Sequence[tuple[SeatTrace, Sequence[int]]]
+ActMeasure = Callable[[SteeredSeats], Floats]  # a number for each act, in their order
 TRACES_PER_CHUNK = 64  # measured at a time
 
 
@@ -60,6 +67,7 @@ def build_dataset(
             that is not finite.
         StoreError: the disk is full, or episodes were added meanwhile.
     """
+    check_standardised(query.reward.rules)
     names_by_kind = {
         "run": query.runs,
         "agent": query.agents,
@@ -80,7 +88,7 @@ def build_dataset(
     with new_dataset_folder(target) as new:
         written_meta = write_dataset(
             new,
-            _rewarded_episodes(traces, query, selection, tally),
+            _rewarded_episodes(traces, query, selection, tally, store),
             selection.d_state,
             selection.d_action,
             query.reward.centre,
@@ -115,15 +123,18 @@ def build_dataset(
 
 
 def _rewarded_episodes(
-    traces: Iterator[SeatTrace], query: DataQuery, selection: DatasetSelection, tally: DatasetTally
+    traces: Iterator[SeatTrace],
+    query: DataQuery,
+    selection: DatasetSelection,
+    tally: DatasetTally,
+    store: Store,
 ) -> Iterator[SeatEpisode]:
-    utterance_reward = None if query.states_only else make_utterance_reward(query.reward)
+    measure = _act_measure(query, store)
     while chunk := list(islice(traces, TRACES_PER_CHUNK)):
         steered = [(trace, _steered_acts(trace, query.states_only)) for trace in chunk]
         tally.without_action += sum(not act_indices for _, act_indices in steered)
         steered = [(trace, act_indices) for trace, act_indices in steered if act_indices]
-        texts = [trace.acts[i].text for trace, act_indices in steered for i in act_indices]
-        values = None if utterance_reward is None else utterance_reward.measure(texts)
+        values = None if measure is None else measure(steered)
         start = 0
         for trace, act_indices in steered:
             end = start + len(act_indices)
@@ -138,6 +149,31 @@ def _rewarded_episodes(
             if len(selection.weights) == 1:
                 _count_judge_agreement(tally, reward)
             yield _seat_episode(trace, act_indices, selection, reward.credit)
+
+
+def _act_measure(query: DataQuery, store: Store) -> ActMeasure | None:
+    """What measures the steered acts of seats; None where a judge does, or nothing."""
+    if query.states_only:
+        return None
+    if query.reward.rules:
+        rules = RuleRewards(query.reward.rules, builtin_embedder())
+
+        def by_rules(seats: SteeredSeats) -> Floats:
+            turns: list[SeatTurn] = []
+            for trace, act_indices in seats:
+                episode = store.episode(trace.episode_id).episode
+                by_turn = seat_turns(store.scenario(trace.scenario_id), episode, trace.seat)
+                turns += [by_turn[trace.acts[i].turn] for i in act_indices]
+            total: Floats = rules.paid(turns).sum(1)
+            return total
+
+        return by_rules
+    by_words = make_utterance_reward(query.reward)
+    if by_words is None:
+        return None
+    return lambda seats: by_words.measure(
+        [trace.acts[i].text for trace, act_indices in seats for i in act_indices]
+    )
 
 
 def _steered_acts(trace: SeatTrace, states_only: bool) -> list[int]:

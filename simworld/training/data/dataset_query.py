@@ -5,9 +5,19 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from simworld.core.safe_patterns import PatternError, compile_pattern
+from simworld.training.data.reward_rules import RewardRule
 from store import TraceQuery
 
 RewardPlacement = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
@@ -19,18 +29,18 @@ class RewardSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    measure: Literal["judged", "lexical", "embedding"] = Field(
+    measure: Literal["judged", "lexical", "embedding", "rules"] = Field(
         default="judged",
         description=(
             "judged: a judge's verdicts; lexical: utterances that match `pattern`; embedding:"
-            " likeness to `text`"
+            " likeness to `text`; rules: the sum of `rules`, which say it by themselves"
         ),
     )
     place: RewardPlacement | None = Field(
         default=None,
         description=(
-            "end, uniform; judged also: attributed, prefixes; lexical and embedding also:"
-            " utterance. Default: end if judged, else utterance"
+            "end, uniform; judged also: attributed, prefixes; all others also: utterance. Default:"
+            " end if judged, else utterance"
         ),
     )
     weights: dict[str, float] = Field(
@@ -42,11 +52,28 @@ class RewardSettings(BaseModel):
         default="", description="lexical: a regular expression, searched in each utterance"
     )
     text: str = Field(default="", description="embedding: what utterances should be like")
+    rules: tuple[RewardRule, ...] = Field(
+        default=(),
+        description="What pays when; each is measured in deviations of unsteered replies.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_rules(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the rules out where there are none: rewards without them keep their hashes."""
+        content: dict[str, Any] = serialize(self)
+        if not self.rules:
+            content.pop("rules", None)
+        return content
 
     @property
     def placement(self) -> RewardPlacement:
         """Where the score goes, the default filled in."""
         return self.place or ("end" if self.measure == "judged" else "utterance")
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What an evaluation compares by: the whole, and each rule by its number from 1."""
+        return (self.measure, *(f"rule {number + 1}" for number in range(len(self.rules))))
 
     @property
     def by_act(self) -> bool:
@@ -80,6 +107,8 @@ class RewardSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
+        if self.rules and "measure" not in self.model_fields_set:
+            object.__setattr__(self, "measure", "rules")
         placements: dict[str, tuple[RewardPlacement, ...]] = {
             "judged": ("end", "uniform", "attributed", "prefixes")
         }
@@ -89,7 +118,7 @@ class RewardSettings(BaseModel):
                 f"place {self.placement!r} does not go with {self.measure!r}; expected"
                 f" {', '.join(allowed)}"
             )
-        for field, measure in (("pattern", "lexical"), ("text", "embedding")):
+        for field, measure in (("pattern", "lexical"), ("text", "embedding"), ("rules", "rules")):
             if bool(getattr(self, field)) != (self.measure == measure):
                 raise ValueError(f"measure {measure!r} and only it needs {field!r}")
         if self.weights and self.measure != "judged":

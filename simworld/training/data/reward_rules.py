@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from simworld.core.errors import InputError, Problem
 from simworld.core.safe_patterns import PatternError, compile_pattern
 from simworld.training.data.seat_turns import SeatTurn
 
@@ -113,3 +115,17 @@ class RewardRule(BaseModel):
         if not self.when.holds(turn):
             return None
         return turn.text if self.of == "self" else turn.answer
+
+
+def check_standardised(rules: Sequence[RewardRule]) -> None:
+    """Raises InputError for every rule of which nobody has measured what is usual."""
+    problems = [
+        Problem(
+            message=f"reward.rules.{number}: its `mean` and `deviation` on unsteered replies are"
+            " not known; `simworld learn` measures them, or give both"
+        )
+        for number, rule in enumerate(rules)
+        if not rule.standardised
+    ]
+    if problems:
+        raise InputError(problems)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simworld.core.arrays import Floats
-from simworld.core.checks import PATTERN_TIMEOUT_S
+from simworld.core.arrays import EmbedTexts, Floats
 from simworld.core.errors import InputError, Problem
-from simworld.core.safe_patterns import compile_pattern
 from simworld.training.data.reward_rules import RewardRule
 from simworld.training.data.seat_turns import SeatTurn
-
-Embed = Callable[[Sequence[str]], NDArray[np.floating]]  # n texts → (n, d), of length 1
+from simworld.training.data.utterance_rewards import LexicalReward, TextLikeness
 
 
 class RuleRewards:
-    """Measures rules on acts; each text is embedded once."""
+    """Measures rules on acts."""
 
-    def __init__(self, rules: Sequence[RewardRule], embed: Embed) -> None:
+    def __init__(self, rules: Sequence[RewardRule], embed: EmbedTexts) -> None:
         """Args: `embed` is called only where a rule needs it."""
         self._rules = tuple(rules)
-        self._embed = embed
-        self._vectors: dict[str, Floats] = {}
+        self._likeness = TextLikeness(embed)
 
     def measure(self, turns: Sequence[SeatTurn]) -> Floats:
         """Gives what each rule measures on each act, (n, rules); NaN where it does not count.
@@ -42,19 +37,19 @@ class RuleRewards:
                 measured[rows, column] = self._values(rule, said, [turns[row] for row in rows])
         return measured
 
-    def rewards(self, turns: Sequence[SeatTurn]) -> Floats:
-        """Gives the sum of the rules in deviations, weighted, (n,).
+    def paid(self, turns: Sequence[SeatTurn]) -> Floats:
+        """Gives what each rule pays for each act: its weight, times the deviations from what is
+        usual, (n, rules); 0 where it does not count.
 
         Raises InputError as `measure`, and ValueError for rules that are not standardised.
         """
-        means, deviations = [rule.mean for rule in self._rules], [r.deviation for r in self._rules]
-        if None in means or None in deviations:
+        if not all(rule.standardised for rule in self._rules):
             raise ValueError("rules are standardised before they reward")
-        scaled = (self.measure(turns) - np.array(means, dtype=np.float64)) / np.array(
-            deviations, dtype=np.float64
+        means, deviations, weights = (
+            np.array([getattr(rule, name) for rule in self._rules], dtype=np.float64)
+            for name in ("mean", "deviation", "weight")
         )
-        total: Floats = np.nan_to_num(scaled) @ np.array([rule.weight for rule in self._rules])
-        return total
+        return np.nan_to_num((self.measure(turns) - means) / deviations) * weights
 
     def standardise(self, turns: Sequence[SeatTurn]) -> tuple[RewardRule, ...]:
         """Gives the rules with the mean and the deviation that they have on unsteered acts; those
@@ -79,33 +74,11 @@ class RuleRewards:
             raise InputError(problems)
         return tuple(ready)
 
-    def _values(
-        self, rule: RewardRule, said: Sequence[str], turns: Sequence[SeatTurn]
-    ) -> Floats | list[float]:
+    def _values(self, rule: RewardRule, said: Sequence[str], turns: Sequence[SeatTurn]) -> Floats:
         if rule.measure == "lexical":
-            pattern = compile_pattern(rule.pattern)
-            try:
-                return [
-                    float(bool(pattern.search(words, timeout=PATTERN_TIMEOUT_S))) for words in said
-                ]
-            except TimeoutError:
-                raise InputError(
-                    f"reward.rules: {rule.pattern!r} took longer than {PATTERN_TIMEOUT_S} s on one"
-                    " utterance; make it simpler"
-                ) from None
-        goals = [turn.goal if rule.measure == "goal" else rule.text for turn in turns]
-        self._read([*said, *goals])
-        # an act without words is like nothing
-        return [
-            float(self._vectors[words] @ self._vectors[goal]) if words.strip() else 0.0
-            for words, goal in zip(said, goals, strict=True)
-        ]
-
-    def _read(self, texts: Sequence[str]) -> None:
-        new = sorted({text for text in texts if text.strip() and text not in self._vectors})
-        if new:
-            vectors = np.asarray(self._embed(new), dtype=np.float64)
-            self._vectors.update(zip(new, vectors, strict=True))
+            return LexicalReward(rule.pattern).measure(said)
+        targets = [turn.goal if rule.measure == "goal" else rule.text for turn in turns]
+        return self._likeness.cosines(said, targets)
 
 
 def _no_deviation(index: int, counted: Floats, acts: int) -> str:

@@ -5,21 +5,25 @@ say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simworld.core.arrays import EmbedTexts, Floats
 from simworld.core.checks import PATTERN_TIMEOUT_S
 from simworld.core.errors import InputError
 from simworld.core.safe_patterns import compile_pattern
 from simworld.training.data.dataset_query import RewardSettings
 
+if TYPE_CHECKING:
+    from agents.lm.sentence_encoder import SentenceEncoder
+
 
 class UtteranceReward(Protocol):
     """Something measured on utterances."""
 
-    def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def measure(self, texts: Sequence[str]) -> Floats:
         """Gives a number per text, (n,)."""
 
 
@@ -29,7 +33,7 @@ class LexicalReward:
     def __init__(self, pattern: str) -> None:
         self._pattern = compile_pattern(pattern)
 
-    def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def measure(self, texts: Sequence[str]) -> Floats:
         """Gives 1 or 0 per text, (n,). Raises InputError where the pattern takes too long."""
         try:
             return np.array(
@@ -45,32 +49,56 @@ class LexicalReward:
             ) from None
 
 
+class TextLikeness:
+    """Cosines between the sentence embeddings of texts; each text is embedded once."""
+
+    def __init__(self, embed: EmbedTexts) -> None:
+        self._embed = embed
+        self._vectors: dict[str, Floats] = {}
+
+    def cosines(self, texts: Sequence[str], targets: Sequence[str]) -> Floats:
+        """Gives of each text the cosine with its target, in [−1, 1], (n,); 0 to an empty text."""
+        wanted = {text for text in (*texts, *targets) if text.strip()}
+        if unseen := sorted(wanted - self._vectors.keys()):
+            vectors = np.asarray(self._embed(unseen), dtype=np.float64)
+            self._vectors.update(zip(unseen, vectors, strict=True))
+        return np.array(
+            [
+                float(self._vectors[text] @ self._vectors[target]) if text.strip() else 0.0
+                for text, target in zip(texts, targets, strict=True)
+            ]
+        )
+
+
 class EmbeddingReward:
-    """Gives the cosine between an utterance's sentence embedding and that of a text, in [−1, 1]; 0
-    to an empty utterance.
-    """
+    """Gives the likeness between an utterance and a text, in [−1, 1]; 0 to an empty utterance."""
 
-    def __init__(self, text: str) -> None:
-        from agents.lm.sentence_encoder import load_sentence_encoder
+    def __init__(self, text: str, embed: EmbedTexts) -> None:
+        self._text, self._likeness = text, TextLikeness(embed)
 
-        self._encoder = load_sentence_encoder()
-        self._target = self._encode([text])[0]
-        self._cosines: dict[str, float] = {"": 0.0}
-
-    def measure(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def measure(self, texts: Sequence[str]) -> Floats:
         """Gives a cosine per text, (n,)."""
-        unseen = sorted({text for text in texts if text.strip() and text not in self._cosines})
-        if unseen:
-            cosines = (self._encode(unseen) @ self._target).tolist()
-            self._cosines.update(zip(unseen, cosines, strict=True))
-        return np.array([self._cosines[text] if text.strip() else 0.0 for text in texts])
-
-    def _encode(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        return self._encoder.encode(texts).astype(np.float64)
+        return self._likeness.cosines(texts, [self._text] * len(texts))
 
 
 def make_utterance_reward(settings: RewardSettings) -> UtteranceReward | None:
-    """Gives what measures a reward's utterances; None where a judge does."""
+    """Gives what measures a reward's utterances by their words alone; None where a judge or rules
+    do.
+    """
     if settings.measure == "lexical":
         return LexicalReward(settings.pattern)
-    return EmbeddingReward(settings.text) if settings.measure == "embedding" else None
+    if settings.measure == "embedding":
+        return EmbeddingReward(settings.text, builtin_embedder())
+    return None
+
+
+def builtin_embedder() -> EmbedTexts:
+    """Gives the built-in sentence encoder's embeddings; it is loaded when first asked."""
+
+    @cache
+    def encoder() -> SentenceEncoder:
+        from agents.lm.sentence_encoder import load_sentence_encoder
+
+        return load_sentence_encoder()
+
+    return lambda texts: encoder().encode(texts)

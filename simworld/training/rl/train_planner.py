@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, assert_never
 
 import numpy as np
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.planner import Actor, Normalizer
@@ -19,11 +20,14 @@ from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
 from simworld.training.actor_init import init_to_action, new_actor
+from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.dataset_folder import load_meta, load_transitions
+from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.offline_training import LoopSettings, train_offline
+from simworld.training.rl.ridge import RidgeSettings, ridge_actor
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
@@ -34,14 +38,23 @@ STATE_FILE = "training.safetensors"
 class PlannerSettings(TrainingSettings):
     """Settings of a planner's training."""
 
-    learner: Literal["td3bc", "bc"] = "td3bc"
+    learner: Literal["td3bc", "bc", "ridge"] = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
     # to a deviation of 1: a part of a score is smaller than what new critics say by chance
     scale_rewards: bool = True
     td3bc: TD3BCSettings = TD3BCSettings()  # its gamma is also that of the evaluation
     bc: BCSettings = BCSettings()
+    ridge: RidgeSettings = RidgeSettings()  # of its loop the seed alone counts
     loop: LoopSettings = LoopSettings()
+
+    @model_serializer(mode="wrap")
+    def _without_ridge(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the regression's settings out for other learners: their hashes stay."""
+        content: dict[str, Any] = serialize(self)
+        if self.learner != "ridge":
+            content.pop("ridge", None)
+        return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,52 +109,35 @@ def train_planner(
             cannot be learned from; for losses that are no longer finite.
     """
     encoder = _check_encoder(data, clone)
-    info, loop = clone.info, settings.loop
-    if clone.actor is not None and not settings.fresh:
-        actor = copy.deepcopy(clone.actor).requires_grad_(True)
-        normalizer: Normalizer | None = clone.normalizer
-    else:
-        seed = derive_seed(loop.seed, "actor")
-        actor = new_actor(
-            info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
-        )
-        if clone.constant is not None and not settings.fresh:
-            init_to_action(actor, clone.constant)
-        normalizer = None
     transitions = data.transitions
     if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
         )
-    identity = {
-        "clone": clone.id,
-        "data": data.provenance.get("sha256", ""),
-        **settings.model_dump(mode="json", exclude={"loop"}),
-        **loop.model_dump(mode="json", exclude={"steps"}),
-    }
-    state_file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
-    position, normalizer = train_offline(
-        _make_learner(actor, settings),
-        transitions,
-        loop,
-        gamma=settings.td3bc.gamma,
-        normalizer=normalizer,
-        recorder=TrainingRecorder(file=state_file, sink=sink, on_progress=on_progress),
-    )
-    actor.load_state_dict(position.best_weights)
+    if settings.learner == "ridge":
+        check_trainable(transitions, held_out=settings.loop.held_out)
+        normalizer = normalizer_from_transitions(transitions)
+        actor, metrics = ridge_actor(
+            transitions.with_next_rows(), normalizer, settings.ridge, seed=settings.loop.seed
+        )
+    else:
+        identity = {
+            "clone": clone.id,
+            "data": data.provenance.get("sha256", ""),
+            **settings.model_dump(mode="json", exclude={"loop"}),
+            **settings.loop.model_dump(mode="json", exclude={"steps"}),
+        }
+        file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
+        recorder = TrainingRecorder(file=file, sink=sink, on_progress=on_progress)
+        actor, normalizer, metrics = _train_actor(clone, settings, transitions, recorder)
     actor.requires_grad_(False)
-    metrics = {
-        **position.best_metrics,
-        "best_step": float(position.best_step),
-        "steps": float(position.step),
-    }
-    planner_info = info.derived(
-        dtype=data.dtype or info.dtype,
+    planner_info = clone.info.derived(
+        dtype=data.dtype or clone.info.dtype,
         encoder=encoder,
-        actor=ActorInfo(hidden=actor.hidden, projection=actor.projection),
+        actor=ActorInfo(hidden=actor.hidden, projection=actor.projection, radius=actor.radius),
         constant=False,
         data={**data.provenance, "settings": settings.model_dump(mode="json")},
-        metrics=metrics,
+        metrics=dict(metrics),
         parent=clone.id,
     )
     return Checkpoint(
@@ -154,12 +150,46 @@ def train_planner(
     )
 
 
+def _train_actor(
+    clone: Checkpoint,
+    settings: PlannerSettings,
+    transitions: Transitions,
+    recorder: TrainingRecorder,
+) -> tuple[Actor, Normalizer, Mapping[str, float]]:
+    """Trains step by step; gives the best actor, the normalizer of its states, and its metrics."""
+    info, loop = clone.info, settings.loop
+    normalizer: Normalizer | None = None
+    if clone.actor is not None and not settings.fresh:
+        actor = copy.deepcopy(clone.actor).requires_grad_(True)
+        normalizer = clone.normalizer
+    else:
+        seed = derive_seed(loop.seed, "actor")
+        actor = new_actor(
+            info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
+        )
+        if clone.constant is not None and not settings.fresh:
+            init_to_action(actor, clone.constant)
+    position, normalizer = train_offline(
+        _make_learner(actor, settings),
+        transitions,
+        loop,
+        gamma=settings.td3bc.gamma,
+        normalizer=normalizer,
+        recorder=recorder,
+    )
+    actor.load_state_dict(position.best_weights)
+    steps = {"best_step": float(position.best_step), "steps": float(position.step)}
+    return actor, normalizer, {**position.best_metrics, **steps}
+
+
 def _make_learner(actor: Actor, settings: PlannerSettings) -> Learner:
     match settings.learner:
         case "td3bc":
             return TD3BC(actor, settings.td3bc, seed=derive_seed(settings.loop.seed, "td3bc"))
         case "bc":
             return BC(actor, settings.bc)
+        case "ridge":
+            raise ValueError("ridge is not trained step by step")
         case _:
             assert_never(settings.learner)
 

@@ -90,11 +90,9 @@ def test_a_rule_pays_in_deviations_from_what_is_usual_times_its_weight() -> None
         RewardRule(measure="lexical", pattern=r"\?", when=first_half, mean=0.2, deviation=0.4),
         RewardRule(measure="lexical", pattern="!", weight=-0.5, mean=0.5, deviation=0.5),
     )
-    given = RuleRewards(rules, embed).rewards(
-        [turn("Why?"), turn("Why?", turn=3), turn("So!", turn=1)]
-    )
-    # (1 − .2) / .4 − .5 × (0 − .5) / .5;  the second alone;  (0 − .2) / .4 − .5 × (1 − .5) / .5
-    assert given == pytest.approx([2.5, 0.5, -1.0])
+    paid = RuleRewards(rules, embed).paid([turn("Why?"), turn("Why?", turn=3), turn("So!", turn=1)])
+    # (1 − .2) / .4 and −.5 × (0 − .5) / .5;  the second alone;  (0 − .2) / .4 and −.5 × (1 − .5) / .5
+    assert paid == pytest.approx(np.array([[2, 0.5], [0, 0.5], [-0.5, -0.5]]))
 
 
 def test_what_is_usual_is_measured_where_the_rule_counts() -> None:
@@ -106,8 +104,8 @@ def test_what_is_usual_is_measured_where_the_rule_counts() -> None:
     assert second == fixed
     assert first.model_copy(update={"mean": None, "deviation": None}) == late
     # so the usual reward is 0, and its deviation 1
-    rewards = RuleRewards([first], embed).rewards(unsteered[:2])
-    assert rewards == pytest.approx([1, -1])
+    paid = RuleRewards([first], embed).paid(unsteered[:2])
+    assert paid == pytest.approx(np.array([[1], [-1]]))
 
 
 def test_rules_that_never_count_or_never_differ_are_named_together() -> None:
@@ -124,7 +122,7 @@ def test_rules_that_never_count_or_never_differ_are_named_together() -> None:
 
 def test_rules_that_are_not_standardised_do_not_reward() -> None:
     with pytest.raises(ValueError, match="standardised before they reward"):
-        RuleRewards([THANKS], embed).rewards([turn("no")])
+        RuleRewards([THANKS], embed).paid([turn("no")])
 
 
 @pytest.mark.parametrize(
