@@ -18,6 +18,8 @@ from simworld.cli.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
+from simworld.core.errors import InputError
+from simworld.yamlfile import join_with_and
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -68,10 +70,10 @@ def _parse_widths(
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
 @click.option(
     "--learner",
-    type=click.Choice(["td3bc", "bc"]),
+    type=click.Choice(["td3bc", "bc", "ridge"]),
     default="td3bc",
     show_default=True,
-    help="bc: stay near the data alone, to compare with.",
+    help="To compare with: bc stays near the data alone, ridge is a regression in closed form.",
 )
 @click.option("--steps", type=POSITIVE, help="Updates.")
 @click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
@@ -128,7 +130,7 @@ def td3bc(
     fqe_steps: int | None,
     **options: Any,
 ) -> None:
-    """Train a planner by TD3+BC, or by behaviour cloning alone, on stored episodes.
+    """Train a planner by TD3+BC on stored episodes, or by what it must beat.
 
     The best actor by fitted-Q evaluation on held-out families is written as a checkpoint. An
     interrupted training goes on by the same command. Metrics go to the database where the data come
@@ -139,7 +141,9 @@ def td3bc(
     from simworld.cli.progress import progress_bar
     from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
+    from simworld.training.rl.bc import BCSettings
     from simworld.training.rl.offline_training import LoopSettings
+    from simworld.training.rl.ridge import RidgeSettings
     from simworld.training.rl.td3bc import TD3BCSettings
     from simworld.training.rl.train_planner import (
         PlannerSettings,
@@ -151,11 +155,16 @@ def td3bc(
     loop = _given_settings(options, LoopSettings) | {
         "fqe": {} if fqe_steps is None else {"steps": fqe_steps}
     }
+    learner_settings = {"td3bc": TD3BCSettings, "bc": BCSettings, "ridge": RidgeSettings}[learner]
+    used = set(learner_settings.model_fields) | (
+        {"seed"} if learner == "ridge" else {*LoopSettings.model_fields, "fqe_steps"}
+    )
+    _refuse_unused({**options, "fqe_steps": fqe_steps}, used, learner)
     settings = PlannerSettings.model_validate(
         {
             "learner": learner,
             "fresh": fresh,
-            "td3bc": _given_settings(options, TD3BCSettings),
+            learner: _given_settings(options, learner_settings),
             "loop": loop,
         }
     )
@@ -194,6 +203,19 @@ def td3bc(
     _show_checkpoint(planner, out, as_json)
 
 
+def _refuse_unused(options: Mapping[str, Any], used: set[str], learner: str) -> None:
+    """Refuses options of training that were given, but that the learner does not have."""
+    from simworld.training.rl.offline_training import LoopSettings
+    from simworld.training.rl.td3bc import TD3BCSettings
+
+    ours = {*TD3BCSettings.model_fields, *LoopSettings.model_fields, "fqe_steps"}
+    unused = {name for name in ours - used if options.get(name) is not None}
+    if unused:
+        parameters = click.get_current_context().command.params
+        names = [p.opts[0] for p in parameters if p.name in unused]
+        raise InputError(f"the learner {learner} has no {join_with_and(names)}; leave that out")
+
+
 def _given_settings(options: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:
     """The options that were given, of some settings, which know the defaults of the others."""
     return {name: options[name] for name in settings.model_fields if options.get(name) is not None}
@@ -214,13 +236,15 @@ def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
             plain_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")})
         )
         return
-    click.echo(
-        harmless(
-            f"{out}: {planner.id}: update {info.metrics['best_step']:.0f} of"
-            f" {info.metrics['steps']:.0f}"
-        )
+    steps = (
+        f": update {info.metrics['best_step']:.0f} of {info.metrics['steps']:.0f}"
+        if "steps" in info.metrics
+        else ""
     )
+    click.echo(harmless(f"{out}: {planner.id}{steps}"))
     for name in (
+        "r2",
+        "r2_without_product",
         "held_value",
         "held_return",
         "bc_distance",

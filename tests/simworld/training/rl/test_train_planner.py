@@ -321,6 +321,27 @@ def test_a_finished_dataset_needs_no_store(played: Path) -> None:
     assert load_checkpoint(played / "second").info.data["settings"]["learner"] == "bc"
 
 
+def test_ridge_by_the_command_and_options_that_a_learner_has_not(played: Path) -> None:
+    command(played)
+    (dataset,) = (played / "sets").iterdir()
+    given = ["--data", dataset, "--clone", played / "clone", "--out", played / "regression"]
+    ridge = [*map(str, given), "--learner", "ridge"]
+    done = CliRunner().invoke(td3bc, [*ridge, "--gamma", ".5"], env={"SIMWORLD_DB": None})
+    assert done.exit_code == 0, done.output
+    assert "r2_without_product" in done.stdout
+    planner = load_checkpoint(played / "regression")
+    assert planner.info.data["settings"]["ridge"] == {"gamma": 0.5}
+    refused = CliRunner().invoke(
+        td3bc, [*ridge, "--steps", "3", "--alpha", "2", "--actor-rate", "1"]
+    )
+    assert isinstance(refused.exception, InputError)
+    assert str(refused.exception) == (
+        "the learner ridge has no --steps, --alpha and --actor-rate; leave that out"
+    )
+    bc = CliRunner().invoke(td3bc, [*map(str, given), "--learner", "bc", "--critic-rate", "1"])
+    assert str(bc.exception) == "the learner bc has no --critic-rate; leave that out"
+
+
 def test_metrics_go_to_tensorboard_too(played: Path) -> None:
     event_accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator"
