@@ -8,10 +8,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from agents.people_names import PeopleNames
-from agents.privacy import UnresolvedAddressee
 from agents.prompting import addressing_note, describe_self, event_line, prompt_facts
-from agents.reply_parsing import parse_reply
+from agents.replies.people_names import PeopleNames
+from agents.replies.privacy import UnresolvedAddressee
+from agents.replies.reply_parsing import parse_reply
 from simworld.core.episode import Act, Observation
 from simworld.core.errors import Failure, Stopped
 from simworld.core.protocols import ActGenerator

@@ -8,9 +8,6 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agents.line_similarity import line_similarity
-from agents.people_names import PeopleNames
-from agents.privacy import UnresolvedAddressee
 from agents.prompting import (
     PromptTemplate,
     addressing_note,
@@ -18,7 +15,10 @@ from agents.prompting import (
     prompt_version,
     stop_strings,
 )
-from agents.reply_parsing import parse_reply
+from agents.replies.line_similarity import line_similarity
+from agents.replies.people_names import PeopleNames
+from agents.replies.privacy import UnresolvedAddressee
+from agents.replies.reply_parsing import parse_reply
 from agents.steering.act_plan import ActPlan
 from simworld.core.episode import Act, Action, ActionKind, Generation, Observation, PlanStep
 from simworld.core.errors import Failure

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.people_names import PeopleNames
-from agents.privacy import UnresolvedAddressee
-from agents.reply_parsing import parse_reply
+from agents.replies.people_names import PeopleNames
+from agents.replies.privacy import UnresolvedAddressee
+from agents.replies.reply_parsing import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Observation
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator

@@ -17,12 +17,12 @@ import time
 from dataclasses import replace
 
 from agents import find_specs
-from agents.line_similarity import line_similarity
+from agents.replies.line_similarity import line_similarity
 from scenarios import find_scenarios
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Scenario
 from simworld.runner import play_jobs
-from simworld.runner.loaded_agents import load_agents
+from simworld.runner.agent_pool import load_agents
 from simworld.runner.run_plan import Cast, RunPlan
 from store import open_store
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, literal, select, true
 
-from store.cell_rebuild import rebuild_all
+from store.cells.cell_rebuild import rebuild_all
 from store.inserts import RowValues
 from store.tables import (
     Base,

@@ -62,7 +62,7 @@ def measure(scenarios: int | None) -> dict[str, Any]:
         wait_passively()  # as the command line does, before torch is loaded
         from simworld.cli.demo import DEFAULT_SCENARIO_COUNT, demo_plan, judge_demo, write_page
         from simworld.cli.demo_time import estimate_seconds
-        from simworld.runner.loaded_agents import load_agents
+        from simworld.runner.agent_pool import load_agents
         from simworld.runner.stored_run import play_missing
         from store import open_store
     count = scenarios or DEFAULT_SCENARIO_COUNT

@@ -29,7 +29,7 @@ from agents.lm.local.weights import Weights, builtin_weights
 from agents.lm_agent import LMAgent
 from scenarios import find_scenarios
 from simworld.core.requests import Sampling
-from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import play_missing
 from store import open_store

@@ -31,8 +31,8 @@ from bench.synthetic_episodes import (
 from simworld.core.requests import ModelInfo
 from simworld.core.seeding import derive_seed
 from simworld.judging.judge import make_judge
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.runner.conversations import Job
-from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.stored_run import store_plan
 from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.tournament_plan import plan_matches, plan_tournament

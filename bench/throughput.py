@@ -45,7 +45,7 @@ from bench.throughput_references import Call, batched, judging, limits, one_by_o
 from scenarios import find_scenarios
 from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Request
-from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import play_missing
 from store import open_store

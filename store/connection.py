@@ -269,7 +269,7 @@ def _migrate(engine: Engine, address: DatabaseAddress) -> None:
     """Runs what migrations are missing, all in one transaction; two processes at once do it
     once.
     """
-    from store.cell_rebuild import rebuild_all
+    from store.cells.cell_rebuild import rebuild_all
     from store.migrations.migrate import migrate  # Alembic is slow to import and seldom needed
 
     with engine.connect().execution_options(**{WRITE_OPTION: True}) as connection:

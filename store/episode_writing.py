@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from simworld.core.episode import Act, CheckResult, Ending, Episode, Generation, PlanStep, WorkItem
-from store.cell_updates import enter_episode
+from store.cells.cell_updates import enter_episode
 from store.inserts import failure_columns, insert_all, insert_new
 from store.tables import (
     ActRow,

@@ -18,7 +18,7 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Failure
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.core.measures import rubric_json_of
-from store.cell_updates import enter_judgement
+from store.cells.cell_updates import enter_judgement
 from store.episode_reading import next_ids
 from store.inserts import failure_columns, insert_all, insert_missing, insert_new, read_failure
 from store.records import JudgeRecord, StoredJudgement

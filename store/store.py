@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 import store.attributions
-import store.cell_reading
+import store.cells.cell_reading
+import store.cells.score_rows
 import store.embeddings
 import store.episode_reading
 import store.episode_writing
 import store.judgements
 import store.overview
 import store.runs
-import store.score_rows
 import store.text_search
 import store.traces
 import store.trainings
@@ -230,11 +230,11 @@ class Store(Database):
 
     judgements_by_episode = read_method(store.judgements.judgements_by_episode)
     unjudged = batch_method(store.judgements.unjudged)
-    score_rows = batch_method(store.score_rows.next_score_rows)
-    scoring_judge_ids = read_method(store.cell_reading.scoring_judge_ids)
-    cells_fingerprint = read_method(store.cell_reading.cells_fingerprint)
-    cells = stream_method(store.cell_reading.read_cells)
-    retest_sums = read_method(store.cell_reading.read_retest_sums)
+    score_rows = batch_method(store.cells.score_rows.next_score_rows)
+    scoring_judge_ids = read_method(store.cells.cell_reading.scoring_judge_ids)
+    cells_fingerprint = read_method(store.cells.cell_reading.cells_fingerprint)
+    cells = stream_method(store.cells.cell_reading.read_cells)
+    retest_sums = read_method(store.cells.cell_reading.read_retest_sums)
     add_attributions = write_method(
         store.attributions.add_attributions, lost="nothing of this attribution was stored"
     )

@@ -16,12 +16,12 @@ from agents import (
 )
 from agents.new_agent_template import agent_template
 from simworld.cli.completion import complete_agents
-from simworld.cli.kind_check import make_check_command
+from simworld.cli.files.check_command import make_check_command
+from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
-from simworld.cli.template_files import names_argument, out_option, write_templates
-from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.terminal import console, grid
+from simworld.cli.output.text import harmless, plain_json
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -113,7 +113,7 @@ def explain_split_cast(
 def _is_agent(word: str) -> bool:
     from agents import find_specs
     from scenarios import find_scenarios
-    from simworld.cli.file_kinds import file_kind
+    from simworld.cli.files.file_kinds import file_kind
 
     if os.path.isfile(word):
         return file_kind(Path(word)) == "agent"

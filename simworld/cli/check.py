@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.duplicate_files import note_duplicates
+from simworld.cli.files.duplicate_files import note_duplicates
 from simworld.cli.next_command import suggest_next
-from simworld.cli.text import harmless
+from simworld.cli.output.text import harmless
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import list_yaml_files
@@ -25,7 +25,7 @@ def check(paths: tuple[Path, ...]) -> None:
     by its kind, which its keys and its folder's name tell. Other files are counted and left alone.
     No model is loaded.
     """
-    from simworld.cli.file_kinds import FILE_KINDS, KIND_LABELS, check_files, file_kind
+    from simworld.cli.files.file_kinds import FILE_KINDS, KIND_LABELS, check_files, file_kind
 
     files: dict[str, list[Path]] = {}
     real_paths: set[str] = set()

@@ -14,8 +14,8 @@ import store
 from simworld.cli.lazy_group import LazyCommands, LazyGroup
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from store.codebook import ColumnInfo, describe_database, list_columns, table_meanings

@@ -20,8 +20,8 @@ import store
 from simworld.analysis.empty_results import explain_empty
 from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 

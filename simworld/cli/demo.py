@@ -15,15 +15,15 @@ import click
 from rich.text import Text
 
 from simworld.cli.demo_time import estimate_seconds
-from simworld.cli.followed_conversation import FollowedConversation
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.options import threads_option
-from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.remaining_time import duration_text
+from simworld.cli.output.followed_conversation import FollowedConversation
+from simworld.cli.output.progress import playing_bar, progress_bar
+from simworld.cli.output.remaining_time import duration_text
+from simworld.cli.output.terminal import console, grid
+from simworld.cli.output.text import harmless
+from simworld.cli.output.transcript import print_transcript
 from simworld.cli.run import make_plan
-from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless
-from simworld.cli.transcript import print_transcript
 from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import InputError
@@ -32,7 +32,7 @@ from simworld.stats.intervals import Estimate, mean_by_family
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simworld.runner.loaded_agents import LoadedAgents
+    from simworld.runner.agent_pool import LoadedAgents
     from simworld.runner.run_plan import RunPlan
     from store import ScoreRow, Store
 
@@ -95,7 +95,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
     with a small planner that learned to be thankful. The same command again plays and judges
     nothing twice, and shows the same.
     """
-    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.agent_pool import load_agents
     from simworld.runner.stored_run import play_missing
     from store import open_store
 
@@ -198,7 +198,7 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
     """Judges what of the run is not judged yet."""
     from simworld.judging.judge_spec import load_judge
     from simworld.judging.judging_pass import JudgingPass
-    from simworld.runner.loaded_agents import shared_or_new_backend
+    from simworld.runner.agent_pool import shared_or_new_backend
 
     spec, _ = load_judge(JUDGE)
     with (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.text import Text
 
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import harmless, plain_json
 
 if TYPE_CHECKING:
     from simworld.runner.run_plan import PlannedEpisode, RunPlan

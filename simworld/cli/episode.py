@@ -12,9 +12,9 @@ import store
 from simworld.cli.lazy_group import LazyCommands, LazyGroup
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import plain_json
-from simworld.cli.transcript import SHORT_ID, print_checks, print_scores, print_transcript
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import plain_json
+from simworld.cli.output.transcript import SHORT_ID, print_checks, print_scores, print_transcript
 from simworld.core.episode import Ending
 from store import EpisodeSummary
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.casts import read_casts
-from simworld.cli.human_view import listen_to_play, terminal_backend
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
@@ -21,9 +20,10 @@ from simworld.cli.options import (
     request_limit_options,
     threads_option,
 )
-from simworld.cli.terminal import cell, console, grid, say_loading, warn
-from simworld.cli.text import harmless, plain_json
-from simworld.cli.transcript import SHORT_ID
+from simworld.cli.output.human_view import listen_to_play, terminal_backend
+from simworld.cli.output.terminal import cell, console, grid, say_loading, warn
+from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.transcript import SHORT_ID
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _play_branch(
     cache_bytes: int | None,
     limits: RequestLimits,
 ) -> RunProgress:
-    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.agent_pool import load_agents
     from simworld.runner.stored_run import play_missing
 
     terminal = terminal_backend()

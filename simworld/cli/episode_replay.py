@@ -14,9 +14,9 @@ from rich.text import Text
 
 import store
 from simworld.cli.options import db_option
-from simworld.cli.terminal import console
-from simworld.cli.text import harmless
-from simworld.cli.transcript import act_line, print_ending, print_heading
+from simworld.cli.output.terminal import console
+from simworld.cli.output.text import harmless
+from simworld.cli.output.transcript import act_line, print_ending, print_heading
 from simworld.core.episode import Act
 from simworld.core.errors import InputError
 from simworld.core.scenario import Scenario

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.evaluation_tables import show_evaluation, show_requirements
 from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
@@ -21,9 +20,10 @@ from simworld.cli.options import (
     threads_option,
     token_usage_line,
 )
-from simworld.cli.progress import progress_bar
-from simworld.cli.terminal import say_loading, show_notes, warn
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.evaluation_tables import show_evaluation, show_requirements
+from simworld.cli.output.progress import progress_bar
+from simworld.cli.output.terminal import say_loading, show_notes, warn
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
@@ -148,7 +148,7 @@ def evaluate(
     from simworld.pipeline.evaluate import evaluate as run_evaluation
     from simworld.pipeline.evaluation_result import evaluation_json
     from simworld.pipeline.requirements import check_requirement, read_requirements
-    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.agent_pool import load_agents
     from simworld.runner.stored_run import open_store_for
 
     problems: list[Problem] = []

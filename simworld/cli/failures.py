@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from simworld.cli.text import harmless
+from simworld.cli.output.text import harmless
 from simworld.core.counts import counted
 
 if TYPE_CHECKING:

@@ -22,17 +22,17 @@ from simworld.cli.options import (
     threads_option,
     token_usage_line,
 )
-from simworld.cli.progress import progress_bar
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.progress import progress_bar
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import harmless, plain_json
 from simworld.code_version import code_version
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem, StoreMismatch
 
 if TYPE_CHECKING:
     from simworld.pipeline.learn.context import PipelineContext
-    from simworld.pipeline.learn.declare_stages import LearnResult
     from simworld.pipeline.learn.grid import GridPoint
+    from simworld.pipeline.learn.learn_stages import LearnResult
     from simworld.pipeline.learn.stage_cache import StageState
     from store import Store
 
@@ -90,8 +90,8 @@ def learn(
     stopped, and after a change does again what depends on it. Any key may be a list; then every
     combination is run, and a table compares them at the end.
     """
-    from simworld.pipeline.learn.declare_stages import declare_stages, read_result
     from simworld.pipeline.learn.grid import grid_points
+    from simworld.pipeline.learn.learn_stages import declare_stages, read_result
     from simworld.pipeline.learn.shipped_files import open_learn_file
     from simworld.pipeline.learn.stage_cache import StageCache
 

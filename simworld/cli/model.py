@@ -8,8 +8,8 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import plain_json
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import plain_json
 from simworld.core.errors import ModelError
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from simworld.cli.text import harmless
+from simworld.cli.output.text import harmless
 
 DEFAULT_DB = "sqlite:///simworld.db"
 ARGV_KEY = "simworld.given"  # in a context's `meta`: the words after `simworld`

@@ -8,9 +8,9 @@ import click
 
 from scenarios.new_scenario_template import persona_template
 from scenarios.scenario_file import persona_json_schema, schema_text
-from simworld.cli.kind_check import make_check_command
+from simworld.cli.files.check_command import make_check_command
+from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
-from simworld.cli.template_files import names_argument, out_option, write_templates
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

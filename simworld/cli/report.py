@@ -8,7 +8,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option
-from simworld.cli.text import harmless
+from simworld.cli.output.text import harmless
 
 
 @click.command()

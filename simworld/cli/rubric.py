@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.kind_check import make_check_command
+from simworld.cli.files.check_command import make_check_command
+from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
-from simworld.cli.template_files import names_argument, out_option, write_templates
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

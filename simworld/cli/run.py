@@ -12,9 +12,8 @@ import click
 from simworld.cli.casts import common_seats, explain_split_cast, read_casts
 from simworld.cli.completion import complete_agents, complete_scenarios
 from simworld.cli.dry_run import show_plan
-from simworld.cli.duplicate_files import note_duplicates
 from simworld.cli.failures import failure_lines
-from simworld.cli.human_view import has_human, listen_to_play, terminal_backend
+from simworld.cli.files.duplicate_files import note_duplicates
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
@@ -28,9 +27,10 @@ from simworld.cli.options import (
     token_usage_json,
     token_usage_line,
 )
-from simworld.cli.profile import print_profile
-from simworld.cli.terminal import say_loading, warn
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.human_view import has_human, listen_to_play, terminal_backend
+from simworld.cli.output.profile import print_profile
+from simworld.cli.output.terminal import say_loading, warn
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import InputError, Problem
@@ -118,7 +118,7 @@ def run(
 
     The same command again plays what is missing and nothing else.
     """
-    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.agent_pool import load_agents
     from simworld.runner.stored_run import open_store_for, play_missing
     from store import check_store
 

@@ -17,7 +17,7 @@ import click
 
 from simworld import name_clash_check
 from simworld.cli.commands import cli
-from simworld.cli.text import harmless
+from simworld.cli.output.text import harmless
 from simworld.core.errors import BudgetSpent, SimworldError
 
 NO_SPACE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -25,11 +25,11 @@ from scenarios.selection import (
 from scenarios.shipped_folders import PERSONAS_FOLDER
 from scenarios.sotopia import import_sotopia
 from simworld.cli.completion import complete_scenarios
-from simworld.cli.duplicate_files import note_duplicates
+from simworld.cli.files.duplicate_files import note_duplicates
+from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
-from simworld.cli.template_files import names_argument, out_option, write_templates
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.core.episode import Observation
 from simworld.core.errors import InputError, Problem

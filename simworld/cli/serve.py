@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from simworld.cli.options import db_option
-from simworld.cli.text import harmless
+from simworld.cli.output.text import harmless
 
 
 @click.command()

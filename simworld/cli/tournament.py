@@ -9,18 +9,18 @@ from pathlib import Path
 import click
 
 from simworld.cli.completion import complete_tournaments
+from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.template_files import names_argument, out_option, write_templates
-from simworld.cli.text import harmless, plain_json
-from simworld.cli.tournament_compare import compare
-from simworld.cli.tournament_output import (
+from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.tournament_output import (
     choose_judge,
     judge_option,
     show_remaining_cost,
     show_standings,
     suggest_report,
 )
+from simworld.cli.tournament_compare import compare
 from simworld.cli.tournament_run import run
 from simworld.core.counts import counted
 
@@ -68,7 +68,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Of the agents, scenarios and judges in this folder, or of the library's where there are none.
     Never overwrites a file.
     """
-    from simworld.cli.file_kinds import file_kind
+    from simworld.cli.files.file_kinds import file_kind
     from simworld.tournament.tournament_template import new_tournament_text
     from simworld.yamlfile import list_yaml_files
 

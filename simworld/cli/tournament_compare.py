@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.completion import complete_tournaments
-from simworld.cli.evaluation_tables import show_requirements
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import show_notes
-from simworld.cli.text import plain_json
-from simworld.cli.tournament_output import choose_judge, judge_option, suggest_report
-from simworld.cli.tournament_tables import show_differences
+from simworld.cli.output.evaluation_tables import show_requirements
+from simworld.cli.output.terminal import show_notes
+from simworld.cli.output.text import plain_json
+from simworld.cli.output.tournament_output import choose_judge, judge_option, suggest_report
+from simworld.cli.output.tournament_tables import show_differences
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 

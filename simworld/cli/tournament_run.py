@@ -22,10 +22,14 @@ from simworld.cli.options import (
     threads_option,
     token_usage_line,
 )
-from simworld.cli.progress import playing_bar, progress_bar
-from simworld.cli.terminal import say_loading, show_notes, warn
-from simworld.cli.text import harmless
-from simworld.cli.tournament_output import show_remaining_cost, show_standings, suggest_report
+from simworld.cli.output.progress import playing_bar, progress_bar
+from simworld.cli.output.terminal import say_loading, show_notes, warn
+from simworld.cli.output.text import harmless
+from simworld.cli.output.tournament_output import (
+    show_remaining_cost,
+    show_standings,
+    suggest_report,
+)
 from simworld.core.counts import counted
 
 if TYPE_CHECKING:
@@ -78,7 +82,7 @@ def run(
     the file it plays only what is new. It stops when the file's budget is spent, with what was
     played judged.
     """
-    from simworld.runner.loaded_agents import load_agents
+    from simworld.runner.agent_pool import load_agents
     from simworld.runner.stored_run import open_store_for
     from simworld.tournament.cost_estimate import estimate_cost
     from simworld.tournament.loaded_tournament import load_tournament

@@ -12,7 +12,7 @@ from simworld.core.stopping import StopRules
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, compare_arms
-from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
+from simworld.runner.agent_pool import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store
 

@@ -21,7 +21,7 @@ from simworld.results.language_quality import LanguageQuality, evenly_spaced, me
 from simworld.results.last_attempts import last_attempts
 from simworld.results.perplexity import perplexity, reply_requests
 from simworld.results.seat_scores import to_score_tables
-from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.stats.paired_tests import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.line_similarity import line_similarity
+from agents.replies.line_similarity import line_similarity
 from simworld.core.arrays import EmbedTexts
 from simworld.core.episode import Act, ActionKind, Episode
 

@@ -1,7 +1,7 @@
 """The last attempt at a work item counts, and no other: a retry takes the place of what failed.
 
 The store keeps the cells that standings read by the same rule:
-`store.cell_records.insert_attempt`.
+`store.cells.cell_records.insert_attempt`.
 """
 
 from __future__ import annotations

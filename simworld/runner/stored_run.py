@@ -14,8 +14,8 @@ from simworld.core.errors import Stopped
 from simworld.core.profile import Profile
 from simworld.core.protocols import Backend
 from simworld.core.stopping import DeferredCommits, StopRules
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.runner.conversations import Job, OnActs, PlayCounters, Played, play_jobs
-from simworld.runner.loaded_agents import LoadedAgents
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import PlannedEpisode, RunPlan
 from simworld.runner.turn_progress import TurnProgress

@@ -17,7 +17,7 @@ from simworld.core.protocols import Backend
 from simworld.core.stopping import StopRules
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
-from simworld.runner.loaded_agents import LoadedAgents, shared_or_new_backend
+from simworld.runner.agent_pool import LoadedAgents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, play_missing
 from simworld.tournament.budget import BudgetTracker
 from simworld.tournament.loaded_tournament import Tournament

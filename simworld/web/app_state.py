@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from simworld.core.errors import SimworldError, StoreError
-from simworld.web.semantic_search import SemanticSearch
+from simworld.web.search_encoder import SemanticSearch
 from store import Store, open_store
 
 BUSY_TIMEOUT_S = 2.0  # a reader of a page waits no longer for a locked database

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agents.human import MODEL, HumanAgent, TerminalBackend
-from agents.people_names import PeopleNames
-from agents.reply_parsing import parse_reply
+from agents.replies.people_names import PeopleNames
+from agents.replies.reply_parsing import parse_reply
 from simworld.core.episode import Act, Action, ActionKind, Event, Observation
 from simworld.core.errors import Failure, Stopped
 from simworld.core.requests import (

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import pytest
 
-from agents.people_names import PeopleNames
-from agents.privacy import UnresolvedAddressee
-from agents.reply_parsing import parse_reply
+from agents.replies.people_names import PeopleNames
+from agents.replies.privacy import UnresolvedAddressee
+from agents.replies.reply_parsing import parse_reply
 from simworld.core.episode import Action, ActionKind
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
 from simworld.core.visibility import observe

@@ -14,7 +14,7 @@ from agents import make_agent
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.testing.fakes import FakeBackend
 from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament

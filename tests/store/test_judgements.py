@@ -95,7 +95,7 @@ def test_unjudged_may_be_judged_while_it_streams(
 
 
 def test_scores_carry_what_tables_group_by(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("store.score_rows.BATCH", 1)
+    monkeypatch.setattr("store.cells.score_rows.BATCH", 1)
     episode_id = judge_one(store)
     store.add_judge("j2", "other", {})
     store.add_judgement(judged(episode_id, SCORES), SHARES)

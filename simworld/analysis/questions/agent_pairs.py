@@ -19,7 +19,7 @@ from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.results.differences import Difference, with_effect_sizes
 from simworld.stats.paired_tests import PairedComparison, compare_pairs
-from store.cell_records import first_64_bits
+from store.cells.cell_records import first_64_bits
 
 GROUP_COLUMNS = ("family", "scenario", "kind", "seat", "position")
 CELL = ["family", "scenario_id", "position", "partners"]

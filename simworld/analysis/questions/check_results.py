@@ -16,7 +16,7 @@ from simworld.analysis.questions.seat_frames import ALL_COLUMN, SEAT_COLUMNS, se
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.stats.intervals import mean_by_family
-from store.cell_records import first_64_bits
+from store.cells.cell_records import first_64_bits
 
 GOAL = "goal"  # the dimension that a scenario's checks are about, where the judge has it
 UNIT, HOLDS = "unit", "holds"

@@ -10,8 +10,8 @@ import click
 
 from simworld.cli.judge.judge_options import run_option
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import plain_json
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import plain_json
 
 if TYPE_CHECKING:
     from simworld.results.agreement import Agreement, AgreementFigure

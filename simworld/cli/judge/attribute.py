@@ -20,8 +20,8 @@ from simworld.cli.options import (
     request_limit_options,
     threads_option,
 )
-from simworld.cli.progress import progress_bar
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.progress import progress_bar
+from simworld.cli.output.text import harmless, plain_json
 
 
 @click.command(cls=JudgeCommand)

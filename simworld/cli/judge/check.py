@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from simworld.cli.files.expected_kind import expecting_kind
 from simworld.cli.judge.judge_options import (
     JudgeCommand,
     judge_option,
@@ -23,10 +24,9 @@ from simworld.cli.options import (
     request_limit_options,
     threads_option,
 )
-from simworld.cli.progress import progress_bar
-from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless, plain_json
-from simworld.cli.wrong_kind import expecting_kind
+from simworld.cli.output.progress import progress_bar
+from simworld.cli.output.terminal import console, grid
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.counts import counted
 from simworld.judging.judge_spec import DEFAULT_JUDGE
 

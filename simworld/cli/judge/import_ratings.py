@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.counts import counted
 
 

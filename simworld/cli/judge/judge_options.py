@@ -11,7 +11,7 @@ import click
 
 from scenarios.rubrics import load_rubric
 from simworld.cli.completion import complete_judges, complete_runs
-from simworld.cli.wrong_kind import expecting_kind
+from simworld.cli.files.expected_kind import expecting_kind
 from simworld.judging.judge_spec import DEFAULT_JUDGE, load_judge
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class JudgeCommand(click.Command):
 
 def _misplaced_word_message(command: str, word: str) -> str:
     """What was meant by a word that no option introduces."""
-    from simworld.cli.file_kinds import file_kind  # knows every kind, and is slow to import
+    from simworld.cli.files.file_kinds import file_kind  # knows every kind, and is slow to import
 
     is_file = os.path.isfile(word)
     kind = file_kind(Path(word)) if is_file else "judge"
@@ -92,7 +92,7 @@ def open_judge(
     """The judge's model, loaded by its first request; `server` goes before what its file says of
     the server. Raises ModelError.
     """
-    from simworld.runner.loaded_agents import open_lazy_backend
+    from simworld.runner.agent_pool import open_lazy_backend
 
     return open_lazy_backend(spec.model, spec.dtype, fields=spec, server=server, threads=threads)
 

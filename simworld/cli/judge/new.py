@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.judge.judge_options import load_rubric_option
 from simworld.cli.next_command import suggest_next
-from simworld.cli.template_files import names_argument, out_option, write_templates
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.new_judge_template import new_judge_text
 

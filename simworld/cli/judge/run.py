@@ -27,10 +27,10 @@ from simworld.cli.options import (
     token_usage_json,
     token_usage_line,
 )
-from simworld.cli.profile import print_profile
-from simworld.cli.progress import progress_bar
-from simworld.cli.terminal import show_notes
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.profile import print_profile
+from simworld.cli.output.progress import progress_bar
+from simworld.cli.output.terminal import show_notes
+from simworld.cli.output.text import harmless, plain_json
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import click
 from simworld.cli.completion import complete_judges
 from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
 from simworld.cli.options import json_option
-from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.terminal import console, grid
+from simworld.cli.output.text import harmless, plain_json
 from simworld.judging.judge_spec import DEFAULT_JUDGE, builtin_judges, load_judge
 
 

@@ -88,8 +88,8 @@ def clone(
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_writable
-    from simworld.cli.progress import progress_bar
-    from simworld.cli.text import harmless, plain_json
+    from simworld.cli.output.progress import progress_bar
+    from simworld.cli.output.text import harmless, plain_json
     from simworld.training.cloning.clone_checkpoint import clone_checkpoint, open_cloning_data
     from simworld.training.cloning.self_cloning import CloneSettings
     from store import open_store

@@ -11,7 +11,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)

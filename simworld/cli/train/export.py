@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option
-from simworld.cli.text import harmless
+from simworld.cli.output.text import harmless
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.terminal import console, grid
+from simworld.cli.output.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 

@@ -11,7 +11,7 @@ import click
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.text import harmless, plain_json
 from simworld.cli.train.reply_options import (
     estimate_text,
     neutrality_lines,
@@ -105,7 +105,7 @@ def latent(
     from agents.lm.sentence_encoder import load_sentence_encoder
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_writable
-    from simworld.cli.progress import progress_bar
+    from simworld.cli.output.progress import progress_bar
     from simworld.training.cloning.clone_checkpoint import (
         ReplyQuery,
         latent_checkpoint,

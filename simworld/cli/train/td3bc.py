@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
@@ -138,7 +138,7 @@ def td3bc(
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_writable
-    from simworld.cli.progress import progress_bar
+    from simworld.cli.output.progress import progress_bar
     from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
     from simworld.training.rl.bc import BCSettings
@@ -155,7 +155,12 @@ def td3bc(
     loop = _given_settings(options, LoopSettings) | {
         "fqe": {} if fqe_steps is None else {"steps": fqe_steps}
     }
-    learner_settings = {"td3bc": TD3BCSettings, "bc": BCSettings, "ridge": RidgeSettings}[learner]
+    settings_by_learner: dict[str, type[BaseModel]] = {
+        "td3bc": TD3BCSettings,
+        "bc": BCSettings,
+        "ridge": RidgeSettings,
+    }
+    learner_settings = settings_by_learner[learner]
     used = set(learner_settings.model_fields) | (
         {"seed"} if learner == "ridge" else {*LoopSettings.model_fields, "fqe_steps"}
     )

@@ -12,8 +12,8 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.output.terminal import cell, console, grid
+from simworld.cli.output.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError

@@ -25,7 +25,7 @@ from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.learn.learn_file import LearnFile
 from simworld.pipeline.learn.stage_cache import StageState
-from simworld.runner.loaded_agents import LoadedAgents, load_agents
+from simworld.runner.agent_pool import LoadedAgents, load_agents
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.yamlfile.fields import Seats
 from store import Store

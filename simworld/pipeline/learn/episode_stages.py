@@ -22,7 +22,7 @@ from simworld.pipeline.evaluation_result import evaluation_json
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import RANDOM_EXPLORATION
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
-from simworld.runner.loaded_agents import load_agents, shared_or_new_backend
+from simworld.runner.agent_pool import load_agents, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, play_missing
 
 

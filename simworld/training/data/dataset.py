@@ -19,7 +19,6 @@ from simworld.core.credit_assignment import CreditAssignment
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError, StoreError
 from simworld.core.progress import ReportProgress
-from simworld.training.data.credit import SeatReward, credit_judged, credit_measured
 from simworld.training.data.dataset_folder import (
     META_FILE,
     DatasetMeta,
@@ -31,6 +30,7 @@ from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
 from simworld.training.data.reward_rules import check_standardised
 from simworld.training.data.rule_rewards import RuleRewards
+from simworld.training.data.seat_rewards import SeatReward, credit_judged, credit_measured
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
 from simworld.training.data.utterance_rewards import builtin_embedder, make_utterance_reward
 from store import SeatTrace, Store

@@ -21,7 +21,7 @@ from simworld.core.measures import average_samples, measure_names_by_judge, meas
 from simworld.results.differences import compare_agents
 from simworld.results.seat_scores import SeatScore, to_score_tables
 from store import Store, open_store
-from store.cell_records import first_64_bits
+from store.cells.cell_records import first_64_bits
 from tests.factories import scored_world
 from tests.factories.stored import judged
 

@@ -14,7 +14,7 @@ from agents import ScriptedAgent
 from simworld.cli import cli
 from simworld.cli.demo import demo_plan
 from simworld.cli.demo_time import GFLOP_PER_CONVERSATION, STARTUP_S, estimate_seconds
-from simworld.cli.followed_conversation import FollowedConversation
+from simworld.cli.output.followed_conversation import FollowedConversation
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError
 from simworld.runner import Job, play_jobs

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ("simworld.cli.run_command", ["--help"]),
         ("click", ["--help"]),
-        ("simworld.cli.text", ["--help"]),
+        ("simworld.cli.output.text", ["--help"]),
         ("simworld.name_clash_check", RUN),
         ("simworld.cli.run", RUN),
         ("yaml", RUN),

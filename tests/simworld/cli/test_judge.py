@@ -110,7 +110,7 @@ def test_the_profile_says_how_long_a_backend_was_waited_for(
     db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+        "simworld.runner.agent_pool.load_backend", lambda *args, **settings: FakeBackend()
     )
     data = json.loads(run("run", "--db", db, "--json", "--profile").stdout)
     assert data["scored"] == 2

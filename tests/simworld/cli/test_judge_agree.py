@@ -89,7 +89,7 @@ def test_swapped_dialogues_are_judged_beside_the_plain_ones(
     db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+        "simworld.runner.agent_pool.load_backend", lambda *args, **settings: FakeBackend()
     )
     call(db, "run")
     assert call(db, "run", "--swap", "names").stdout.startswith(

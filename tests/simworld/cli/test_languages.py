@@ -18,8 +18,8 @@ import yaml
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from agents.people_names import PeopleNames
-from agents.reply_parsing import parse_reply
+from agents.replies.people_names import PeopleNames
+from agents.replies.reply_parsing import parse_reply
 from simworld.cli import cli
 from simworld.core.episode import Act, Action, ActionKind
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat

@@ -103,7 +103,7 @@ def answering(answer: Callable[[Request], Failure] | None = None) -> Callable[..
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A study in the working folder, on a model that answers at once."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("simworld.runner.loaded_agents.load_backend", answering())
+    monkeypatch.setattr("simworld.runner.agent_pool.load_backend", answering())
     for name in ("al", "bo"):
         Path(f"{name}.yaml").write_text(f"name: {name}\nkind: scripted\nlines: ['I am {name}.']\n")
     for name, text in {"tiny": SCENARIO, "lm": LM, "cup": CUP, "judge": JUDGE}.items():
@@ -195,7 +195,7 @@ def test_failed_judgements_are_tried_again_by_the_next_command() -> None:
     assert following("run tiny.yaml --cast '*=al.yaml' --name r") == "judge run"
     with pytest.MonkeyPatch.context() as down:
         failure = Failure(boundary="model", kind="timeout", message="no answer")
-        down.setattr("simworld.runner.loaded_agents.load_backend", answering(lambda _: failure))
+        down.setattr("simworld.runner.agent_pool.load_backend", answering(lambda _: failure))
         assert following("judge run --run r") == "judge run --run r --retry-failed"
         assert following("judge check") == "judge check"
     assert following("judge run --run r --retry-failed") == "episode list --run r"

@@ -36,7 +36,7 @@ dimensions:
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
-        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+        "simworld.runner.agent_pool.load_backend", lambda *args, **settings: FakeBackend()
     )
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "bar.yaml").write_text(SCENARIO)

@@ -187,7 +187,7 @@ def test_a_rerun_that_plays_nothing_loads_no_model(
         loaded.append(spec)
         return Loaded() if spec.startswith("openai:") else FakeBackend()
 
-    monkeypatch.setattr("simworld.runner.loaded_agents.load_backend", load)
+    monkeypatch.setattr("simworld.runner.agent_pool.load_backend", load)
     monkeypatch.chdir(folder)
     (folder / "lm.yaml").write_text("name: lm\nmodel: openai:m@http://127.0.0.1:9/v1\n")
     model = "model: builtin:smollm2-135m-instruct\ndtype: float32\n"

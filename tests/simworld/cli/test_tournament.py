@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from simworld.cli import cli
+from simworld.cli.output.tournament_tables import show_results
 from simworld.cli.tournament import tournament_group as command
-from simworld.cli.tournament_tables import show_results
 from simworld.core.errors import Failure, InputError, SimworldError
 from simworld.results.games import GameCounts
 from simworld.results.standings import make_standings
@@ -67,7 +67,7 @@ def test_a_dry_run_makes_no_database(folder: Path) -> None:
 def test_run_plays_judges_and_shows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the judge's
     monkeypatch.setattr(
-        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+        "simworld.runner.agent_pool.load_backend", lambda *args, **settings: FakeBackend()
     )
     tournament(folder, "anchor: ada\nbudget: {episodes: 80}")
     # goes before the file's budget
@@ -165,7 +165,7 @@ def test_who_won_every_game_has_no_upper_bound(
 
 
 def test_many_agents_fit_a_narrow_terminal(played: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simworld.cli.tournament_tables.console", lambda: Console(width=90))
+    monkeypatch.setattr("simworld.cli.output.tournament_tables.console", lambda: Console(width=90))
     lines = call("standings", "cup.yaml", "--db", "x.db").stdout.splitlines()
     assert (
         sum(line.startswith("financial_and_material_benefits") for line in lines) == 2
@@ -237,7 +237,7 @@ def test_a_judge_that_fails_everywhere_is_one_line(
 ) -> None:
     broken = Failure(boundary="model", kind="broken", message="no")
     monkeypatch.setattr(
-        "simworld.runner.loaded_agents.load_backend",
+        "simworld.runner.agent_pool.load_backend",
         lambda *args, **settings: FakeBackend(lambda _: broken),
     )
     done = call("run", "cup.yaml", "--db", "x.db")

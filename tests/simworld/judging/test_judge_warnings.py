@@ -120,7 +120,7 @@ def cup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A played tournament in `x.db`, in the working folder, on a model that answers at once."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+        "simworld.runner.agent_pool.load_backend", lambda *args, **settings: FakeBackend()
     )
     write(tmp_path)
     tournament(tmp_path)
@@ -175,7 +175,7 @@ def test_a_check_before_the_first_run_is_kept(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "simworld.runner.loaded_agents.load_backend", lambda *args, **settings: FakeBackend()
+        "simworld.runner.agent_pool.load_backend", lambda *args, **settings: FakeBackend()
     )
     said("judge", "check")
     with open_store("x.db") as opened:

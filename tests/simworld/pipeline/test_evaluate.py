@@ -19,7 +19,7 @@ from simworld.pipeline.evaluate import evaluate
 from simworld.pipeline.evaluation_result import evaluation_json
 from simworld.results.arms import scores_by_seat
 from simworld.results.last_attempts import last_attempts
-from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.testing.fakes import FakeBackend, fake_answer
 from simworld.training.data.dataset_query import RewardSettings
 from store import Store, open_store

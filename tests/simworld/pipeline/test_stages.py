@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from simworld.pipeline.learn.context import open_context
-from simworld.pipeline.learn.declare_stages import declare_stages
 from simworld.pipeline.learn.grid import grid_points
+from simworld.pipeline.learn.learn_stages import declare_stages
 from simworld.pipeline.learn.shipped_files import open_learn_file
 from simworld.pipeline.learn.stage_cache import StageCache
 from simworld.training.rl.td3bc import TD3BC

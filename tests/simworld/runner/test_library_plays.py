@@ -3,11 +3,11 @@
 import pytest
 
 from agents import find_specs
-from agents.line_similarity import line_similarity
+from agents.replies.line_similarity import line_similarity
 from scenarios import find_scenarios
 from simworld.core.episode import ActionKind, Ending
 from simworld.runner import play_jobs
-from simworld.runner.loaded_agents import load_agents
+from simworld.runner.agent_pool import load_agents
 from simworld.runner.run_plan import Cast, RunPlan
 
 

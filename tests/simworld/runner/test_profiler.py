@@ -14,8 +14,8 @@ from scenarios import find_scenarios
 from simworld.core.profile import ProfilePart
 from simworld.core.protocols import Backend
 from simworld.runner import profiler as profiler_module
+from simworld.runner.agent_pool import LoadedAgents, load_agents
 from simworld.runner.conversations import PlayCounters
-from simworld.runner.loaded_agents import LoadedAgents, load_agents
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import RunProgress, play_missing

@@ -9,7 +9,7 @@ from agents import find_specs
 from scenarios import find_scenarios
 from simworld.core.episode import Episode
 from simworld.runner import play_jobs
-from simworld.runner.loaded_agents import LoadedAgents, load_agents
+from simworld.runner.agent_pool import LoadedAgents, load_agents
 from simworld.runner.run_plan import Cast, RunPlan
 
 NAMES = ["last-concert-ticket", "whose-dog-is-it", "dinner-gone-cold", "cake-by-friday"]

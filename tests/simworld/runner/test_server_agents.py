@@ -10,7 +10,7 @@ import pytest
 from agents import find_specs
 from agents.lm.server.options import ServerFields
 from simworld.core.errors import ModelError
-from simworld.runner.loaded_agents import load_agents, shared_or_new_backend
+from simworld.runner.agent_pool import load_agents, shared_or_new_backend
 
 SERVER = "model: openai:m@http://127.0.0.1:9/v1\n"
 

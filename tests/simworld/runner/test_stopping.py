@@ -14,7 +14,7 @@ from simworld.core.errors import BudgetSpent, Failure, Stopped
 from simworld.core.requests import Completion, Generated, Request
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.core.stopping import MaxFailures, StopRules
-from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store, open_store

@@ -17,7 +17,7 @@ from simworld.core.episode import Observation
 from simworld.core.errors import Failure, InputError
 from simworld.core.protocols import ActGenerator, Agent
 from simworld.core.requests import Completion, Request, Score, Scored
-from simworld.runner.loaded_agents import LoadedAgents
+from simworld.runner.agent_pool import LoadedAgents
 from simworld.testing.fakes import fake_answer
 from simworld.tournament.cost_estimate import estimate_cost
 from simworld.tournament.loaded_tournament import Tournament

@@ -19,7 +19,7 @@ from simworld.core.episode import Ending, Episode, Observation, PlanStep
 from simworld.core.requests import Encode, Encoded
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.runner import play_jobs
-from simworld.runner.loaded_agents import LoadedAgents, load_agents
+from simworld.runner.agent_pool import LoadedAgents, load_agents
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import play_missing
 from store import open_store

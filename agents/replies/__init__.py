@@ -1,0 +1,1 @@
+"""From a model's reply to an act: what is speech, what is thought, who may hear it."""

@@ -1,0 +1,1 @@
+"""What commands know of files: their kinds, checks, templates, duplicates."""

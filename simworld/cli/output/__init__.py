@@ -1,0 +1,1 @@
+"""How commands write: tables, progress, transcripts, text that is safe for a terminal."""
