@@ -71,7 +71,7 @@ def main() -> None:
             print(json.dumps({"agent": name, **measure(stored_episodes(args.db, name))}))
         return
     specs = find_specs(args.agents)
-    with load_agents(specs, threads=args.threads) as loaded_agents:
+    with load_agents(specs, cpu_threads=args.threads) as agent_pool:
         for loaded in specs:
             name = loaded.spec.name
             cast = Cast(by_seat={"*": name})
@@ -86,7 +86,7 @@ def main() -> None:
             start = time.perf_counter()
             played = [
                 (p.job.scenario, p.episode)
-                for p in play_jobs(plan.make_jobs(loaded_agents.agents), loaded_agents.backends)
+                for p in play_jobs(plan.make_jobs(agent_pool.agents), agent_pool.backends)
             ]
             seconds = time.perf_counter() - start
             for scenario, episode in played[: args.show]:

@@ -75,11 +75,11 @@ def measure(scenarios: int | None) -> dict[str, Any]:
         with opened as store:
             with ExitStack() as stack:
                 with timed(parts, "loading"):
-                    loaded_agents = stack.enter_context(load_agents(plan.specs.values()))
+                    agent_pool = stack.enter_context(load_agents(plan.specs.values()))
                 with timed(parts, "playing"):
-                    done = play_missing(plan, loaded_agents, store)
+                    done = play_missing(plan, agent_pool, store)
                 with timed(parts, "judging"):
-                    judge_demo(store, plan.run, loaded_agents)
+                    judge_demo(store, plan.run, agent_pool)
             with timed(parts, "page"):
                 write_page(store, plan.run, Path(folder) / "demo.html")
     total = {

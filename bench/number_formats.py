@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     args = parser.parse_args()
     models = {
-        dtype: load_local_model(builtin_weights(MODEL), dtype=dtype, device="cpu", threads=1)
+        dtype: load_local_model(builtin_weights(MODEL), dtype=dtype, device="cpu", cpu_threads=1)
         for dtype in DTYPES
     }
     ms_by_format: dict[str, list[float]] = {}

@@ -29,7 +29,7 @@ from agents.lm.local.weights import Weights, builtin_weights
 from agents.lm_agent import LMAgent
 from scenarios import find_scenarios
 from simworld.core.requests import Sampling
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import play_missing
 from store import open_store
@@ -81,7 +81,7 @@ def tiny(folder: Path, threads: int = 1) -> LocalModel:
     LlamaForCausalLM(config).save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     return load_local_model(
-        Weights(folder=folder, id="tiny"), dtype="float32", device="cpu", threads=threads
+        Weights(folder=folder, id="tiny"), dtype="float32", device="cpu", cpu_threads=threads
     )
 
 
@@ -97,10 +97,8 @@ def memory(local: LocalModel, sizes: list[int], live: int) -> dict[int, float]:
     ):
         backend = TransformersBackend(local, spec="tiny", model_id="tiny", batch_size=live)
         for size in sizes:
-            plan, loaded_agents = prepare(
-                backend, turns=2, tokens=4, episodes=size - done, seed=size
-            )
-            play_missing(plan, loaded_agents, store, live=live)
+            plan, agent_pool = prepare(backend, turns=2, tokens=4, episodes=size - done, seed=size)
+            play_missing(plan, agent_pool, store, max_live=live)
             done = size
             peak = peak_mib()
             first = first or peak
@@ -117,9 +115,9 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
             open_store(str(Path(folder) / "scale.db"), create=True) as store,
         ):
             backend = TransformersBackend(local, spec="tiny", model_id="tiny")
-            plan, loaded_agents = prepare(backend, turns=count, tokens=24, episodes=4, seed=1)
+            plan, agent_pool = prepare(backend, turns=count, tokens=24, episodes=4, seed=1)
             start = time.perf_counter()
-            play_missing(plan, loaded_agents, store)
+            play_missing(plan, agent_pool, store)
             seconds = time.perf_counter() - start
             acts = [act for stored in store.episodes(vectors=False) for act in stored.episode.acts]
             whole = sum(act.generation.prompt_tokens for act in acts if act.generation)
@@ -133,7 +131,7 @@ def lengths(local: LocalModel, turns: list[int]) -> dict[int, dict[str, float]]:
 
 def prepare(
     backend: TransformersBackend, *, turns: int, tokens: int, episodes: int, seed: int
-) -> tuple[RunPlan, LoadedAgents]:
+) -> tuple[RunPlan, AgentPool]:
     """A plan of repeats of one scenario, and the loaded agents for it: one agent in every seat."""
     (loaded,) = find_specs([AGENT])
     agent = make_agent(loaded, backend.info)
@@ -145,7 +143,7 @@ def prepare(
         limits=replace(loaded_scenario.scenario.limits, turns=turns, silence=turns),
         checks=(),
     )
-    loaded_agents = LoadedAgents(
+    agent_pool = AgentPool(
         agents={AGENT: agent}, backends={agent.model: backend}, infos={AGENT: backend.info}
     )
     cast = Cast(by_seat={"*": AGENT})
@@ -156,7 +154,7 @@ def prepare(
         scenarios=(scenario,),
         casts=(cast,),
         specs={AGENT: loaded},
-    ), loaded_agents
+    ), agent_pool
 
 
 def peak_mib() -> float:

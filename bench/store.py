@@ -31,7 +31,7 @@ from bench.synthetic_episodes import (
 from simworld.core.requests import ModelInfo
 from simworld.core.seeding import derive_seed
 from simworld.judging.judge import make_judge
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.runner.conversations import Job
 from simworld.runner.stored_run import store_plan
 from simworld.tournament.loaded_tournament import Tournament, load_tournament
@@ -132,7 +132,7 @@ def fill(url: str, tournament: Tournament, episodes: int) -> None:
     planned = plan.planned_episodes({name: agent.id for name, agent in agents.items()})[:episodes]
     jobs = plan.make_jobs(agents, planned)
     with open_store(url) as store:
-        store_plan(plan, LoadedAgents(agents=agents, backends={}, infos={}), store, planned)
+        store_plan(plan, AgentPool(agents=agents, backends={}, infos={}), store, planned)
         judges = add_judges(store, tournament)
     engine = open_engine(parse_address(url), create=False)
     seats: dict[tuple[str, ...], list[dict[str, Any]]] = {}

@@ -45,7 +45,7 @@ from bench.throughput_references import Call, batched, judging, limits, one_by_o
 from scenarios import find_scenarios
 from simworld.core.protocols import Backend
 from simworld.core.requests import Finished, Generate, Generated, ModelInfo, Request
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import play_missing
 from store import open_store
@@ -119,7 +119,7 @@ def main() -> None:
         args.episodes, args.turns, args.rounds = 16, 4, 2
     start = time.perf_counter()
     local = load_local_model(
-        builtin_weights(MODEL), dtype=args.dtype, device="cpu", threads=args.threads
+        builtin_weights(MODEL), dtype=args.dtype, device="cpu", cpu_threads=args.threads
     )
     values_by_key: dict[str, list[float]] = {}
     for seed in range(args.rounds):
@@ -237,7 +237,7 @@ def play(
     backend = TransformersBackend(local, spec=f"builtin:{MODEL}", model_id="bench", batch_size=32)
     recorder = Recorder(backend)
     agent = make_agent(loaded, recorder.info)
-    loaded_agents = LoadedAgents(
+    agent_pool = AgentPool(
         agents={AGENT: agent}, backends={agent.model: recorder}, infos={AGENT: recorder.info}
     )
     cast = Cast(by_seat={"*": AGENT})
@@ -254,7 +254,7 @@ def play(
         open_store(str(Path(folder) / "bench.db"), create=True) as store,
     ):
         start = time.perf_counter()
-        play_missing(plan, loaded_agents, store)
+        play_missing(plan, agent_pool, store)
         return recorder, backend, time.perf_counter() - start
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from agents import make_agent
 from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.testing.fakes import FakeBackend
 from simworld.tournament.loaded_tournament import load_tournament
 from simworld.tournament.play import TournamentListener, play_tournament
@@ -71,17 +71,17 @@ def write_tournaments(url: str, per_second: float, stop: Event, done: Any) -> No
             made = load_tournament(
                 str(write_tournament_files(Path(folder), f"written-{int(time.time())}-{number}"))
             )
-            loaded_agents = LoadedAgents(
+            agent_pool = AgentPool(
                 agents={name: make_agent(loaded) for name, loaded in made.specs.items()},
                 backends={},
                 infos={},
             )
             play_tournament(
                 made,
-                loaded_agents,
+                agent_pool,
                 store,
                 open_judge=judge,
-                live=4,
+                max_live=4,
                 listener=TournamentListener(on_playing=wait),
             )
 

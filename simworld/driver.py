@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from simworld.core.errors import Failure
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Finished, Generated, Request, Score, Scored
-from simworld.core.stopping import StopRules
+from simworld.core.stopping import StopTracker
 
 MAX_LIVE = 32  # pieces begun and not ended, at most
 SCORE_CACHE_SIZE = 256  # the prior of a scenario is the same for all of its episodes
@@ -84,12 +84,12 @@ def drive(
     pieces: Iterable[tuple[K, Piece[R]]],
     backends: Mapping[str, Backend],
     *,
-    live: int = MAX_LIVE,
+    max_live: int = MAX_LIVE,
     can_begin: Callable[[K], bool] = lambda key: True,
     score_cache_size: int = 0,
     backend_seconds: dict[str, float] | None = None,
     on_progress: Callable[[], None] = lambda: None,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> Iterator[EndedPiece[K, R]]:
     """The pieces as they end, in any order; the next begins when one ends, and none waits for
     another.
@@ -99,7 +99,7 @@ def drive(
     Args:
         pieces: drawn one by one, so there may be no end of them.
         backends: by `RoutedRequest.model`.
-        live: how many may be under way.
+        max_live: how many may be under way.
         can_begin: whether a piece may begin beside those that are under way.
         score_cache_size: Score requests whose answers are kept; equal ones are asked once.
         backend_seconds: counted up: seconds that each backend worked or was waited for.
@@ -108,11 +108,11 @@ def drive(
 
     Raises:
         Stopped: servers fail for good; whatever ended before was handed out.
-        ValueError: `live` is below 1.
+        ValueError: `max_live` is below 1.
     """
-    if live < 1:
-        raise ValueError(f"live is {live}; at least one must be allowed")
-    stopping = stopping or StopRules()
+    if max_live < 1:
+        raise ValueError(f"max_live is {max_live}; at least one must be allowed")
+    stopping = stopping or StopTracker()
     driver: _Driver[K, R] = _Driver(
         backends, score_cache_size, {} if backend_seconds is None else backend_seconds, stopping
     )
@@ -121,7 +121,7 @@ def drive(
     while True:
         # What asks no model ends at once: handed out before another piece is drawn, and before a
         # model is waited for.
-        while driver.live < live and not driver.ended:
+        while driver.live < max_live and not driver.ended:
             next_piece = next_piece or next(remaining, None)
             if next_piece is None or not stopping.has_budget_for_piece(driver.live):
                 break
@@ -143,9 +143,9 @@ def drive_on_backend(
     generators: Iterable[tuple[K, Generator[Request, Completion, R]]],
     backend: Backend,
     *,
-    live: int = MAX_LIVE,
+    max_live: int = MAX_LIVE,
     backend_seconds: dict[str, float] | None = None,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> Iterator[EndedPiece[K, R]]:
     """`drive` for generators that ask one backend, one request after the other; equal scores are
     asked once, and cost once.
@@ -157,7 +157,7 @@ def drive_on_backend(
     return drive(
         pieces,
         {model: backend},
-        live=live,
+        max_live=max_live,
         score_cache_size=SCORE_CACHE_SIZE,
         backend_seconds=backend_seconds,
         stopping=stopping,
@@ -195,7 +195,7 @@ class _Driver(Generic[K, R]):
         backends: Mapping[str, Backend],
         score_cache_size: int,
         backend_seconds: dict[str, float],
-        stopping: StopRules,
+        stopping: StopTracker,
     ) -> None:
         self.live = 0
         self.ended: list[EndedPiece[K, R]] = []

@@ -26,7 +26,7 @@ def load_backend(
     device: str = "auto",
     batch_size: int = 32,
     cache_bytes: int | None = None,
-    threads: int | None = None,
+    cpu_threads: int | None = None,
     server: ServerOptions | None = None,
     reasoning: Reasoning | None = None,
 ) -> Backend:
@@ -40,7 +40,7 @@ def load_backend(
         device: "auto", "cpu" or "cuda"; local models only.
         batch_size: rows decoded together, at most; local models only.
         cache_bytes: memory for caches; default: a quarter of what is free. Local models only.
-        threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or one
+        cpu_threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or one
             per core), but no more than the cores that this process may use.
         server: how a server is asked; servers only. Default: `ServerOptions()`.
         reasoning: how the model marks its thoughts; default: as the common makers' models do.
@@ -54,7 +54,7 @@ def load_backend(
     for setting, value in (
         ("batch_size", batch_size),
         ("concurrency", server.concurrency),
-        ("threads", threads),
+        ("cpu_threads", cpu_threads),
         ("cache_bytes", cache_bytes),
     ):
         if value is not None and value < 1:
@@ -69,7 +69,7 @@ def load_backend(
     from agents.lm.local.transformers_backend import TransformersBackend
 
     local = load_local_model(
-        weights, dtype=dtype, device=device, threads=threads, reasoning=reasoning
+        weights, dtype=dtype, device=device, cpu_threads=cpu_threads, reasoning=reasoning
     )
     meta = {"device": str(local.device), "architecture": type(local.model).__name__}
     return TransformersBackend(

@@ -32,7 +32,7 @@ from simworld.stats.intervals import Estimate, mean_by_family
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simworld.runner.agent_pool import LoadedAgents
+    from simworld.runner.agent_pool import AgentPool
     from simworld.runner.run_plan import RunPlan
     from store import ScoreRow, Store
 
@@ -88,7 +88,7 @@ THANKS_PATTERN = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 )
 @threads_option
 @resumes
-def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None:
+def demo(db: str, out: Path, seed: int, count: int, cpu_threads: int | None) -> None:
     """Play eight conversations, judge them, and write a page that shows what came out.
 
     Each scenario is played twice beside the same partner: by a plain agent, and by the same agent
@@ -109,19 +109,19 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         plan_text = (
             f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         )
-        click.echo(harmless(f"{plan_text}: {_duration_forecast(due, threads)}."))
+        click.echo(harmless(f"{plan_text}: {_duration_forecast(due, cpu_threads)}."))
         screen = console()
         with load_agents(
             plan.specs.values(),
-            threads=threads,
+            cpu_threads=cpu_threads,
             before_load=lambda model: click.echo(f"Loading {model} …", err=True),
-        ) as loaded_agents:
-            followed = FollowedConversation(screen, loaded_agents.ids, STEERED)
+        ) as agent_pool:
+            followed = FollowedConversation(screen, agent_pool.ids, STEERED)
             with playing_bar() as tell:
                 done = play_missing(
-                    plan, loaded_agents, store, on_progress=tell, on_acts=followed.on_acts
+                    plan, agent_pool, store, on_progress=tell, on_acts=followed.on_acts
                 )
-            judge_demo(store, plan.run, loaded_agents)
+            judge_demo(store, plan.run, agent_pool)
         if not followed.has_printed:  # it was played before
             _print_transcript(screen, store, plan.run)
         screen.print()
@@ -164,11 +164,11 @@ def demo_plan(count: int, seed: int) -> RunPlan:
     )
 
 
-def _duration_forecast(due: int, threads: int | None) -> str:
+def _duration_forecast(due: int, cpu_threads: int | None) -> str:
     """How long that takes, in words."""
     if not due:
         return "all of it is done already, and only shown again"
-    seconds = estimate_seconds(due, threads)
+    seconds = estimate_seconds(due, cpu_threads)
     return f"about {duration_text(seconds)} on this machine, as busy as it is now"
 
 
@@ -194,7 +194,7 @@ def write_page(store: Store, run: str, out: Path) -> None:
         temporary.write_text(make_report(store, run), "utf-8")
 
 
-def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
+def judge_demo(store: Store, run: str, agent_pool: AgentPool) -> None:
     """Judges what of the run is not judged yet."""
     from simworld.judging.judge_spec import load_judge
     from simworld.judging.judging_pass import JudgingPass
@@ -202,7 +202,7 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
 
     spec, _ = load_judge(JUDGE)
     with (
-        shared_or_new_backend(loaded_agents, spec.model, spec.dtype, fields=spec) as backend,
+        shared_or_new_backend(agent_pool, spec.model, spec.dtype, fields=spec) as backend,
         progress_bar("judging") as show,
     ):
         JudgingPass(store, spec, backend, run=run).judge_missing(

@@ -16,14 +16,14 @@ _MATRIX_SIZES = (512, 576, 1536)  # of one product, as in the built-in model
 _PROBE_S = 0.3
 
 
-def estimate_seconds(conversations: int, threads: int | None) -> float:
+def estimate_seconds(conversations: int, cpu_threads: int | None) -> float:
     """Seconds for playing and judging so many conversations, as long as other programs take what
     they take now.
     """
-    return STARTUP_S + conversations * GFLOP_PER_CONVERSATION / measure_gflops(threads)
+    return STARTUP_S + conversations * GFLOP_PER_CONVERSATION / measure_gflops(cpu_threads)
 
 
-def measure_gflops(threads: int | None) -> float:
+def measure_gflops(cpu_threads: int | None) -> float:
     """10⁹ operations a second in float32, by wall time."""
     import torch
 
@@ -31,7 +31,7 @@ def measure_gflops(threads: int | None) -> float:
 
     threads_before = torch.get_num_threads()
     # as the model will have them
-    torch.set_num_threads(threads or min(threads_before, available_cores()))
+    torch.set_num_threads(cpu_threads or min(threads_before, available_cores()))
     rows, inner, columns = _MATRIX_SIZES
     left, right = torch.ones(rows, inner), torch.ones(inner, columns)
     left @ right  # the first one sets up

@@ -102,6 +102,7 @@ if TYPE_CHECKING:
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
 @click.option(
     "--live",
+    "max_live",
     type=click.IntRange(min=1),
     default=32,
     show_default=True,
@@ -126,8 +127,8 @@ def evaluate(
     required: tuple[str, ...],
     quality: int,
     retry_failed: bool,
-    live: int,
-    threads: int | None,
+    max_live: int,
+    cpu_threads: int | None,
     limits: RequestLimits,
     db: str,
     as_json: bool,
@@ -179,24 +180,24 @@ def evaluate(
     with (
         load_agents(
             plan.specs.values(),
-            batch_size=live,
-            threads=threads,
+            batch_size=max_live,
+            cpu_threads=cpu_threads,
             server=limits.server,
             before_load=say_loading,
             warn=warn,
-        ) as loaded_agents,
-        open_store_for(loaded_agents, db) as store,
+        ) as agent_pool,
+        open_store_for(agent_pool, db) as store,
     ):
         try:
             with progress_bar("evaluating") as bar:
                 evaluation = run_evaluation(
                     plan,
-                    loaded_agents,
+                    agent_pool,
                     store,
                     scoring,
                     retry_failed=retry_failed,
-                    live=live,
-                    threads=threads,
+                    max_live=max_live,
+                    cpu_threads=cpu_threads,
                     replies_read=quality,
                     embed=load_sentence_encoder().encode if quality else None,
                     on_playing=lambda progress: bar(

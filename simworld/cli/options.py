@@ -17,7 +17,7 @@ from simworld.core.errors import SimworldError
 
 if TYPE_CHECKING:
     from agents.lm.server.options import ServerFields
-    from simworld.core.stopping import MaxFailures, StopRules
+    from simworld.core.stopping import MaxFailures, StopTracker
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -60,6 +60,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, 
 
 threads_option = click.option(
     "--threads",
+    "cpu_threads",
     type=click.IntRange(min=1),
     envvar="SIMWORLD_THREADS",
     show_envvar=True,
@@ -93,7 +94,7 @@ class RequestLimits:
     """How servers are asked, and when the command stops by itself."""
 
     server: ServerFields  # over what the files of agents and judges say
-    stopping: StopRules
+    stopping: StopTracker
 
 
 class _MaxFailuresType(click.ParamType["MaxFailures"]):
@@ -179,10 +180,10 @@ def request_limit_options(command: Callable[..., None]) -> Callable[..., None]:
         **other_options: Any,
     ) -> None:
         from agents.lm.server.options import ServerFields
-        from simworld.core.stopping import StopRules
+        from simworld.core.stopping import StopTracker
 
         server = ServerFields(concurrency=concurrency, timeout=timeout, retries=retries)
-        stopping = StopRules(budget_tokens=budget_tokens, max_failures=max_failures)
+        stopping = StopTracker(budget_tokens=budget_tokens, max_failures=max_failures)
         command(limits=RequestLimits(server=server, stopping=stopping), **other_options)
 
     for option in reversed(_REQUEST_LIMITS):
@@ -190,7 +191,7 @@ def request_limit_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_limits
 
 
-def token_usage_line(stopping: StopRules) -> str:
+def token_usage_line(stopping: StopTracker) -> str:
     """What servers were asked, for people; empty where none was."""
     read_and_written = f"{stopping.prompt_tokens:,} read, {stopping.new_tokens:,} written"
     return (
@@ -201,7 +202,7 @@ def token_usage_line(stopping: StopRules) -> str:
     )
 
 
-def token_usage_json(stopping: StopRules) -> dict[str, Any]:
+def token_usage_json(stopping: StopTracker) -> dict[str, Any]:
     """What servers were asked, for programs; empty where none was."""
     counts = {
         "prompt": stopping.prompt_tokens,

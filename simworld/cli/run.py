@@ -84,6 +84,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--live",
+    "max_live",
     type=click.IntRange(min=1),
     default=32,
     show_default=True,
@@ -105,8 +106,8 @@ def run(
     name: str | None,
     dry_run: bool,
     retry_failed: bool,
-    live: int,
-    threads: int | None,
+    max_live: int,
+    cpu_threads: int | None,
     cache_bytes: int | None,
     limits: RequestLimits,
     with_profile: bool,
@@ -133,21 +134,21 @@ def run(
         load_agents(
             plan.specs.values(),
             terminal=terminal,
-            batch_size=live,
+            batch_size=max_live,
             cache_bytes=cache_bytes,
-            threads=threads,
+            cpu_threads=cpu_threads,
             server=limits.server,
             before_load=say_loading,
             warn=warn,
-        ) as loaded_agents,
+        ) as agent_pool,
         ExitStack() as stack,
     ):
         if name is None:
-            plan = _with_default_name(plan, casts, loaded_agents.ids, db if db_exists else None)
+            plan = _with_default_name(plan, casts, agent_pool.ids, db if db_exists else None)
         if dry_run:
             show_plan(
                 plan,
-                loaded_agents.ids,
+                agent_pool.ids,
                 db if db_exists else None,
                 retry_failed=retry_failed,
                 as_json=as_json,
@@ -155,7 +156,7 @@ def run(
             if not as_json:
                 suggest_again(without="--dry-run")
             return
-        store = stack.enter_context(open_store_for(loaded_agents, db))
+        store = stack.enter_context(open_store_for(agent_pool, db))
         last_progress: RunProgress | None = None
         try:
             with listen_to_play(plan.specs, terminal) as listener:
@@ -167,10 +168,10 @@ def run(
 
                 done = play_missing(
                     plan,
-                    loaded_agents,
+                    agent_pool,
                     store,
                     retry_failed=retry_failed,
-                    live=1 if has_human(plan.specs) else live,
+                    max_live=1 if has_human(plan.specs) else max_live,
                     on_progress=on_progress,
                     on_acts=listener.on_acts,
                     stopping=limits.stopping,

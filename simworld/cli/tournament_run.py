@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--live",
+    "max_live",
     type=click.IntRange(min=1),
     default=32,
     show_default=True,
@@ -67,8 +68,8 @@ def run(
     dry_run: bool,
     retry_failed: bool,
     episodes: int | None,
-    live: int,
-    threads: int | None,
+    max_live: int,
+    cpu_threads: int | None,
     cache_bytes: int | None,
     limits: RequestLimits,
     db: str,
@@ -104,25 +105,27 @@ def run(
     with (
         load_agents(
             tournament.specs.values(),
-            batch_size=live,
+            batch_size=max_live,
             cache_bytes=cache_bytes,
-            threads=threads,
+            cpu_threads=cpu_threads,
             server=limits.server,
             before_load=say_loading,
             warn=warn,
-        ) as loaded_agents,
-        open_store_for(loaded_agents, db) as store,
+        ) as agent_pool,
+        open_store_for(agent_pool, db) as store,
     ):
         try:
             with _progress_bars() as listener:
                 outcome = play_tournament(
                     tournament,
-                    loaded_agents,
+                    agent_pool,
                     store,
-                    open_judge=judge_opener(loaded_agents, threads=threads, server=limits.server),
+                    open_judge=judge_opener(
+                        agent_pool, cpu_threads=cpu_threads, server=limits.server
+                    ),
                     budget=budget,
                     retry_failed=retry_failed,
-                    live=live,
+                    max_live=max_live,
                     listener=listener,
                     stopping=limits.stopping,
                 )

@@ -72,6 +72,6 @@ class MemoryBounded(Protocol):
         """
         ...
 
-    def forget_threads(self, threads: Iterable[str]) -> None:
+    def forget_threads(self, cpu_threads: Iterable[str]) -> None:
         """Marks threads as finished: their caches are evicted first. Unknown names are ignored."""
         ...

@@ -41,7 +41,7 @@ class MaxFailures:
 
 
 @dataclass(slots=True, kw_only=True)
-class StopRules:
+class StopTracker:
     """The rules of one command, and what it has asked; without settings only the first holds."""
 
     budget_tokens: int | None = None  # prompts and replies together
@@ -147,7 +147,7 @@ class DeferredCommits(Generic[T]):
     out to be a reason to stop: what is not stored is done again by a resume.
     """
 
-    def __init__(self, stopping: StopRules, commit: Callable[[T], None]) -> None:
+    def __init__(self, stopping: StopTracker, commit: Callable[[T], None]) -> None:
         self._stopping, self._commit = stopping, commit
         self._held_results: list[T] = []
 

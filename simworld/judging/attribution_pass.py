@@ -10,7 +10,7 @@ from simworld.core.errors import Failure, InputError
 from simworld.core.judgement import rubric_from_json
 from simworld.core.protocols import Backend
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import StopRules
+from simworld.core.stopping import StopTracker
 from simworld.driver import MAX_LIVE, drive_on_backend
 from simworld.judging.attribution import AttributionGenerator, attribute_utterances, check_method
 from simworld.judging.judge import Judge, make_judge
@@ -35,9 +35,9 @@ def attribute_episodes(
     method: str,
     *,
     run: str | None = None,
-    live: int = MAX_LIVE,
+    max_live: int = MAX_LIVE,
     on_progress: Callable[[AttributionTally], None] | None = None,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> AttributionTally:
     """Asks a judge about the utterances of its judged episodes that it was not asked about yet.
 
@@ -47,7 +47,7 @@ def attribute_episodes(
         backend: its model.
         method: "attributed" or "prefixes".
         run: only this run's episodes.
-        live: episodes worked on at a time.
+        max_live: episodes worked on at a time.
         on_progress: called at the start and after each commit.
         stopping: when to stop before the end.
 
@@ -57,7 +57,7 @@ def attribute_episodes(
         Stopped: too much failed.
     """
     check_method(spec, method)
-    stopping = stopping or StopRules()
+    stopping = stopping or StopTracker()
     stopping.begin_pass()
     judges = _stored_judges(store, spec, backend)
     total = sum(1 for judge in judges for _ in store.unattributed(judge.id, method, run=run))
@@ -66,7 +66,9 @@ def attribute_episodes(
     report_progress(tally)
     for judge in judges:
         due_attributions = _due_attributions(store, judge, method, run)
-        for ended in drive_on_backend(due_attributions, backend, live=live, stopping=stopping):
+        for ended in drive_on_backend(
+            due_attributions, backend, max_live=max_live, stopping=stopping
+        ):
             if isinstance(ended.outcome, Failure):
                 tally = replace(tally, failed=tally.failed + 1, last_failure=ended.outcome)
                 stopping.note_failures(tally.failed, total, "attributions")

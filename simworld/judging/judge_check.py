@@ -9,7 +9,7 @@ from typing import Any, Literal
 from simworld.core.errors import Failure, InputError
 from simworld.core.judgement import Rubric
 from simworld.core.protocols import Backend, JudgementGenerator
-from simworld.core.stopping import StopRules
+from simworld.core.stopping import StopTracker
 from simworld.driver import drive_on_backend
 from simworld.judging.contrast_pairs import (
     ContrastPair,
@@ -146,7 +146,7 @@ def check_judge(
     sets: Sequence[PairSet],
     *,
     on_progress: Callable[[int, int], None] | None = None,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> JudgeCheckResult:
     """A judge's record on pairs, each judged as two stored episodes of one scenario would be.
 
@@ -156,7 +156,7 @@ def check_judge(
         InputError: a pair's dimension is not the rubric's, or the budget is too small.
         Stopped: too much failed.
     """
-    stopping = stopping or StopRules()
+    stopping = stopping or StopTracker()
     stopping.begin_pass()
     check_pair_dimensions(sets, rubric)
     named_scenes = [(s.name, PairEpisodes(pair=pair)) for s in sets for pair in s.pairs]

@@ -11,7 +11,7 @@ from simworld.core.errors import Failure, InputError, Problem
 from simworld.core.judgement import Judgement, JudgementStatus, Rubric, Verdict
 from simworld.core.protocols import Backend, JudgementGenerator
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import DeferredCommits, StopRules
+from simworld.core.stopping import DeferredCommits, StopTracker
 from simworld.driver import MAX_LIVE, EndedPiece, drive_on_backend
 from simworld.judging.judge import Judge, make_judge
 from simworld.judging.judge_spec import JudgeSpec
@@ -71,7 +71,7 @@ class JudgingPass:
         run: str | None = None,
         retry_failed: bool = False,
         swap: Swap | None = None,
-        stopping: StopRules | None = None,
+        stopping: StopTracker | None = None,
     ) -> None:
         self.tally = JudgingTally()
         self.backend_seconds: dict[str, float] = {}
@@ -79,7 +79,7 @@ class JudgingPass:
         self._store, self._spec, self._backend = store, spec, backend
         self._run, self._retry_failed = run, retry_failed
         self._swap = swap
-        self._stopping = stopping or StopRules()
+        self._stopping = stopping or StopTracker()
         self._commits = DeferredCommits(self._stopping, self._commit)
         self._scenario_cache: dict[str, Scenario] = {}
         self._rubric_cache: dict[str, Rubric | Problem] = {}  # by scenario
@@ -91,18 +91,18 @@ class JudgingPass:
         self,
         *,
         samples: int | None = None,
-        live: int = MAX_LIVE,
+        max_live: int = MAX_LIVE,
         on_progress: Callable[[JudgingTally], None] | None = None,
     ) -> JudgingTally:
         """Judges what is not yet judged and returns the counts.
 
         Args:
             samples: judgements per episode; default: the spec's.
-            live: judgements worked on at a time.
+            max_live: judgements worked on at a time.
             on_progress: called at the start and after each commit.
 
         Raises:
-            InputError: the judge's rubric cannot be read. For a scenario's: see `no_rubric`.
+            InputError: the judge's rubric cannot be read. A scenario's that cannot is counted in `missing_rubrics`.
             StoreError: the database cannot take a judgement; those before it are stored.
             Stopped: too much failed. What a server refused just before is asked again next time.
         """
@@ -126,7 +126,7 @@ class JudgingPass:
                 for ended in drive_on_backend(
                     due_judgements,
                     self._backend,
-                    live=live,
+                    max_live=max_live,
                     backend_seconds=self.backend_seconds,
                     stopping=self._stopping,
                 ):

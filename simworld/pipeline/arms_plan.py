@@ -18,7 +18,7 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.results.arms import ArmSeat
 from simworld.runner.run_plan import RunPlan
 from simworld.training.data.dataset_query import RewardSettings
-from simworld.yamlfile.fields import Seats
+from simworld.yamlfile.fields import SeatChoice
 
 BASE_ARM = "base"
 FOCUS_ARMS = ("planner", "steered")  # the arm that is compared with all others, by convention
@@ -34,7 +34,7 @@ class ArmsPlan(RunPlan):
 
     arms: Mapping[str, str]  # arm → agent name
     partners: tuple[str, ...]  # agent names
-    seats: Seats
+    seats: SeatChoice
 
     @property
     def base_arm(self) -> str:
@@ -114,7 +114,7 @@ def plan_arms(
     *,
     scenarios: Sequence[str],
     partners: Sequence[str],
-    seats: Seats = "both",
+    seats: SeatChoice = "both",
     repeats: int = 1,
     seed: int = 0,
     run: str,

@@ -8,30 +8,30 @@ from collections.abc import Callable
 
 from agents.lm.server.options import ServerFields
 from simworld.core.arrays import EmbedTexts
-from simworld.core.stopping import StopRules
+from simworld.core.stopping import StopTracker
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluation_result import Evaluation, compare_arms
-from simworld.runner.agent_pool import LoadedAgents, shared_or_new_backend
+from simworld.runner.agent_pool import AgentPool, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store
 
 
 def evaluate(
     plan: ArmsPlan,
-    loaded_agents: LoadedAgents,
+    agent_pool: AgentPool,
     store: Store,
     measures: EvaluationMeasures,
     *,
     retry_failed: bool = False,
-    live: int = 32,
-    threads: int | None = None,
+    max_live: int = 32,
+    cpu_threads: int | None = None,
     replies_read: int = 400,
     embed: EmbedTexts | None = None,
     on_playing: Callable[[RunProgress], None] = lambda progress: None,
     on_judging: Callable[[JudgingTally], None] = lambda tally: None,
     server: ServerFields | None = None,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> Evaluation:
     """Plays, judges and compares the arms of a plan.
 
@@ -41,8 +41,8 @@ def evaluate(
         store: where the run is begun or resumed.
         measures: what to compare by.
         retry_failed: play and judge again what failed.
-        live: conversations under way at once.
-        threads: of a judge's own local model.
+        max_live: conversations under way at once.
+        cpu_threads: of a judge's own local model.
         replies_read: replies of an arm that are read for perplexity and embeddings; 0: none.
         embed: sentence embeddings for the dispersion of utterances.
         on_playing: told after each episode.
@@ -57,13 +57,13 @@ def evaluate(
         Stopped: too much failed.
         BudgetSpent: there is no room for the rest in the budget.
     """
-    stopping = stopping or StopRules()
+    stopping = stopping or StopTracker()
     play_missing(
         plan,
-        loaded_agents,
+        agent_pool,
         store,
         retry_failed=retry_failed,
-        live=live,
+        max_live=max_live,
         on_progress=on_playing,
         stopping=stopping,
     )
@@ -72,7 +72,12 @@ def evaluate(
     if measures.judge is not None:
         judge = measures.judge
         with shared_or_new_backend(
-            loaded_agents, judge.model, judge.dtype, fields=judge, server=server, threads=threads
+            agent_pool,
+            judge.model,
+            judge.dtype,
+            fields=judge,
+            server=server,
+            cpu_threads=cpu_threads,
         ) as backend:
             judging = JudgingPass(
                 store, judge, backend, run=plan.run, retry_failed=retry_failed, stopping=stopping
@@ -80,5 +85,5 @@ def evaluate(
             judge_ids = judging.judge_missing(on_progress=on_judging).judge_ids
         stopping.raise_if_budget_spent()
     return compare_arms(
-        plan, loaded_agents, store, measures, judge_ids, replies_read=replies_read, embed=embed
+        plan, agent_pool, store, measures, judge_ids, replies_read=replies_read, embed=embed
     )

@@ -21,7 +21,7 @@ from simworld.results.language_quality import LanguageQuality, evenly_spaced, me
 from simworld.results.last_attempts import last_attempts
 from simworld.results.perplexity import perplexity, reply_requests
 from simworld.results.seat_scores import to_score_tables
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.stats.paired_tests import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
@@ -65,7 +65,7 @@ class Evaluation:
 
 def compare_arms(
     plan: ArmsPlan,
-    loaded_agents: LoadedAgents,
+    agent_pool: AgentPool,
     store: Store,
     evaluated: EvaluationMeasures,
     judge_ids: Sequence[str] = (),
@@ -81,14 +81,14 @@ def compare_arms(
         loaded_agents: its agents; their models tell perplexities.
         store: where it was played.
         evaluated: what to compare by.
-        judge_ids: of the judge, as its `Tally` names them.
+        judge_ids: of the judge, as its `JudgingTally` names them.
         replies_read: replies of an arm that are read for perplexity and embeddings; 0: none.
         embed: sentence embeddings for the dispersion of utterances.
 
     Raises:
         InputError: a pattern took too long on an utterance.
     """
-    arm_seats = plan.arm_seats(loaded_agents.ids)
+    arm_seats = plan.arm_seats(agent_pool.ids)
     episodes = last_attempts(store.episode_summaries(run=plan.run))
     seats = scores_by_seat(store, judge_ids, [summary.id for summary in episodes.values()])
     played = _played_seats(store, plan.run, arm_seats, episodes)
@@ -116,7 +116,7 @@ def compare_arms(
     if replies_read:
         specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}
         quality = {
-            arm: _add_perplexity(arm_quality, played[arm], spec, loaded_agents, store, replies_read)
+            arm: _add_perplexity(arm_quality, played[arm], spec, agent_pool, store, replies_read)
             if isinstance(spec := specs[arm], LMSpec)
             else arm_quality
             for arm, arm_quality in quality.items()
@@ -126,7 +126,7 @@ def compare_arms(
         main=evaluated.main_measure,
         judge_ids=tuple(judge_ids),
         arms=arms,
-        agents={arm: loaded_agents.ids[agent] for arm, agent in plan.arms.items()},
+        agents={arm: agent_pool.ids[agent] for arm, agent in plan.arms.items()},
         levels={arm: _mean_levels(arms[arm], measures) for arm in arms},
         comparisons=tuple(
             _compare_by_measure(arms, first, second, measures, evaluated.main_measure)
@@ -199,11 +199,11 @@ def _add_perplexity(
     quality: LanguageQuality,
     seats: Sequence[tuple[StoredEpisode, str]],
     spec: LMSpec,
-    loaded_agents: LoadedAgents,
+    agent_pool: AgentPool,
     store: Store,
     limit: int,
 ) -> LanguageQuality:
-    backend = loaded_agents.find_backend(model_key(spec))
+    backend = agent_pool.find_backend(model_key(spec))
     if backend is None:
         return quality
     requests = list(reply_requests(store, seats, backend.info.id))

@@ -27,7 +27,7 @@ from simworld.core.protocols import Agent, Backend
 from simworld.core.requests import ModelInfo
 
 
-class LoadedAgents:
+class AgentPool:
     """Agents ready to act, and the backends that answer them."""
 
     def __init__(
@@ -68,17 +68,17 @@ class LoadedAgents:
         """Loads what is not loaded yet: models, and planners onto them."""
 
 
-class _LazyAgents(LoadedAgents):
+class _LazyAgentPool(AgentPool):
     """Agents whose models are loaded when agents or backends are first asked for."""
 
-    def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], LoadedAgents]) -> None:
+    def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], AgentPool]) -> None:
         self._specs, self._load = specs, load
         self._specs_by_key = {
             model_key(loaded.spec): loaded.spec
             for loaded in specs
             if isinstance(loaded.spec, LMSpec)
         }
-        self._loaded: LoadedAgents | None = None
+        self._loaded: AgentPool | None = None
         lm_models = [
             (loaded.spec.name, loaded.spec.model)
             for loaded in specs
@@ -116,7 +116,7 @@ class _LazyAgents(LoadedAgents):
             self._loaded = self._load()
 
     @property
-    def _loaded_agents(self) -> LoadedAgents:
+    def _loaded_agents(self) -> AgentPool:
         self.load()
         assert self._loaded is not None
         return self._loaded
@@ -129,11 +129,11 @@ def load_agents(
     terminal: TerminalBackend | None = None,
     batch_size: int = 32,
     cache_bytes: int | None = None,
-    threads: int | None = None,
+    cpu_threads: int | None = None,
     server: ServerFields | None = None,
     before_load: Callable[[str], None] = lambda model: None,
     warn: Callable[[str], None] = lambda line: None,
-) -> Iterator[LoadedAgents]:
+) -> Iterator[AgentPool]:
     """The agents of some specs; models are loaded when first needed, and closed at the end.
 
     `cache_bytes` is for all local models together, in equal shares; by default each takes a quarter
@@ -161,7 +161,7 @@ def load_agents(
                 f"agent {spec.name!r} is a person, and there is no terminal to ask one"
             )
 
-    def load() -> LoadedAgents:
+    def load() -> AgentPool:
         backends: dict[str, Backend] = {}
         for loaded in specs:
             spec = loaded.spec
@@ -172,7 +172,7 @@ def load_agents(
                     dtype=spec.dtype,
                     batch_size=batch_size,
                     cache_bytes=bytes_each,
-                    threads=threads,
+                    cpu_threads=cpu_threads,
                     server=spec.server_options(server),
                     reasoning=spec.reasoning,
                 )
@@ -192,10 +192,10 @@ def load_agents(
             if isinstance(agent, LMAgent) and agent.steering is not None:
                 for line in agent.steering.warnings:
                     warn(f"agent {name!r}: {line}")
-        return LoadedAgents(agents=agents, backends=backends, infos=infos)
+        return AgentPool(agents=agents, backends=backends, infos=infos)
 
     with ExitStack() as stack:
-        yield _LazyAgents(specs, load)
+        yield _LazyAgentPool(specs, load)
 
 
 def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> None:
@@ -213,13 +213,13 @@ def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> 
 
 @contextmanager
 def shared_or_new_backend(
-    loaded_agents: LoadedAgents,
+    agent_pool: AgentPool,
     model: str,
     dtype: str,
     *,
     fields: ServerFields | None = None,
     server: ServerFields | None = None,
-    threads: int | None = None,
+    cpu_threads: int | None = None,
 ) -> Iterator[Backend]:
     """A backend for other work, as a judge's: the agents' own, or one loaded by its first request.
 
@@ -227,10 +227,12 @@ def shared_or_new_backend(
     line, which go before them.
     """
     fields = fields or ServerFields()
-    if (shared := loaded_agents.find_backend(backend_key(model, dtype, fields))) is not None:
+    if (shared := agent_pool.find_backend(backend_key(model, dtype, fields))) is not None:
         yield shared
         return
-    with open_lazy_backend(model, dtype, fields=fields, server=server, threads=threads) as backend:
+    with open_lazy_backend(
+        model, dtype, fields=fields, server=server, cpu_threads=cpu_threads
+    ) as backend:
         yield backend
 
 
@@ -241,7 +243,7 @@ def open_lazy_backend(
     *,
     fields: ServerFields,
     server: ServerFields | None = None,
-    threads: int | None = None,
+    cpu_threads: int | None = None,
 ) -> Iterator[LazyBackend]:
     """A backend that its first request loads, closed at the end. Raises ModelError."""
     options = fields.server_options(server)
@@ -249,7 +251,7 @@ def open_lazy_backend(
 
     def load() -> Backend:
         return load_backend(
-            model, dtype=dtype, threads=threads, server=options, reasoning=fields.reasoning
+            model, dtype=dtype, cpu_threads=cpu_threads, server=options, reasoning=fields.reasoning
         )
 
     with closing(LazyBackend(identify_model(model, dtype), load)) as backend:

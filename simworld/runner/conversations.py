@@ -15,7 +15,7 @@ from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator, ActResult, Agent, Backend
 from simworld.core.requests import Completion, Generated
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import StopRules
+from simworld.core.stopping import StopTracker
 from simworld.driver import MAX_LIVE, Piece, RoutedAnswer, RoutedRequest, drive
 from simworld.runner.admission import Admission, LiveConversation
 
@@ -63,21 +63,21 @@ def play_jobs(
     jobs: Iterable[Job],
     backends: Mapping[str, Backend],
     *,
-    live: int = MAX_LIVE,
+    max_live: int = MAX_LIVE,
     counters: PlayCounters | None = None,
     on_progress: Callable[[], None] = lambda: None,
     on_acts: OnActs = lambda job, turn, acts: None,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> Iterator[Played]:
-    """Every job's episode, each as it ends; at most `live` are under way at once.
+    """Every job's episode, each as it ends; at most `max_live` are under way at once.
 
-    Fewer run where the memory of a backend has no room for more (`protocols.Bounded`), but always
+    Fewer run where the memory of a backend has no room for more (`protocols.MemoryBounded`), but always
     one.
 
     Args:
         jobs: drawn one by one, so a plan of millions needs no memory.
         backends: by `Agent.model`.
-        live: upper limit of conversations under way.
+        max_live: upper limit of conversations under way.
         counters: counted up as things happen.
         on_progress: called whenever the counters have changed.
         on_acts: told what was done in a turn, as soon as it is over.
@@ -85,7 +85,7 @@ def play_jobs(
 
     Raises:
         Stopped: servers fail for good; whatever ended before was handed out.
-        ValueError: an agent's model has no backend, or `live` is below 1.
+        ValueError: an agent's model has no backend, or `max_live` is below 1.
     """
     admission, counters = Admission(backends), counters or PlayCounters()
 
@@ -100,7 +100,7 @@ def play_jobs(
     for ended in drive(
         conversations(),
         backends,
-        live=live,
+        max_live=max_live,
         can_begin=admission.fits,
         backend_seconds=counters.backend_seconds,
         on_progress=on_progress,
@@ -157,7 +157,7 @@ class _Player:
         for seat, observation in due.items():
             try:
                 self.act_generators[seat] = self.job.agents[seat].act(observation)
-            except Exception as error:  # the boundary of an agent's own code, as in _think
+            except Exception as error:  # the boundary of an agent's own code
                 self.replies[seat] = self._agent_error(seat, error)
         return [
             request for seat in (*self.act_generators,) for request in self._advance(seat, None)

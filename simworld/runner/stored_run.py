@@ -13,8 +13,8 @@ from simworld.core.episode import Ending
 from simworld.core.errors import Stopped
 from simworld.core.profile import Profile
 from simworld.core.protocols import Backend
-from simworld.core.stopping import DeferredCommits, StopRules
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.core.stopping import DeferredCommits, StopTracker
+from simworld.runner.agent_pool import AgentPool
 from simworld.runner.conversations import Job, OnActs, PlayCounters, Played, play_jobs
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import PlannedEpisode, RunPlan
@@ -36,7 +36,7 @@ class RunProgress:
     profile: Profile | None = None  # where the time went; at the end
 
 
-def open_store_for(loaded_agents: LoadedAgents, url: str) -> Store:
+def open_store_for(agent_pool: AgentPool, url: str) -> Store:
     """The database at an address, made where there is none, but only after the models are loaded.
 
     Raises:
@@ -44,21 +44,21 @@ def open_store_for(loaded_agents: LoadedAgents, url: str) -> Store:
         StoreError: as `open_store`.
     """
     if not check_store(url):
-        loaded_agents.load()
+        agent_pool.load()
     return open_store(url, create=True)
 
 
 def play_missing(
     plan: RunPlan,
-    loaded_agents: LoadedAgents,
+    agent_pool: AgentPool,
     store: Store,
     *,
     retry_failed: bool = False,
-    live: int = 32,
+    max_live: int = 32,
     on_progress: Callable[[RunProgress], None] = lambda progress: None,
     on_acts: OnActs = lambda job, turn, acts: None,
     may_begin: Callable[[], bool] = lambda: True,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> RunProgress:
     """Plays the episodes of a plan that are not stored; safe to kill and to start again.
 
@@ -70,7 +70,7 @@ def play_missing(
         loaded_agents: agents and backends for it.
         store: where the run is begun or resumed.
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
-        live: conversations under way at once.
+        max_live: conversations under way at once.
         on_progress: called at the start, after each commit, and whenever the models have done
             something.
         on_acts: told what was done in each turn, of all conversations under way, before it is
@@ -85,15 +85,15 @@ def play_missing(
             a resume plays it.
         StoreError: the database cannot be written; what was committed stays.
     """
-    planned = plan.planned_episodes(loaded_agents.ids)
+    planned = plan.planned_episodes(agent_pool.ids)
     due = due_episodes(planned, store, plan.run, retry_failed=retry_failed)
     # loads the models, unless there is nothing to play
-    jobs = plan.make_jobs(loaded_agents.agents, due) if due else []
-    store_plan(plan, loaded_agents, store, planned)
-    stopping = stopping or StopRules()
+    jobs = plan.make_jobs(agent_pool.agents, due) if due else []
+    store_plan(plan, agent_pool, store, planned)
+    stopping = stopping or StopTracker()
     stopping.begin_pass()
     progress = RunProgress(planned=len(planned), finished_before=len(planned) - len(jobs))
-    backends = loaded_agents.backends if jobs else {}
+    backends = agent_pool.backends if jobs else {}
     recorder = _RunRecorder(plan, backends, store, jobs, progress, on_progress, stopping)
     recorder.report_progress()  # the first answer of a model may take long
     try:
@@ -101,7 +101,7 @@ def play_missing(
         played_episodes = play_jobs(
             allowed_jobs,
             backends,
-            live=live,
+            max_live=max_live,
             counters=recorder.counters,
             on_progress=recorder.report_progress,
             on_acts=on_acts,
@@ -130,7 +130,7 @@ class _RunRecorder:
         jobs: Sequence[Job],
         progress: RunProgress,
         on_progress: Callable[[RunProgress], None],
-        stopping: StopRules,
+        stopping: StopTracker,
     ) -> None:
         self.counters = PlayCounters()
         self._stopping = stopping
@@ -191,7 +191,7 @@ class _RunRecorder:
 
 
 def store_plan(
-    plan: RunPlan, loaded_agents: LoadedAgents, store: Store, episodes: Sequence[PlannedEpisode]
+    plan: RunPlan, agent_pool: AgentPool, store: Store, episodes: Sequence[PlannedEpisode]
 ) -> None:
     """Stores the run and its plan, or adds to it. Raises ResumeRefused."""
     run = RunRecord(
@@ -207,9 +207,9 @@ def store_plan(
     ]
     agents = [
         AgentRecord(
-            id=loaded_agents.ids[name],
+            id=agent_pool.ids[name],
             name=name,
-            spec={"name": name, **agent_content(loaded, loaded_agents.infos.get(name))},
+            spec={"name": name, **agent_content(loaded, agent_pool.infos.get(name))},
         )
         for name, loaded in plan.specs.items()
     ]

@@ -14,10 +14,10 @@ from functools import partial
 from agents.lm.server.options import ServerFields
 from simworld.core.errors import Stopped
 from simworld.core.protocols import Backend
-from simworld.core.stopping import StopRules
+from simworld.core.stopping import StopTracker
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
-from simworld.runner.agent_pool import LoadedAgents, shared_or_new_backend
+from simworld.runner.agent_pool import AgentPool, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, play_missing
 from simworld.tournament.budget import BudgetTracker
 from simworld.tournament.loaded_tournament import Tournament
@@ -50,15 +50,15 @@ class TournamentOutcome:
 
 def play_tournament(
     tournament: Tournament,
-    loaded_agents: LoadedAgents,
+    agent_pool: AgentPool,
     store: Store,
     *,
     open_judge: OpenJudge,
     budget: Budget | None = None,
     retry_failed: bool = False,
-    live: int = 32,
+    max_live: int = 32,
     listener: TournamentListener | None = None,
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
 ) -> TournamentOutcome:
     """Plays and judges what is missing; safe to kill at any moment and to start again.
 
@@ -71,7 +71,7 @@ def play_tournament(
         open_judge: a judge's model, open for a block.
         budget: for playing; default: the file's.
         retry_failed: play and judge again what failed.
-        live: conversations under way at once.
+        max_live: conversations under way at once.
         listener: who is told how far it is.
         stopping: when to stop before the end; once the budget in it has no room, nothing more is
             judged either.
@@ -82,7 +82,7 @@ def play_tournament(
         ModelError: a judge's model cannot be loaded.
         Stopped: too much failed.
     """
-    stopping = stopping or StopRules()
+    stopping = stopping or StopTracker()
     listener = listener or TournamentListener()
     spending = BudgetTracker(budget or tournament.file.budget)
     played = failed = 0
@@ -98,10 +98,10 @@ def play_tournament(
         )
         progress = play_missing(
             plan,
-            loaded_agents,
+            agent_pool,
             store,
             retry_failed=retry_failed,
-            live=live,
+            max_live=max_live,
             on_progress=on_progress,
             may_begin=spending.may_start_episode,
             stopping=stopping,
@@ -153,11 +153,14 @@ def _judge_round(
 
 
 def judge_opener(
-    loaded_agents: LoadedAgents, *, threads: int | None = None, server: ServerFields | None = None
+    agent_pool: AgentPool,
+    *,
+    cpu_threads: int | None = None,
+    server: ServerFields | None = None,
 ) -> OpenJudge:
     """A function that opens a judge's model: the loaded agents' where it has it, else its own for
     the block; `server` goes before what its file says.
     """
     return lambda spec: shared_or_new_backend(
-        loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads
+        agent_pool, spec.model, spec.dtype, fields=spec, server=server, cpu_threads=cpu_threads
     )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from simworld.core.scenario import Scenario
 from simworld.core.seeding import derive_seed
-from simworld.yamlfile.fields import Seats
+from simworld.yamlfile.fields import SeatChoice
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -88,7 +88,7 @@ def swiss_pairs(
 
 
 def cast_matches(
-    scenarios: Sequence[Scenario], matches: Sequence[Match], seats: Seats
+    scenarios: Sequence[Scenario], matches: Sequence[Match], seats: SeatChoice
 ) -> Iterator[tuple[Scenario, dict[str, str]]]:
     """Each scenario with each of its casts, as seat → agent; equal casts come more than once."""
     for scenario in scenarios:
@@ -101,7 +101,7 @@ def cast_matches(
                 )
 
 
-def compared_seat_names(scenario: Scenario, seats: Seats) -> tuple[str, ...]:
+def compared_seat_names(scenario: Scenario, seats: SeatChoice) -> tuple[str, ...]:
     """The seats in which agents are compared."""
     names = tuple(seat.name for seat in scenario.seats)
     return {"both": names, "first": names[:1], "second": names[1:2]}[seats]

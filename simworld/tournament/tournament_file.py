@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from simworld.judging.judge_spec import DEFAULT_JUDGE
-from simworld.yamlfile.fields import Count, Repeats, Seats
+from simworld.yamlfile.fields import Count, Repeats, SeatChoice
 from simworld.yamlfile.json_schema import json_schema
 
 Rounds = Annotated[int, Field(ge=1, le=1_000)]
@@ -65,7 +65,7 @@ class TournamentFile(_TournamentPart):
             " game without it."
         ),
     )
-    seats: Seats = Field(
+    seats: SeatChoice = Field(
         default="both", description="Where agents are compared; both: in every seat of a scenario."
     )
     repeats: Repeats = Field(default=1, description="Episodes per scenario and cast.")

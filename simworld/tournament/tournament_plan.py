@@ -21,7 +21,7 @@ from simworld.tournament.schedule import (
     swiss_matches,
     swiss_pairs,
 )
-from simworld.yamlfile.fields import Seats
+from simworld.yamlfile.fields import SeatChoice
 from store import EpisodeSummary, SeatRecord
 
 # What the rounds so far came to: the casts that count → agent → points.
@@ -33,7 +33,7 @@ class TournamentPlan(RunPlan):
     """A run of matches. Episodes of one scenario and repeat have one seed, whoever plays."""
 
     matches: tuple[Match, ...]
-    seats: Seats
+    seats: SeatChoice
     options: Mapping[str, Any]  # of the tournament, plain JSON data: what its standings depend on
 
     @property

@@ -41,15 +41,15 @@ class TrainingTask(Protocol):
     def evaluate(self) -> tuple[Mapping[str, float], float | None]:
         """Gives metrics and a score, the higher the better; None: the latest is the best."""
 
-    def state(self) -> Mapping[str, Tensor]:
+    def state_dict(self) -> Mapping[str, Tensor]:
         """Gives everything that later steps depend on; may share memory."""
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
-        """Goes on from what `state` gave."""
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from what `state_dict` gave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class TrainingSchedule:
     """When the loop does what. Intervals are in steps; the last step ends all of them."""
 
     steps: int
@@ -94,7 +94,7 @@ class TrainingPosition:
 
 
 def train(
-    task: TrainingTask, schedule: Schedule, recorder: TrainingRecorder = SILENT
+    task: TrainingTask, schedule: TrainingSchedule, recorder: TrainingRecorder = SILENT
 ) -> TrainingPosition:
     """Trains until the last step, or until patience is at an end, and gives the position reached.
 
@@ -175,7 +175,7 @@ def _evaluate(
 
 
 def _save(task: TrainingTask, position: TrainingPosition, file: TrainingFile) -> None:
-    tensors = {**add_prefix("task", task.state()), **add_prefix("best", position.best_weights)}
+    tensors = {**add_prefix("task", task.state_dict()), **add_prefix("best", position.best_weights)}
     numbers = {name: getattr(position, name) for name in TrainingPosition.__slots__}
     del numbers["best_weights"]
     file.save(tensors, numbers)
@@ -186,5 +186,5 @@ def _resume(task: TrainingTask, file: TrainingFile | None) -> TrainingPosition:
     if saved is None:
         return TrainingPosition()
     tensors, numbers = saved
-    task.load(strip_prefix("task", tensors))
+    task.load_state_dict(strip_prefix("task", tensors))
     return TrainingPosition(best_weights=strip_prefix("best", tensors), **numbers)

@@ -46,7 +46,7 @@ def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) ->
     run = request.text("run") or next(iter(runs), None)
     if run is None:
         return None
-    tournament, scenarios, counts = state.cached(
+    tournament, scenarios, is_compared = state.cached(
         ("tournament", run), lambda: _stored_tournament(store, run)
     )
     judges = state.cached(("judges", run), lambda: stored_judges(store, run))
@@ -55,7 +55,7 @@ def choose_run_and_judge(state: AppState, store: Store, request: PageRequest) ->
         runs=runs if run in runs else (run, *runs),
         tournament=tournament,
         scenarios=scenarios,
-        is_compared=counts,
+        is_compared=is_compared,
         judges=judges,
         judge=judge,
     )

@@ -10,4 +10,4 @@ from simworld.core.episode import MAX_REPEATS
 
 Count = Annotated[int, Field(ge=1)]
 Repeats = Annotated[int, Field(ge=1, le=MAX_REPEATS)]
-Seats = Literal["both", "first", "second"]
+SeatChoice = Literal["both", "first", "second"]

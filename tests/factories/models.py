@@ -143,5 +143,5 @@ def save_tiny(folder: Path, family: str = "llama") -> Path:
 
 def load_tiny(folder: Path) -> LocalModel:
     return load_local_model(
-        find_local_weights(f"hf:{folder}"), dtype="float32", device="cpu", threads=1
+        find_local_weights(f"hf:{folder}"), dtype="float32", device="cpu", cpu_threads=1
     )

@@ -14,7 +14,7 @@ from agents import make_agent
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.testing.fakes import FakeBackend
 from simworld.tournament.loaded_tournament import Tournament, load_tournament
 from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament
@@ -75,9 +75,9 @@ def tournament(
     return load_tournament(str(folder / "cup.yaml"))
 
 
-def loaded_agents(made: Tournament) -> LoadedAgents:
+def agent_pool(made: Tournament) -> AgentPool:
     """The scripted agents; no model is asked."""
-    return LoadedAgents(
+    return AgentPool(
         agents={name: make_agent(loaded) for name, loaded in made.specs.items()},
         backends={},
         infos={},
@@ -104,10 +104,10 @@ def play(
     """Plays and judges what is missing."""
     return play_tournament(
         made,
-        loaded_agents(made),
+        agent_pool(made),
         store,
         open_judge=open_judge or judge(),
-        live=4,
+        max_live=4,
         retry_failed=retry_failed,
     )
 

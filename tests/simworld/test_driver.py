@@ -61,7 +61,7 @@ def test_at_most_live_judgements_are_begun() -> None:
             most = max(most, begun - ended)
             yield i, judging("a" * (i + 1), "b" * (i + 1))
 
-    for _ in drive_on_backend(many(), backend, live=4):
+    for _ in drive_on_backend(many(), backend, max_live=4):
         ended += 1
     assert ended == 50
     assert backend.most_open <= 4
@@ -71,7 +71,7 @@ def test_at_most_live_judgements_are_begun() -> None:
 def test_equal_scores_are_asked_once_and_cost_once() -> None:
     backend = AnsweringBackend(length)
     ended = list(
-        drive_on_backend(((i, judging("same", "same too")) for i in range(10)), backend, live=4)
+        drive_on_backend(((i, judging("same", "same too")) for i in range(10)), backend, max_live=4)
     )
     assert [
         r.prompt.text
@@ -87,7 +87,7 @@ def test_equal_scores_are_asked_once_and_cost_once() -> None:
 
 def test_a_failure_is_not_kept() -> None:
     backend = AnsweringBackend(length)
-    list(drive_on_backend(((i, judging("bad")) for i in range(3)), backend, live=1))
+    list(drive_on_backend(((i, judging("bad")) for i in range(3)), backend, max_live=1))
     assert len(backend.asked) == 3
 
 
@@ -223,7 +223,12 @@ def test_scores_are_kept_only_where_that_is_asked_for() -> None:
     def asked(kept: int) -> int:
         backend = FakeBackend()
         list(
-            drive([(i, asks("m")) for i in range(5)], {"m": backend}, live=2, score_cache_size=kept)
+            drive(
+                [(i, asks("m")) for i in range(5)],
+                {"m": backend},
+                max_live=2,
+                score_cache_size=kept,
+            )
         )
         return len(backend.requests)
 
@@ -249,4 +254,4 @@ def test_a_piece_that_waits_for_nothing_is_a_mistake() -> None:
     with pytest.raises(RuntimeError, match="has asked nothing"):
         list(drive([(1, waits())], {}))
     with pytest.raises(ValueError, match="live is 0; at least one"):
-        list(drive([(1, waits())], {}, live=0))
+        list(drive([(1, waits())], {}, max_live=0))

@@ -114,13 +114,13 @@ def load_local_model(
     *,
     dtype: str,
     device: str,
-    threads: int | None,
+    cpu_threads: int | None,
     reasoning: Reasoning | None = None,
 ) -> LocalModel:
     """Loads a folder of weights. `auto` means bfloat16 where the processor multiplies it fast, else
     float32; a GPU if there is one.
 
-    `threads` sets torch's thread count for the whole process; by default it is only lowered to the
+    `cpu_threads` sets torch's thread count for the whole process; by default it is only lowered to the
     available cores.
 
     Raises ModelError.
@@ -129,7 +129,7 @@ def load_local_model(
     dtype = resolve_dtype(dtype, torch_device)
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known; use auto, float32 or bfloat16")
-    torch.set_num_threads(threads or min(torch.get_num_threads(), available_cores()))
+    torch.set_num_threads(cpu_threads or min(torch.get_num_threads(), available_cores()))
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     load_options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}

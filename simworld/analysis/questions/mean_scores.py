@@ -77,7 +77,7 @@ def scores(
 
 
 def group_columns(by: Sequence[str], allowed: Sequence[str]) -> list[str]:
-    """The columns to group by, ALL without any; raises InputError for what is not known."""
+    """The columns to group by, or one for all; raises InputError for what is not known."""
     names = [by] if isinstance(by, str) else list(by)
     columns = [require_known(n, allowed, "column to group by,") for n in dict.fromkeys(names)]
     return columns or [ALL_COLUMN]

@@ -46,13 +46,13 @@ def seat_frames(
 ) -> Iterator[pd.DataFrame]:
     """The seats of a scope in the last attempts at its work items; a row for each.
 
-    Columns: `agent`, `family`, `episode` (64 bits of its id), `failed` (whether it did), ALL; those
-    asked for; and each measure, NaN where there is no score.
+    Columns: `agent`, `family`, `episode` (64 bits of its id), `failed` (whether it did),
+    `ALL_COLUMN`; those asked for; and each measure, NaN where there is no score.
 
     Args:
         source: where to ask.
         scope: whose seats.
-        columns: any of COLUMNS and CELL; each takes time. `partners` are the agents in the other
+        columns: any of SEAT_COLUMNS and CELL_COLUMNS; each takes time. `partners` are the agents in the other
             seats.
         judge: whose scores.
         measures: which of them.

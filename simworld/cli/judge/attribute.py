@@ -46,7 +46,7 @@ def attribute(
     judge_name: str,
     method: str,
     run_name: str | None,
-    threads: int | None,
+    cpu_threads: int | None,
     limits: RequestLimits,
     as_json: bool,
 ) -> None:
@@ -63,7 +63,7 @@ def attribute(
     with open_store(db) as store:
         store.check_names(run=run_name)
         with (
-            open_judge(spec, threads, limits.server) as backend,
+            open_judge(spec, cpu_threads, limits.server) as backend,
             progress_bar("attributing") as show,
         ):
             tally = attribute_episodes(

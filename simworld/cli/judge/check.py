@@ -51,7 +51,7 @@ def check(
     judge_name: str,
     pairs_file: Path | None,
     rubric_name: str | None,
-    threads: int | None,
+    cpu_threads: int | None,
     limits: RequestLimits,
     db: str,
     as_json: bool,
@@ -90,7 +90,10 @@ def check(
             sets = (load_pairs(pairs_file),)
     check_store(db)
     check_pair_dimensions(sets, rubric)  # before the model is loaded
-    with open_judge(spec, threads, limits.server) as backend, progress_bar("judging pairs") as show:
+    with (
+        open_judge(spec, cpu_threads, limits.server) as backend,
+        progress_bar("judging pairs") as show,
+    ):
         trust = check_judge(
             spec,
             backend,

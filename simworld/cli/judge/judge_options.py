@@ -87,14 +87,16 @@ def load_rubric_option(name: str, *, beside: Path | None = None) -> Rubric:
 
 
 def open_judge(
-    spec: JudgeSpec, threads: int | None, server: ServerFields
+    spec: JudgeSpec, cpu_threads: int | None, server: ServerFields
 ) -> AbstractContextManager[LazyBackend]:
     """The judge's model, loaded by its first request; `server` goes before what its file says of
     the server. Raises ModelError.
     """
     from simworld.runner.agent_pool import open_lazy_backend
 
-    return open_lazy_backend(spec.model, spec.dtype, fields=spec, server=server, threads=threads)
+    return open_lazy_backend(
+        spec.model, spec.dtype, fields=spec, server=server, cpu_threads=cpu_threads
+    )
 
 
 def own_rubric_notes(rubric: str, scenarios: Sequence[str]) -> list[str]:

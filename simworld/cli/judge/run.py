@@ -72,7 +72,7 @@ def run(
     samples: int | None,
     retry_failed: bool,
     swap: Swap | None,
-    threads: int | None,
+    cpu_threads: int | None,
     limits: RequestLimits,
     with_profile: bool,
     as_json: bool,
@@ -91,7 +91,7 @@ def run(
         load_rubric_option(spec.rubric)  # before the model is loaded
     with open_store(db) as store:
         store.check_names(run=run_name)
-        with open_judge(spec, threads, limits.server) as backend:
+        with open_judge(spec, cpu_threads, limits.server) as backend:
             judging = JudgingPass(
                 store,
                 spec,

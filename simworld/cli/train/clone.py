@@ -75,7 +75,7 @@ def clone(
     reach: float,
     reach_weight: float,
     dtype: str,
-    threads: int | None,
+    cpu_threads: int | None,
     out: Path,
     db: str,
     as_json: bool,
@@ -106,7 +106,7 @@ def clone(
     with open_store(db) as store, progress_bar("cloning") as show:
         query = reply_query(options)
         store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
-        local = open_local(base, dtype, threads)
+        local = open_local(base, dtype, cpu_threads)
         settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, base, query, show) as cloning,

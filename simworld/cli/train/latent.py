@@ -90,7 +90,7 @@ def latent(
     batch_size: int,
     lr: float,
     seed: int,
-    threads: int | None,
+    cpu_threads: int | None,
     out: Path,
     db: str,
     as_json: bool,
@@ -124,7 +124,7 @@ def latent(
         store.check_names(run=run_name, agent=agent)  # before the model is loaded
         # Likelihoods are those of the distribution that drew the replies, and so are read in its
         # number format.
-        local = open_local(clone, clone.info.dtype, threads)
+        local = open_local(clone, clone.info.dtype, cpu_threads)
         settings_data = settings.to_json()
         with (
             open_cloning_data(store, local, clone, query, show) as cloning,

@@ -106,7 +106,7 @@ def descent_settings(options: Mapping[str, Any]) -> ReplyTrainingSettings:
     )
 
 
-def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
+def open_local(base: Checkpoint, dtype: str, cpu_threads: int | None) -> LocalModel:
     """The language model that a checkpoint is for. Raises InputError where what its spec names is
     another now.
     """
@@ -120,7 +120,7 @@ def open_local(base: Checkpoint, dtype: str, threads: int | None) -> LocalModel:
             f" another model here ({weights.id[:12]}…)"
         )
     click.echo(f"loading {base.info.lm_spec} …", err=True)
-    return load_local_model(weights, dtype=dtype, device="auto", threads=threads)
+    return load_local_model(weights, dtype=dtype, device="auto", cpu_threads=cpu_threads)
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def upmap(
     check_writable(out)
     weights = find_local_weights(model)
     click.echo(harmless(f"loading {model} …"), err=True)
-    local = load_local_model(weights, dtype=dtype, device="cpu", threads=None)
+    local = load_local_model(weights, dtype=dtype, device="cpu", cpu_threads=None)
     checkpoint = pca_checkpoint(
         local,
         lm_id=weights.id,

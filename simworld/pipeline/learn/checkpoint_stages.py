@@ -50,7 +50,9 @@ def make_upmap(context: PipelineContext, label: str) -> StageOutput:
     """A checkpoint with a PCA up-mapping."""
     settings, model = context.file.upmap, context.model
     weights = find_local_weights(model.model)
-    local = load_local_model(weights, dtype=model.dtype, device="auto", threads=context.threads)
+    local = load_local_model(
+        weights, dtype=model.dtype, device="auto", cpu_threads=context.cpu_threads
+    )
     checkpoint = pca_checkpoint(
         local,
         lm_id=weights.id,
@@ -224,7 +226,7 @@ def _open_cloning(
     # Likelihoods are those of the distribution that drew the replies, and so are read in its number
     # format.
     dtype = base.info.dtype if latent else "float32"
-    local = load_local_model(weights, dtype=dtype, device="auto", threads=context.threads)
+    local = load_local_model(weights, dtype=dtype, device="auto", cpu_threads=context.cpu_threads)
     query = ReplyQuery(
         run=context.run_name(replies.label),
         train=settings.replies,

@@ -20,14 +20,14 @@ from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.core.progress import ReportProgress
 from simworld.core.scenario import Scenario
-from simworld.core.stopping import StopRules
+from simworld.core.stopping import StopTracker
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.arms_plan import ArmsPlan
 from simworld.pipeline.learn.learn_file import LearnFile
 from simworld.pipeline.learn.stage_cache import StageState
-from simworld.runner.agent_pool import LoadedAgents, load_agents
+from simworld.runner.agent_pool import AgentPool, load_agents
 from simworld.training.data.dataset_query import RewardSettings
-from simworld.yamlfile.fields import Seats
+from simworld.yamlfile.fields import SeatChoice
 from store import Store
 
 
@@ -46,11 +46,11 @@ class PipelineContext:
     test_judge: JudgeSpec | None
     store: Store
     folder: Path
-    live: int = 32
+    max_live: int = 32
     retry_failed: bool = False  # play and judge again what failed, in the stages that are done now
-    threads: int | None = None
+    cpu_threads: int | None = None
     server: ServerFields | None = None  # of the command line, over what files say
-    stopping: StopRules = field(default_factory=StopRules)  # of all stages of a command
+    stopping: StopTracker = field(default_factory=StopTracker)  # of all stages of a command
     on_progress: ReportProgress = lambda done, total, what: None
 
     @property
@@ -70,7 +70,7 @@ class PipelineContext:
         *,
         scenarios: tuple[Scenario, ...],
         partners: Mapping[str, LoadedSpec],
-        seats: Seats,
+        seats: SeatChoice,
         repeats: int,
     ) -> ArmsPlan:
         """The plan of some arms beside some partners, in the run of the stage with this label."""
@@ -87,10 +87,13 @@ class PipelineContext:
             seats=seats,
         )
 
-    def open_agents(self, plan: ArmsPlan) -> AbstractContextManager[LoadedAgents]:
+    def open_agents(self, plan: ArmsPlan) -> AbstractContextManager[AgentPool]:
         """The agents of a plan, their models loaded on use."""
         return load_agents(
-            plan.specs.values(), batch_size=self.live, threads=self.threads, server=self.server
+            plan.specs.values(),
+            batch_size=self.max_live,
+            cpu_threads=self.cpu_threads,
+            server=self.server,
         )
 
     def steered_agent(

@@ -65,11 +65,16 @@ def judge_run(
     """
     store, stopping, method = context.store, context.stopping, context.file.reward.attribution
     run = context.run_name(collected.label)
-    server, threads = context.server, context.threads
+    server, cpu_threads = context.server, context.cpu_threads
     with (
-        load_agents(()) as loaded_agents,
+        load_agents(()) as agent_pool,
         shared_or_new_backend(
-            loaded_agents, spec.model, spec.dtype, fields=spec, server=server, threads=threads
+            agent_pool,
+            spec.model,
+            spec.dtype,
+            fields=spec,
+            server=server,
+            cpu_threads=cpu_threads,
         ) as backend,
     ):
         judging = JudgingPass(store, spec, backend, run=run, retry_failed=True, stopping=stopping)
@@ -127,15 +132,15 @@ def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> 
     measures = EvaluationMeasures(
         judge=context.test_judge, reward=None if reward.measure == "judged" else reward
     )
-    with context.open_agents(plan) as loaded_agents:
+    with context.open_agents(plan) as agent_pool:
         evaluation = evaluate(
             plan,
-            loaded_agents,
+            agent_pool,
             context.store,
             measures,
             retry_failed=context.retry_failed,
-            live=context.live,
-            threads=context.threads,
+            max_live=context.max_live,
+            cpu_threads=context.cpu_threads,
             replies_read=settings.quality,
             embed=load_sentence_encoder().encode if settings.quality else None,
             on_playing=_report_playing(context.on_progress),
@@ -152,13 +157,13 @@ def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> 
 
 def _play(context: PipelineContext, plan: ArmsPlan) -> StageOutput:
     """Plays a run."""
-    with context.open_agents(plan) as loaded_agents:
+    with context.open_agents(plan) as agent_pool:
         play_missing(
             plan,
-            loaded_agents,
+            agent_pool,
             context.store,
             retry_failed=context.retry_failed,
-            live=context.live,
+            max_live=context.max_live,
             on_progress=_report_playing(context.on_progress),
             stopping=context.stopping,
         )

@@ -10,7 +10,7 @@ from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.rl.train_planner import PlannerSettings
-from simworld.yamlfile.fields import Count, Repeats, Seats
+from simworld.yamlfile.fields import Count, Repeats, SeatChoice
 
 ArmName = Literal["base", "clone", "random", "explorer", "constant", "planner"]
 ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
@@ -86,7 +86,7 @@ class CollectStage(_LearnPart):
     """Episodes to learn from: an exploring agent beside the partners."""
 
     repeats: Repeats = 1
-    seats: Seats = "both"
+    seats: SeatChoice = "both"
     self_play: bool = Field(
         default=False,
         description=(
@@ -129,7 +129,7 @@ class EvaluateStage(_LearnPart):
         description="A judge's name or file; empty: the reward itself, or the judge of the reward.",
     )
     partners: tuple[str, ...] = Field(default=(), description="Default: those of collecting.")
-    seats: Seats = "both"
+    seats: SeatChoice = "both"
     repeats: Repeats = 1
     quality: int = Field(
         default=100,

@@ -22,7 +22,7 @@ from simworld.pipeline.learn.fingerprints import (
     scores_fingerprint,
 )
 from simworld.pipeline.learn.stage_cache import Fingerprint, Stage, StageFunction, StageState
-from simworld.yamlfile.fields import Seats
+from simworld.yamlfile.fields import SeatChoice
 
 
 def declare_stages(context: PipelineContext) -> list[Stage]:
@@ -205,7 +205,7 @@ def _count_collected(context: PipelineContext) -> int:
     return seatings * len(context.partners) * collect.repeats
 
 
-def _count_seatings(scenarios: Sequence[Scenario], seats: Seats) -> int:
+def _count_seatings(scenarios: Sequence[Scenario], seats: SeatChoice) -> int:
     """How many seats an arm takes in turn."""
     return sum(len(each.seats) if seats == "both" else 1 for each in scenarios)
 

@@ -139,17 +139,17 @@ class FrozenLM:
         return self.logits(hidden).float().log_softmax(-1)
 
     def _encode_one(self, stored_reply: StoredReply) -> EncodedReply | None:
-        renderer = self._local.prompt_tokenizer
+        prompt_tokenizer = self._local.prompt_tokenizer
         text = stored_reply.reply + (stored_reply.stop or "")
-        (continuation,) = renderer.tokenise_continuations(stored_reply.prompt, [text])
+        (continuation,) = prompt_tokenizer.tokenise_continuations(stored_reply.prompt, [text])
         token_ids, reply_start = list(continuation.ids), continuation.start
         if stored_reply.stop == "" and self._eos_id is not None:
             token_ids.append(self._eos_id)
         if self._local.context_length is not None and len(token_ids) > self._local.context_length:
             return None
-        tokens = renderer.tokenise(stored_reply.prompt, self._position)
+        tokens = prompt_tokenizer.tokenise(stored_reply.prompt, self._position)
         prefix_start = tokens.prefix_index
-        header_end = renderer.tokenise(stored_reply.prompt, "end").prefix_index
+        header_end = prompt_tokenizer.tokenise(stored_reply.prompt, "end").prefix_index
         with torch.no_grad():
             seat_key = (stored_reply.episode, stored_reply.observation.seat)
             thread = self._open_thread(seat_key, token_ids[:prefix_start])
@@ -188,19 +188,19 @@ class FrozenLM:
         are missing are read.
         """
         token_ids = thread.token_ids
-        kv_block = self._cache.open_thread(thread.cache_key, token_ids, len(token_ids))
-        cached_length = len(kv_block.ids)
+        cached_thread = self._cache.open_thread(thread.cache_key, token_ids, len(token_ids))
+        cached_length = len(cached_thread.ids)
         if cached_length < len(token_ids):
-            cache = _transformers_cache(kv_block.kv, cached_length, batch_size=1)
+            cache = _transformers_cache(cached_thread.kv, cached_length, batch_size=1)
             missing = self._id_tensor(token_ids[cached_length:])[None]
             output = self._model.base_model(
                 input_ids=missing, past_key_values=cache, use_cache=True
             )
-            for layer, layer_kv in zip(kv_block.kv, cache.layers, strict=True):
+            for layer, layer_kv in zip(cached_thread.kv, cache.layers, strict=True):
                 layer[0, :, cached_length : len(token_ids)] = layer_kv.keys[0, :, cached_length:]
                 layer[1, :, cached_length : len(token_ids)] = layer_kv.values[0, :, cached_length:]
-            thread.last_hidden, kv_block.ids = output.last_hidden_state[0, -1], list(token_ids)
-        return kv_block.kv
+            thread.last_hidden, cached_thread.ids = output.last_hidden_state[0, -1], list(token_ids)
+        return cached_thread.kv
 
     def _forward(
         self, thread: _TokenThread, prefix_start: int, ids: Sequence[int], prefixes: Tensor | None

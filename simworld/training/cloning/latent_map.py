@@ -228,8 +228,8 @@ def _measure_log_ratio(
     log_ratios = []
     for i, j in zip(pairing, pairing[1:] + pairing[:1], strict=True):
         pair = torch.stack([codes[id(replies[i])], codes[id(replies[j])]])
-        own_code, other_code = reply_log_likelihoods(
+        by_own_code, by_other_code = reply_log_likelihoods(
             frozen_lm, replies[i], frozen_lm.forward_reply(replies[i], latent.prefixes(pair, 1.0))
         ).tolist()
-        log_ratios.append((replies[i].stored_reply.family, own_code - other_code))
+        log_ratios.append((replies[i].stored_reply.family, by_own_code - by_other_code))
     return mean_by_family(log_ratios)

@@ -20,7 +20,7 @@ def reply_log_likelihoods(frozen_lm: FrozenLM, reply: EncodedReply, hidden: Tens
     Args:
         frozen_lm: the language model that wrote the reply.
         reply: the reply.
-        hidden: the outputs behind the prefixes, (K, reply, width), of `FrozenLM.read`.
+        hidden: the outputs behind the prefixes, (K, reply, width), of `FrozenLM.forward_reply`.
 
     Raises:
         InputError: the reply was not drawn: at temperature 0 it has no likelihood.

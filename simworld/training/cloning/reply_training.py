@@ -15,7 +15,13 @@ from torch import Tensor, nn
 
 from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.cloning.frozen_lm import EncodedReply
-from simworld.training.trainer import SILENT, Schedule, TrainingRecorder, gradient_step, train
+from simworld.training.trainer import (
+    SILENT,
+    TrainingRecorder,
+    TrainingSchedule,
+    gradient_step,
+    train,
+)
 from simworld.training.training_state import collect_tensors, load_tensors
 
 # of an encoded reply, with a seed for its random draws: the scalar to lower, and metrics
@@ -78,7 +84,7 @@ def train_on_replies(
     """
     if not train_replies or not dev_replies:
         raise ValueError("no encoded replies to train on, or none to choose by")
-    schedule = Schedule(
+    schedule = TrainingSchedule(
         steps=settings.steps,
         eval_interval=Fraction(settings.steps, settings.evals),
         eval_first=True,
@@ -136,10 +142,10 @@ class _ReplyTrainingTask:
         dev_loss = self.dev_loss(means)
         return {"dev_loss": dev_loss}, -dev_loss
 
-    def state(self) -> Mapping[str, Tensor]:
+    def state_dict(self) -> Mapping[str, Tensor]:
         return collect_tensors({"module": self.module, "adam": self.adam})
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         load_tensors({"module": self.module, "adam": self.adam}, state)
 
     def _loss_part(

@@ -43,8 +43,8 @@ class BC:
         gradient_step(self._adam, [loss])
         return {"bc_distance": loss.detach()}
 
-    def state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         return collect_tensors(self._parts)
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         load_tensors(self._parts, state)

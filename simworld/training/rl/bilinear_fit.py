@@ -88,33 +88,33 @@ def fit_bilinear(
         start: weights to begin with, of a fit nearby.
     """
     actions, features = _with_one(data.actions), _with_one(data.features)
-    held = torch.full((actions.shape[1], features.shape[1]), penalty.single)
+    penalties = torch.full((actions.shape[1], features.shape[1]), penalty.single)
     # a weight that may not be there is one that never moves
-    open_weights = torch.ones_like(held)
+    open_weights = torch.ones_like(penalties)
     if penalty.product == float("inf"):
         open_weights[1:, 1:] = 0
     else:
-        held[1:, 1:] = penalty.product
-    held[0, 0] = 1e-3  # the level is free
+        penalties[1:, 1:] = penalty.product
+    penalties[0, 0] = 1e-3  # the level is free
 
-    def normal(weights: Tensor) -> Tensor:
+    def apply_normal_matrix(weights: Tensor) -> Tensor:
         fitted = ((actions @ weights) * features).sum(1)
-        return open_weights * (actions.T @ (features * fitted[:, None]) + held * weights)
+        return open_weights * (actions.T @ (features * fitted[:, None]) + penalties * weights)
 
-    right = open_weights * (actions.T @ (features * targets[:, None]))
-    weights = torch.zeros_like(right) if start is None else start * open_weights
-    residual = right - normal(weights)
-    direction, size = residual.clone(), residual.square().sum()
-    enough = TOLERANCE**2 * right.square().sum()
+    right_side = open_weights * (actions.T @ (features * targets[:, None]))
+    weights = torch.zeros_like(right_side) if start is None else start * open_weights
+    residual = right_side - apply_normal_matrix(weights)
+    direction, squared_residual = residual.clone(), residual.square().sum()
+    tolerance = TOLERANCE**2 * right_side.square().sum()
     for _ in range(MAX_ITERATIONS):
-        if size <= enough:
+        if squared_residual <= tolerance:
             break
-        image = normal(direction)
-        step = size / (direction * image).sum()
+        image = apply_normal_matrix(direction)
+        step = squared_residual / (direction * image).sum()
         weights = weights + step * direction
         residual = residual - step * image
-        before, size = size, residual.square().sum()
-        direction = residual + size / before * direction
+        before, squared_residual = squared_residual, residual.square().sum()
+        direction = residual + squared_residual / before * direction
     return weights
 
 

@@ -38,13 +38,13 @@ class Learner(Protocol):
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
         """Takes one step on a batch of standardised states, and gives detached scalars to log."""
 
-    def state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         """Gives everything that later updates depend on: weights, optimisers, counters, random
         numbers. Shares memory.
         """
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
-        """Goes on from what `state` gave."""
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from what `state_dict` gave."""
 
 
 def fused_adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Adam:

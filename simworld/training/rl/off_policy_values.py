@@ -62,13 +62,13 @@ class ValueDifference:
     """How much more one policy brings than another, over families."""
 
     mean: float
-    error: float  # its standard error over families
+    se: float  # its standard error over families
     families: int
 
     @property
     def z(self) -> float:
         """The mean in standard errors; 0 where there is no difference at all."""
-        return self.mean / self.error if self.error > 0 else 0.0
+        return self.mean / self.se if self.se > 0 else 0.0
 
 
 def compare_values(first: Floats, second: Floats, family: NDArray[np.int64]) -> ValueDifference:
@@ -81,7 +81,7 @@ def compare_values(first: Floats, second: Floats, family: NDArray[np.int64]) -> 
         raise ValueError("a standard error over families needs two of them")
     return ValueDifference(
         mean=float(differences.mean()),
-        error=float(differences.std(ddof=1) / len(differences) ** 0.5),
+        se=float(differences.std(ddof=1) / len(differences) ** 0.5),
         families=len(differences),
     )
 

@@ -19,7 +19,13 @@ from simworld.training.data.transitions import Transitions
 from simworld.training.rl.diagnostics import DiagnosticBatch, diagnose, draw_diagnostic_batch
 from simworld.training.rl.fqe import FQESettings, fitted_q
 from simworld.training.rl.learner import Learner, TrainingSettings
-from simworld.training.trainer import SILENT, Schedule, TrainingPosition, TrainingRecorder, train
+from simworld.training.trainer import (
+    SILENT,
+    TrainingPosition,
+    TrainingRecorder,
+    TrainingSchedule,
+    train,
+)
 
 
 class LoopSettings(TrainingSettings):
@@ -71,7 +77,7 @@ def train_offline(
     )
     check_batch_size(training, settings.batch_size)
     normalizer = normalizer or normalizer_from_transitions(training)
-    schedule = Schedule(
+    schedule = TrainingSchedule(
         steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
     )
     task = _OfflineTask(learner, training, heldout, normalizer, settings, gamma)
@@ -93,7 +99,8 @@ class _OfflineTask:
         gamma: float,
     ) -> None:
         self.learner, self.training, self.heldout = learner, training, heldout
-        self.module, self.state, self.load = learner.actor, learner.state, learner.load
+        self.module = learner.actor
+        self.state_dict, self.load_state_dict = learner.state_dict, learner.load_state_dict
         self.normalizer, self.settings, self.gamma = normalizer, settings, gamma
         self.diagnostic_batches: dict[str, DiagnosticBatch] = {
             "": draw_diagnostic_batch(training, normalizer, gamma=gamma, seed=settings.seed)

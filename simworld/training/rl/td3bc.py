@@ -184,14 +184,14 @@ class TD3BC:
             batch, next_action, values, gamma=settings.gamma, penalty=settings.critic_penalty
         )
 
-    def state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         return {
             **collect_tensors(self._parts),
             "generator": self._generator.get_state(),
             "updates": torch.tensor(self._updates),
         }
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         load_tensors(self._parts, state)
         self._generator.set_state(state["generator"])
         self._updates = int(state["updates"])

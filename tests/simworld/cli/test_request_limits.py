@@ -14,7 +14,7 @@ from simworld.cli.options import (
     token_usage_line,
 )
 from simworld.core.requests import Generate, Generated, Sampling, TextPrompt
-from simworld.core.stopping import MaxFailures, StopRules
+from simworld.core.stopping import MaxFailures, StopTracker
 
 OPTIONS = {"concurrency", "timeout", "retries", "max_failures", "budget_tokens"}
 ASKING = (
@@ -116,7 +116,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(option: str, text: str) -> N
 
 
 def test_tokens_are_told_where_a_server_was_asked() -> None:
-    stopping = StopRules()
+    stopping = StopTracker()
     assert (token_usage_line(stopping), token_usage_json(stopping)) == ("", {})
     request = Generate(prompt=TextPrompt(text=""), sampling=Sampling(), seed=0)
     reply = Generated(text="x", prompt_tokens=1200, new_tokens=34, finish="stop", latency_s=0)

@@ -15,7 +15,7 @@ from simworld.core.requests import (
     Scored,
     TextPrompt,
 )
-from simworld.core.stopping import MaxFailures, StopRules, is_final_failure
+from simworld.core.stopping import MaxFailures, StopTracker, is_final_failure
 
 A, B = "openai:a@http://127.0.0.1:1/v1#auto", "openai:b@http://127.0.0.1:1/v1"
 ASK = Generate(
@@ -59,7 +59,7 @@ def test_other_failures_may_pass(boundary: str, kind: str) -> None:
 
 
 def test_the_fifth_in_a_row_stops() -> None:
-    stopping = StopRules()
+    stopping = StopTracker()
     for _ in range(4):
         stopping.count_answer(A, ASK, REFUSED)
         stopping.raise_if_stopped()
@@ -77,7 +77,7 @@ def test_the_fifth_in_a_row_stops() -> None:
 
 
 def test_a_success_ends_a_row_and_rows_are_of_one_server_and_model() -> None:
-    stopping = StopRules()
+    stopping = StopTracker()
     for _ in range(4):
         stopping.count_answer(A, ASK, REFUSED)
         stopping.count_answer(B, ASK, REFUSED)
@@ -91,7 +91,7 @@ def test_a_success_ends_a_row_and_rows_are_of_one_server_and_model() -> None:
 
 
 def test_local_models_neither_count_nor_stop() -> None:
-    stopping = StopRules(budget_tokens=10)
+    stopping = StopTracker(budget_tokens=10)
     for _ in range(9):
         stopping.count_answer("hf:x#auto", ASK, REFUSED)
         stopping.count_answer("builtin:x", ASK, said())
@@ -113,7 +113,7 @@ def test_local_models_neither_count_nor_stop() -> None:
     ],
 )
 def test_more_failures_than_allowed_stop(most: MaxFailures, planned: int, stops_at: int) -> None:
-    stopping = StopRules(max_failures=most)
+    stopping = StopTracker(max_failures=most)
     for failed in range(stops_at):
         stopping.note_failures(failed, planned, "episodes")
         stopping.raise_if_stopped()
@@ -125,13 +125,13 @@ def test_more_failures_than_allowed_stop(most: MaxFailures, planned: int, stops_
 
 
 def test_failures_stop_nothing_where_no_number_was_given() -> None:
-    stopping = StopRules()
+    stopping = StopTracker()
     stopping.note_failures(1000, 1000, "episodes")
     stopping.raise_if_stopped()
 
 
 def test_tokens_are_those_that_servers_count_and_estimated_where_they_count_none() -> None:
-    stopping = StopRules()
+    stopping = StopTracker()
     stopping.count_answer(A, ASK, said(70, 30))
     stopping.count_answer(
         B, Score(prompt=TextPrompt(text=""), continuations=("a",)), Scored(
@@ -154,7 +154,7 @@ def test_tokens_are_those_that_servers_count_and_estimated_where_they_count_none
 
 
 def test_the_first_piece_is_alone_and_shows_what_fits() -> None:
-    stopping = StopRules(budget_tokens=1000)
+    stopping = StopTracker(budget_tokens=1000)
     assert stopping.has_budget_for_piece(0)
     assert not stopping.has_budget_for_piece(1)
     stopping.count_answer(A, ASK, said())  # 100 tokens
@@ -179,7 +179,7 @@ def test_the_first_piece_is_alone_and_shows_what_fits() -> None:
 
 
 def test_another_pass_learns_anew_what_a_piece_takes() -> None:
-    stopping = StopRules(budget_tokens=1000)
+    stopping = StopTracker(budget_tokens=1000)
     stopping.count_answer(A, ASK, said())
     stopping.count_ended_piece()
     stopping.begin_pass()

@@ -241,7 +241,7 @@ def test_an_interrupt_keeps_what_is_done_and_the_next_pass_goes_on(store: Store)
 
     judging = JudgingPass(store, SPEC, AnsweringBackend(until_three))
     with pytest.raises(KeyboardInterrupt):
-        judging.judge_missing(live=2)
+        judging.judge_missing(max_live=2)
     assert (judging.tally.scored, judging.tally.remaining) == (3, 3)
     tally = JudgingPass(store, SPEC, AnsweringBackend(model)).judge_missing()
     assert (tally.scored, tally.already_judged) == (3, 3)

@@ -11,7 +11,7 @@ import pytest
 from simworld.core.errors import Failure, InputError, Stopped
 from simworld.core.judgement import Dimension, Rubric
 from simworld.core.requests import Completion, Generated, ModelInfo, Request
-from simworld.core.stopping import MaxFailures, StopRules
+from simworld.core.stopping import MaxFailures, StopTracker
 from simworld.judging.attribution_pass import attribute_episodes
 from simworld.judging.contrast_pairs import shipped_pairs
 from simworld.judging.judge_check import check_judge
@@ -47,11 +47,11 @@ def verdict(*names: str) -> Generated:
 def pass_over(
     store: Store,
     answer: Callable[[Request], Completion],
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
     *,
     live: int = 4,
 ) -> JudgingTally:
-    return JudgingPass(store, SPEC, Asked(answer), stopping=stopping).judge_missing(live=live)
+    return JudgingPass(store, SPEC, Asked(answer), stopping=stopping).judge_missing(max_live=live)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 @pytest.mark.parametrize("live", [1, 4, 32])
 def test_spent_money_stops_and_the_same_command_judges_all(store: Store, live: int) -> None:
     with pytest.raises(Stopped, match="5 requests in a row failed for good; the last: HTTP 429"):
-        pass_over(store, lambda request: NO_MONEY, live=live)
+        pass_over(store, lambda request: NO_MONEY, max_live=live)
     tally = pass_over(store, lambda request: verdict())
     assert (tally.scored, tally.failed, tally.already_judged) == (10, 0, 0)
 
@@ -75,7 +75,9 @@ def test_what_was_judged_before_stays(store: Store) -> None:
     left = iter(range(3))
     with pytest.raises(Stopped):
         pass_over(
-            store, lambda request: verdict() if next(left, None) is not None else NO_MONEY, live=1
+            store,
+            lambda request: verdict() if next(left, None) is not None else NO_MONEY,
+            max_live=1,
         )
     tally = pass_over(store, lambda request: verdict())
     assert (tally.scored, tally.failed, tally.already_judged) == (7, 0, 3)
@@ -85,7 +87,7 @@ def test_failures_that_pass_are_counted_and_the_pass_goes_on(store: Store) -> No
     pattern: Iterator[Completion] = iter(
         [NO_MONEY, verdict(), Failure(boundary="model", kind="timeout", message="slow")]
     )
-    tally = pass_over(store, lambda request: next(pattern, verdict()), live=1)
+    tally = pass_over(store, lambda request: next(pattern, verdict()), max_live=1)
     assert (tally.scored, tally.failed, tally.remaining) == (8, 2, 0)
 
 
@@ -94,24 +96,24 @@ def test_more_failures_than_allowed_stop_a_pass(store: Store) -> None:
         pass_over(
             store,
             lambda request: verdict("Ann"),
-            StopRules(max_failures=MaxFailures(count=1)),
-            live=1,
+            StopTracker(max_failures=MaxFailures(count=1)),
+            max_live=1,
         )
     tally = pass_over(store, lambda request: verdict())
     assert (tally.scored, tally.failed, tally.already_judged) == (8, 0, 2)
 
 
 def test_a_budget_ends_a_pass_and_the_next_one_goes_on(store: Store) -> None:
-    stopping = StopRules(budget_tokens=450)
-    tally = pass_over(store, lambda request: verdict(), stopping, live=32)
+    stopping = StopTracker(budget_tokens=450)
+    tally = pass_over(store, lambda request: verdict(), stopping, max_live=32)
     assert (tally.scored, tally.remaining, stopping.used_tokens, stopping.budget_exhausted) == (
         4,
         6,
         400,
         True,
     )
-    stopping = StopRules(budget_tokens=600)
-    tally = pass_over(store, lambda request: verdict(), stopping, live=32)
+    stopping = StopTracker(budget_tokens=600)
+    tally = pass_over(store, lambda request: verdict(), stopping, max_live=32)
     assert (tally.scored, tally.already_judged, tally.remaining, stopping.budget_exhausted) == (
         6,
         4,
@@ -125,7 +127,12 @@ def test_attribution_keeps_to_the_same_rules(store: Store) -> None:
     pass_over(store, lambda request: verdict())
     with pytest.raises(Stopped, match="failed for good"):
         attribute_episodes(
-            store, SPEC, Asked(lambda request: NO_MONEY), "prefixes", live=1, stopping=StopRules()
+            store,
+            SPEC,
+            Asked(lambda request: NO_MONEY),
+            "prefixes",
+            max_live=1,
+            stopping=StopTracker(),
         )
 
 
@@ -144,6 +151,6 @@ def test_a_check_that_its_budget_cannot_pay_says_so() -> None:
         return verdict(*schema["properties"])
 
     with pytest.raises(InputError, match="300 tokens were used for 3 of 32 transcripts"):
-        check_judge(SPEC, Asked(answer), rubric, sets, stopping=StopRules(budget_tokens=350))
-    trust = check_judge(SPEC, Asked(answer), rubric, sets, stopping=StopRules(budget_tokens=3200))
+        check_judge(SPEC, Asked(answer), rubric, sets, stopping=StopTracker(budget_tokens=350))
+    trust = check_judge(SPEC, Asked(answer), rubric, sets, stopping=StopTracker(budget_tokens=3200))
     assert (trust.overall.n, trust.overall.ties) == (16, 16)

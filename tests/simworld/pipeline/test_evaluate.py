@@ -19,7 +19,7 @@ from simworld.pipeline.evaluate import evaluate
 from simworld.pipeline.evaluation_result import evaluation_json
 from simworld.results.arms import scores_by_seat
 from simworld.results.last_attempts import last_attempts
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.testing.fakes import FakeBackend, fake_answer
 from simworld.training.data.dataset_query import RewardSettings
 from store import Store, open_store
@@ -84,10 +84,10 @@ def plan(
     )
 
 
-def crew_of(made: ArmsPlan, backend: FakeBackend) -> LoadedAgents:
+def crew_of(made: ArmsPlan, backend: FakeBackend) -> AgentPool:
     infos = {name: backend.info for name, loaded in made.specs.items() if loaded.spec.kind == "lm"}
     agents = {name: make_agent(loaded, infos.get(name)) for name, loaded in made.specs.items()}
-    return LoadedAgents(agents=agents, backends={f"{MODEL}#auto": backend}, infos=infos)
+    return AgentPool(agents=agents, backends={f"{MODEL}#auto": backend}, infos=infos)
 
 
 def test_arms_meet_the_same_circumstances_with_the_same_random_numbers(store: Store) -> None:

@@ -151,7 +151,7 @@ class Counts(Small):
 @pytest.mark.parametrize(("room", "most"), [(1, 1), (10**9, 8)])
 def test_fewer_play_where_memory_is_short_and_all_are_played(room: int, most: int) -> None:
     backend = Counts(room)
-    played = list(play_jobs([job(repeat) for repeat in range(8)], {MODEL: backend}, live=8))
+    played = list(play_jobs([job(repeat) for repeat in range(8)], {MODEL: backend}, max_live=8))
     assert sorted(each.job.item.repeat for each in played) == list(range(8))
     assert backend.most == most
     assert len(backend.forgotten) == 16

@@ -177,7 +177,7 @@ def test_no_more_than_live_run_at_once_and_jobs_are_drawn_when_needed(live: int)
             most = max(most, drawn - ended)
             yield make_job(lm(), lm(), repeat=repeat)
 
-    for _ in play_jobs(jobs(), {"fake:model": backend}, live=live):
+    for _ in play_jobs(jobs(), {"fake:model": backend}, max_live=live):
         ended += 1
     assert (drawn, ended) == (12, 12)
     assert most == live
@@ -192,7 +192,7 @@ def test_episodes_that_end_at_once_are_handed_out_before_more_are_drawn() -> Non
             drawn += 1
             yield make_job(HELLO, HELLO, repeat=repeat)
 
-    played = play_jobs(jobs(), {}, live=5)
+    played = play_jobs(jobs(), {}, max_live=5)
     assert [next(played).job.item.repeat for _ in range(3)] == [0, 1, 2]
     assert drawn == 3
 
@@ -212,7 +212,7 @@ def test_what_is_said_depends_neither_on_live_nor_on_the_order_of_answers() -> N
         backend = FakeBackend(delay=delay)
         return {
             each.job.item.repeat: texts(each)
-            for each in play_jobs(jobs, {"fake:model": backend}, live=live)
+            for each in play_jobs(jobs, {"fake:model": backend}, max_live=live)
         }
 
     alone = transcripts(1, lambda request: 0)
@@ -227,7 +227,7 @@ def test_two_models_work_side_by_side() -> None:
         FakeBackend(lambda request: "Two.", delay=lambda request: 3),
     )
     jobs = [make_job(lm("a"), lm("b"), repeat=repeat, turns=2) for repeat in range(5)]
-    played = list(play_jobs(jobs, {"a": one, "b": two}, live=3))
+    played = list(play_jobs(jobs, {"a": one, "b": two}, max_live=3))
     assert sorted(repeats(played)) == [0, 1, 2, 3, 4]
     assert all(texts(each) == ["One.", "Two."] for each in played)
     assert (len(one.requests), len(two.requests)) == (5, 5)
@@ -338,7 +338,7 @@ def test_the_callers_mistakes_are_raised(
     backends: Mapping[str, FakeBackend], live: int, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        list(play_jobs([make_job(lm(), HELLO)], backends, live=live))
+        list(play_jobs([make_job(lm(), HELLO)], backends, max_live=live))
 
 
 @pytest.mark.parametrize("order", TurnOrder)

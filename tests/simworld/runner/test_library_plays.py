@@ -26,10 +26,10 @@ def test_every_library_scenario_plays_through() -> None:
         casts=(Cast(by_seat={"*": name}),),
         specs={name: loaded},
     )
-    with load_agents([loaded]) as loaded_agents:
+    with load_agents([loaded]) as agent_pool:
         played = list(
             play_jobs(
-                plan.make_jobs(loaded_agents.agents), loaded_agents.backends, live=len(scenarios)
+                plan.make_jobs(agent_pool.agents), agent_pool.backends, max_live=len(scenarios)
             )
         )
     assert {p.job.scenario.name for p in played} == {scenario.name for scenario in scenarios}

@@ -14,7 +14,7 @@ from scenarios import find_scenarios
 from simworld.core.profile import ProfilePart
 from simworld.core.protocols import Backend
 from simworld.runner import profiler as profiler_module
-from simworld.runner.agent_pool import LoadedAgents, load_agents
+from simworld.runner.agent_pool import AgentPool, load_agents
 from simworld.runner.conversations import PlayCounters
 from simworld.runner.profiler import Profiler
 from simworld.runner.run_plan import Cast, RunPlan
@@ -105,10 +105,10 @@ def profile_of(store: Store) -> list[dict[str, Any]]:
 def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_path: Path) -> None:
     with (
         open_store(str(tmp_path / "x.db"), create=True) as store,
-        load_agents(plan.specs.values()) as loaded_agents,
+        load_agents(plan.specs.values()) as agent_pool,
     ):
         seen: list[RunProgress] = []
-        done = play_missing(plan, loaded_agents, store, on_progress=seen.append)
+        done = play_missing(plan, agent_pool, store, on_progress=seen.append)
         assert done.played == 4
         assert [p.played for p in seen] == [0, 1, 2, 3, 4]
         assert seen[-1].done_share == 1
@@ -121,7 +121,7 @@ def test_every_command_that_played_adds_to_the_runs_profile(plan: RunPlan, tmp_p
         assert first["parts"]["storing"]["seconds"] + first["parts"]["other"][
             "seconds"
         ] == pytest.approx(first["wall_s"], abs=0.002)
-        again = play_missing(plan, loaded_agents, store)
+        again = play_missing(plan, agent_pool, store)
         assert again.played == 0
         assert profile_of(store) == [first]
 
@@ -133,20 +133,20 @@ def test_ctrl_c_keeps_the_profile(plan: RunPlan, tmp_path: Path) -> None:
 
     with (
         open_store(str(tmp_path / "x.db"), create=True) as store,
-        load_agents(plan.specs.values()) as loaded_agents,
+        load_agents(plan.specs.values()) as agent_pool,
     ):
         with pytest.raises(KeyboardInterrupt):
-            play_missing(plan, loaded_agents, store, on_progress=stop)
+            play_missing(plan, agent_pool, store, on_progress=stop)
         (stopped,) = profile_of(store)
         assert stopped["episodes"] == 2
-        play_missing(plan, loaded_agents, store)
+        play_missing(plan, agent_pool, store)
         assert [each["episodes"] for each in profile_of(store)] == [2, 2]
 
 
 def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -> None:
     backend = FakeBackend()
     agents = {name: talking_agent(name) for name in plan.specs}
-    loaded_agents = LoadedAgents(agents=agents, backends={"fake:model": backend}, infos={})
+    agent_pool = AgentPool(agents=agents, backends={"fake:model": backend}, infos={})
     alone = RunPlan(
         run="t",
         seed=1,
@@ -157,7 +157,7 @@ def test_tokens_are_told_before_an_episode_ends(plan: RunPlan, tmp_path: Path) -
     )
     seen: list[RunProgress] = []
     with open_store(str(tmp_path / "y.db"), create=True) as store:
-        done = play_missing(alone, loaded_agents, store, on_progress=seen.append)
+        done = play_missing(alone, agent_pool, store, on_progress=seen.append)
     before = [p for p in seen if p.played == 0]
     assert (
         0 == before[0].new_tokens < before[1].new_tokens < before[-1].new_tokens <= done.new_tokens

@@ -9,17 +9,17 @@ from agents import find_specs
 from scenarios import find_scenarios
 from simworld.core.episode import Episode
 from simworld.runner import play_jobs
-from simworld.runner.agent_pool import LoadedAgents, load_agents
+from simworld.runner.agent_pool import AgentPool, load_agents
 from simworld.runner.run_plan import Cast, RunPlan
 
 NAMES = ["last-concert-ticket", "whose-dog-is-it", "dinner-gone-cold", "cake-by-friday"]
 
 
 def play(
-    loaded_agents: LoadedAgents, plan: RunPlan, *, live: int, backwards: bool = False
+    agent_pool: AgentPool, plan: RunPlan, *, live: int, backwards: bool = False
 ) -> dict[str, list[str]]:
-    jobs = plan.make_jobs(loaded_agents.agents)
-    played = play_jobs(jobs[::-1] if backwards else jobs, loaded_agents.backends, live=live)
+    jobs = plan.make_jobs(agent_pool.agents)
+    played = play_jobs(jobs[::-1] if backwards else jobs, agent_pool.backends, max_live=live)
     return {p.job.item.key: transcript(p.episode) for p in played}
 
 
@@ -45,9 +45,9 @@ def test_transcripts_do_not_depend_on_the_batch_the_order_or_the_other_cast() ->
         casts=(Cast(by_seat={"*": name}),),
         specs={name: loaded},
     )
-    with load_agents([loaded]) as loaded_agents:
-        alone = play(loaded_agents, plan, live=1)
-        together = play(loaded_agents, plan, live=4, backwards=True)
+    with load_agents([loaded]) as agent_pool:
+        alone = play(agent_pool, plan, max_live=1)
+        together = play(agent_pool, plan, max_live=4, backwards=True)
     assert len(alone) == 4
     assert alone == together
     assert len({tuple(lines) for lines in alone.values()}) == 4

@@ -35,23 +35,23 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_agents_that_ask_alike_share_a_backend() -> None:
-    with load_agents(find_specs(["plain", "again", "keyed", "effort"])) as loaded_agents:
-        assert len(loaded_agents.backends) == 3
-        assert loaded_agents.agents["plain"].model == loaded_agents.agents["again"].model
-        assert len({loaded_agents.agents[name].id for name in ("plain", "again", "keyed")}) == 1
-        assert loaded_agents.agents["effort"].id != loaded_agents.agents["plain"].id
+    with load_agents(find_specs(["plain", "again", "keyed", "effort"])) as agent_pool:
+        assert len(agent_pool.backends) == 3
+        assert agent_pool.agents["plain"].model == agent_pool.agents["again"].model
+        assert len({agent_pool.agents[name].id for name in ("plain", "again", "keyed")}) == 1
+        assert agent_pool.agents["effort"].id != agent_pool.agents["plain"].id
         model, shared = (
             "openai:m@http://127.0.0.1:9/v1",
-            loaded_agents.backends[loaded_agents.agents["keyed"].model],
+            agent_pool.backends[agent_pool.agents["keyed"].model],
         )
         with shared_or_new_backend(
-            loaded_agents, model, "auto", fields=ServerFields(api_key_env="ONE")
+            agent_pool, model, "auto", fields=ServerFields(api_key_env="ONE")
         ) as backend:
             assert backend is shared
         with shared_or_new_backend(
-            loaded_agents, model, "auto", fields=ServerFields(timeout=300)
+            agent_pool, model, "auto", fields=ServerFields(timeout=300)
         ) as backend:
-            assert backend not in loaded_agents.backends.values()
+            assert backend not in agent_pool.backends.values()
 
 
 def test_every_missing_key_is_told_before_a_model_is_loaded() -> None:

@@ -13,8 +13,8 @@ from simworld.core.episode import Ending
 from simworld.core.errors import BudgetSpent, Failure, Stopped
 from simworld.core.requests import Completion, Generated, Request
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
-from simworld.core.stopping import MaxFailures, StopRules
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.core.stopping import MaxFailures, StopTracker
+from simworld.runner.agent_pool import AgentPool
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import RunProgress, play_missing
 from store import Store, open_store
@@ -52,7 +52,7 @@ def cast() -> tuple[LoadedSpec, LoadedSpec]:
 def play(
     store: Store,
     answer: Callable[[Request], Completion],
-    stopping: StopRules | None = None,
+    stopping: StopTracker | None = None,
     *,
     repeats: int = 10,
     live: int = 3,
@@ -62,7 +62,7 @@ def play(
     backend = AnsweringBackend(answer)
     agents = {"hello": make_agent(ann), "lm": make_agent(bo, backend.info)}
     assert isinstance(bo.spec, LMSpec)
-    loaded_agents = LoadedAgents(
+    agent_pool = AgentPool(
         agents=agents, backends={model_key(bo.spec): backend}, infos={"lm": backend.info}
     )
     plan = RunPlan(
@@ -73,7 +73,7 @@ def play(
         casts=(Cast(by_order=("hello", "lm")),),
         specs={"hello": ann, "lm": bo},
     )
-    return play_missing(plan, loaded_agents, store, stopping=stopping, live=live), backend
+    return play_missing(plan, agent_pool, store, stopping=stopping, max_live=live), backend
 
 
 @pytest.fixture
@@ -92,9 +92,9 @@ def test_a_row_of_final_failures_stops_and_the_same_command_plays_all_of_them(
     with pytest.raises(
         Stopped, match="5 requests in a row failed for good; the last: HTTP 404: no model m"
     ):
-        play(store, lambda request: UNKNOWN, live=live)
+        play(store, lambda request: UNKNOWN, max_live=live)
     assert endings(store) == []
-    done, _ = play(store, lambda request: said(), live=live)
+    done, _ = play(store, lambda request: said(), max_live=live)
     assert (done.finished_before, done.played, done.failed) == (0, 10, 0)
     assert endings(store) == [Ending.turn_limit] * 10
 
@@ -102,7 +102,7 @@ def test_a_row_of_final_failures_stops_and_the_same_command_plays_all_of_them(
 def test_what_was_played_before_the_key_expired_stays(store: Store) -> None:
     left = iter(range(6))
     with pytest.raises(Stopped):
-        play(store, lambda request: said() if next(left, None) is not None else UNKNOWN, live=1)
+        play(store, lambda request: said() if next(left, None) is not None else UNKNOWN, max_live=1)
     assert endings(store) == [Ending.turn_limit] * 3
     done, _ = play(store, lambda request: said())
     assert (done.finished_before, done.played, done.failed) == (3, 7, 0)
@@ -110,7 +110,7 @@ def test_what_was_played_before_the_key_expired_stays(store: Store) -> None:
 
 def test_fewer_than_five_in_a_row_are_stored_as_failed(store: Store) -> None:
     pattern: Iterator[Completion] = iter([*[UNKNOWN] * 4, said(), said(), *[UNKNOWN] * 4])
-    done, _ = play(store, lambda request: next(pattern, said()), live=1)
+    done, _ = play(store, lambda request: next(pattern, said()), max_live=1)
     assert (done.played, done.failed) == (10, 8)
     assert endings(store).count(Ending.failed) == 8
 
@@ -122,31 +122,36 @@ def test_malformed_answers_stop_nothing_unless_it_is_asked_for(store: Store) -> 
 
 def test_more_failures_than_allowed_stop_a_run(store: Store) -> None:
     with pytest.raises(Stopped, match="3 of 10 episodes failed, more than --max-failures allows"):
-        play(store, lambda request: BROKEN, StopRules(max_failures=MaxFailures(share=0.2)), live=1)
+        play(
+            store,
+            lambda request: BROKEN,
+            StopTracker(max_failures=MaxFailures(share=0.2)),
+            max_live=1,
+        )
     assert endings(store) == [Ending.failed] * 3
     done, _ = play(store, lambda request: said())
     assert (done.finished_before, done.played, done.failed) == (3, 7, 0)
 
 
 def test_a_budget_ends_a_run_and_the_next_one_goes_on(store: Store) -> None:
-    stopping = StopRules(budget_tokens=420)
-    done, backend = play(store, lambda request: said(), stopping, live=32)
+    stopping = StopTracker(budget_tokens=420)
+    done, backend = play(store, lambda request: said(), stopping, max_live=32)
     assert (done.played, done.failed, done.planned) == (4, 0, 10)
     assert stopping.used_tokens == 400  # four of 100
     assert len(backend.asked) == 8
     with pytest.raises(BudgetSpent):
         stopping.raise_if_budget_spent()
-    done, _ = play(store, lambda request: said(), StopRules(budget_tokens=100_000))
+    done, _ = play(store, lambda request: said(), StopTracker(budget_tokens=100_000))
     assert (done.finished_before, done.played) == (4, 6)
 
 
 def test_a_budget_smaller_than_one_episode_still_gets_on(store: Store) -> None:
     for played in range(3):
-        done, _ = play(store, lambda request: said(), StopRules(budget_tokens=1), repeats=3)
+        done, _ = play(store, lambda request: said(), StopTracker(budget_tokens=1), repeats=3)
         assert (done.finished_before, done.played) == (played, 1)
 
 
 def test_a_budget_that_ends_with_the_work_is_not_spent(store: Store) -> None:
-    stopping = StopRules(budget_tokens=1000)
+    stopping = StopTracker(budget_tokens=1000)
     done, _ = play(store, lambda request: said(), stopping)
     assert (done.played, stopping.used_tokens, stopping.budget_exhausted) == (10, 1000, False)

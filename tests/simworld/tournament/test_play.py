@@ -17,7 +17,7 @@ from simworld.core.episode import Observation
 from simworld.core.errors import Failure, InputError
 from simworld.core.protocols import ActGenerator, Agent
 from simworld.core.requests import Completion, Request, Score, Scored
-from simworld.runner.agent_pool import LoadedAgents
+from simworld.runner.agent_pool import AgentPool
 from simworld.testing.fakes import fake_answer
 from simworld.tournament.cost_estimate import estimate_cost
 from simworld.tournament.loaded_tournament import Tournament
@@ -30,7 +30,7 @@ from simworld.tournament.results import (
 )
 from simworld.tournament.results_json import differences_to_json, results_to_json
 from store import Store, open_store
-from tests.factories.tournaments import AGENTS, judge, loaded_agents, play, tournament, write
+from tests.factories.tournaments import AGENTS, agent_pool, judge, play, tournament, write
 
 
 @pytest.fixture
@@ -204,15 +204,15 @@ def profile(store: Store) -> list[dict[str, Any]]:
     return list((summary.run.profile or {})["commands"])
 
 
-def with_agents(healthy: LoadedAgents, agents: Mapping[str, Agent]) -> LoadedAgents:
-    return LoadedAgents(agents=agents, backends=healthy.backends, infos=healthy.infos)
+def with_agents(healthy: AgentPool, agents: Mapping[str, Agent]) -> AgentPool:
+    return AgentPool(agents=agents, backends=healthy.backends, infos=healthy.infos)
 
 
 def test_a_price_counts_what_failed_only_where_it_is_tried_again(
     store: Store, tmp_path: Path
 ) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
-    healthy = loaded_agents(made)
+    healthy = agent_pool(made)
     one = with_agents(healthy, {**healthy.agents, "ben": Broken("ben")})
     play_tournament(made, one, store, open_judge=judge())
     assert [estimate_cost(made, store, retry_failed=again).left for again in (False, True)] == [
@@ -378,7 +378,7 @@ class Broken:
 
 def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:3])
-    healthy = loaded_agents(made)
+    healthy = agent_pool(made)
     one = with_agents(healthy, {**healthy.agents, "cyn": Broken("cyn")})
     play_tournament(made, one, store, open_judge=judge())
     found = tournament_results(made, store, made.judges[0], rounds=50).standings
@@ -397,7 +397,7 @@ def test_agents_that_always_fail(store: Store, tmp_path: Path) -> None:
 
 def test_when_every_episode_failed(store: Store, tmp_path: Path) -> None:
     made = tournament(tmp_path, agents=AGENTS[:2], scenarios="[k1.yaml]")
-    nobody = with_agents(loaded_agents(made), {name: Broken(name) for name in AGENTS[:2]})
+    nobody = with_agents(agent_pool(made), {name: Broken(name) for name in AGENTS[:2]})
     play_tournament(made, nobody, store, open_judge=judge())
     with pytest.raises(
         InputError, match="every episode of tournament 'cup' failed, so nothing can be compared"

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from simworld.core.errors import InputError
-from simworld.training.trainer import Schedule, TrainingRecorder, gradient_step, train
+from simworld.training.trainer import TrainingRecorder, TrainingSchedule, gradient_step, train
 from simworld.training.training_state import TrainingFile
 
 
@@ -39,15 +39,15 @@ class Counting:
     def count(self) -> Tensor:
         return self.module.get_buffer("count")
 
-    def state(self) -> Mapping[str, Tensor]:
+    def state_dict(self) -> Mapping[str, Tensor]:
         return {"count": self.count}
 
-    def load(self, state: Mapping[str, Tensor]) -> None:
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         self.count.copy_(state["count"])
 
 
-def every(interval: int, steps: int, patience: int = 0) -> Schedule:
-    return Schedule(steps=steps, eval_interval=interval, patience=patience)
+def every(interval: int, steps: int, patience: int = 0) -> TrainingSchedule:
+    return TrainingSchedule(steps=steps, eval_interval=interval, patience=patience)
 
 
 def recorder(
@@ -79,7 +79,7 @@ def test_metrics_are_means_since_they_were_last_told() -> None:
 
 def test_evaluations_are_spread_evenly_and_may_come_before_the_first_step() -> None:
     told: list[tuple[int, Mapping[str, float]]] = []
-    schedule = Schedule(
+    schedule = TrainingSchedule(
         steps=10, log_interval=1, eval_interval=Fraction(10, 4), save_interval=5, eval_first=True
     )
     train(Counting(), schedule, TrainingRecorder(sink=lambda *row: told.append(row)))

@@ -72,8 +72,8 @@ def play(backend: TransformersBackend, *, bounded: bool = True) -> tuple[dict[in
         )
         for repeat in range(12)
     ]
-    loaded_agents: dict[str, Backend] = {"hf:tiny": backend if bounded else Unbounded(backend)}
-    played = list(play_jobs(jobs, loaded_agents, live=12))
+    agent_pool: dict[str, Backend] = {"hf:tiny": backend if bounded else Unbounded(backend)}
+    played = list(play_jobs(jobs, agent_pool, max_live=12))
     said = {each.job.item.repeat: [act.action.text for act in each.episode.acts] for each in played}
     assert sum(each.episode.ending is Ending.turn_limit for each in played) > 6
     return said, backend.meter.prefill_tokens

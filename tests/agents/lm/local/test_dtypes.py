@@ -128,7 +128,7 @@ def test_with_the_vector_units_of_a_laptop(llama: Path) -> None:
 from agents.lm import load_backend
 from simworld.core.requests import ChatPrompt, Generate, Message, Sampling
 for dtype in ("auto", "bfloat16", "float32"):
-    backend = load_backend("hf:{llama}", dtype=dtype, device="cpu", threads=1)
+    backend = load_backend("hf:{llama}", dtype=dtype, device="cpu", cpu_threads=1)
     prompt = ChatPrompt(messages=(Message(role="user", content="one two"),))
     backend.submit(Generate(prompt=prompt, sampling=Sampling(temperature=0.0, max_new_tokens=4), seed=0))
     done = []

@@ -25,7 +25,9 @@ def test_penalised_greedy_decoding_equals_a_plain_loop(
         messages=(Message(role="user", content="Sell the ticket for sixty euros."),),
         reply_start=reply_start,
     )
-    local = load_local_model(hf_weights(str(llama)), dtype="float32", device="cpu", threads=None)
+    local = load_local_model(
+        hf_weights(str(llama)), dtype="float32", device="cpu", cpu_threads=None
+    )
     ids = local.prompt_tokenizer.encode(prompt)
     head = local.prompt_tokenizer.encode(ChatPrompt(messages=prompt.messages))
     plain = AutoModelForCausalLM.from_pretrained(llama, dtype=torch.float32).eval()

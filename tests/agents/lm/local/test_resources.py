@@ -66,7 +66,7 @@ def test_threads_are_lowered_to_the_available_cores_and_never_raised(
             monkeypatch.setattr(
                 "agents.lm.local.local_model.available_cores", lambda cores=cores: cores
             )
-            load_backend(f"hf:{llama}", dtype="float32", device="cpu", threads=given).close()
+            load_backend(f"hf:{llama}", dtype="float32", device="cpu", cpu_threads=given).close()
             assert torch.get_num_threads() == expected
     finally:
         torch.set_num_threads(before)

@@ -19,7 +19,7 @@ from simworld.core.episode import Ending, Episode, Observation, PlanStep
 from simworld.core.requests import Encode, Encoded
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
 from simworld.runner import play_jobs
-from simworld.runner.agent_pool import LoadedAgents, load_agents
+from simworld.runner.agent_pool import AgentPool, load_agents
 from simworld.runner.run_plan import Cast, RunPlan
 from simworld.runner.stored_run import play_missing
 from store import open_store
@@ -36,9 +36,9 @@ PROMPT = "style: script\ninstructions: '{{name}}: {{goal}}'\n"
 
 
 @pytest.fixture(params=["start", "mid", "end"])
-def loaded_agents(
+def agent_pool(
     request: pytest.FixtureRequest, llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[LoadedAgents]:
+) -> Iterator[AgentPool]:
     """`explorer` and `fixed` take random directions at some position, each turn or for the episode;
     `plain` records states."""
     monkeypatch.chdir(tmp_path)
@@ -95,10 +95,10 @@ def steps(episode: Episode) -> list[PlanStep]:
 
 
 def test_both_seats_are_steered_and_their_vectors_come_back(
-    loaded_agents: LoadedAgents, llama: Path, gather: Callable[..., list[Any]]
+    agent_pool: AgentPool, llama: Path, gather: Callable[..., list[Any]]
 ) -> None:
     with open_store("sqlite:///world.db", create=True) as store:
-        done = play_missing(make_plan(("explorer", "fixed")), loaded_agents, store)
+        done = play_missing(make_plan(("explorer", "fixed")), agent_pool, store)
         assert (done.played, done.failed) == (1, 0)
         (stored,) = store.episodes(run="r", vectors=True)
     episode = stored.episode
@@ -106,7 +106,7 @@ def test_both_seats_are_steered_and_their_vectors_come_back(
     acts, seen = steps(episode), observed(episode)
     assert len(acts) == len(seen) == 6
     planner = read_folder(Path("bare"))
-    agent = loaded_agents.agents["explorer"]
+    agent = agent_pool.agents["explorer"]
     assert isinstance(agent, LMAgent)
     assert agent.steering is not None
     assert {(step.planner_id, step.noisy, step.encoder_id) for step in acts} == {
@@ -133,12 +133,10 @@ def test_both_seats_are_steered_and_their_vectors_come_back(
 
 
 def test_a_prefix_changes_what_is_said_and_other_episodes_do_not(
-    loaded_agents: LoadedAgents,
+    agent_pool: AgentPool,
 ) -> None:
     def played(cast: tuple[str, str], repeats: int) -> list[Episode]:
-        done = play_jobs(
-            make_plan(cast, repeats).make_jobs(loaded_agents.agents), loaded_agents.backends
-        )
+        done = play_jobs(make_plan(cast, repeats).make_jobs(agent_pool.agents), agent_pool.backends)
         return [one.episode for one in sorted(done, key=lambda one: one.job.item.repeat)]
 
     def said(episode: Episode) -> list[str]:

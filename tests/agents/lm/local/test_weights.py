@@ -66,7 +66,7 @@ def test_a_spec_that_names_nothing_is_one_clear_line(
 
 
 def test_settings_out_of_range_are_refused(llama: Path) -> None:
-    for setting in ("batch_size", "threads"):
+    for setting in ("batch_size", "cpu_threads"):
         with pytest.raises(ModelError, match=f"{setting} is 0"):
             load_backend(f"hf:{llama}", **{setting: 0})  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="concurrency is 0"):

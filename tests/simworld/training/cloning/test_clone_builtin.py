@@ -48,7 +48,7 @@ def test_the_shipped_map_is_neutral_and_its_directions_say_something(tmp_path: P
     assert thanks.planner is not None
     shipped = checkpoint_from_folder(thanks.planner)
     local = load_local_model(
-        find_local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", threads=None
+        find_local_weights(shipped.info.lm_spec), dtype="float32", device="cpu", cpu_threads=None
     )
     few = ReplyQuery(train=5, dev=5, test=5)
     neutral = torch.zeros(1, shipped.info.d_action)

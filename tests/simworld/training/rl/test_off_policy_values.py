@@ -70,7 +70,7 @@ def test_differences_are_paired_within_families() -> None:
     assert family_values(first, family) == pytest.approx([2, 4, 9])
     difference = compare_values(first, second, family)
     # of 1, 3 and 5: the mean is 3, the deviation 2
-    assert (difference.mean, difference.error) == pytest.approx((3, 2 / 3**0.5))
+    assert (difference.mean, difference.se) == pytest.approx((3, 2 / 3**0.5))
     assert difference.z == pytest.approx(3 / (2 / 3**0.5))
     assert compare_values(first, first, family).z == 0
     with pytest.raises(ValueError, match="needs two of them"):

@@ -66,7 +66,7 @@ def run(
             on_progress=watch,
         ),
     )
-    return trained, logged, one.state()
+    return trained, logged, one.state_dict()
 
 
 def test_an_interrupted_training_ends_bitwise_like_one_in_one_go(tmp_path: Path) -> None:
@@ -254,10 +254,10 @@ class Known:
     def update(self, batch: object) -> dict[str, Tensor]:
         return {}
 
-    def state(self) -> dict[str, Tensor]:
+    def state_dict(self) -> dict[str, Tensor]:
         return {}
 
-    def load(self, state: object) -> None:
+    def load_state_dict(self, state: object) -> None:
         pass
 
 

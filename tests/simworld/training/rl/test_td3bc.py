@@ -275,10 +275,10 @@ def test_a_loaded_state_goes_on_bitwise(kind: str) -> None:
         whole.update(batch)
     for batch in batches[:1]:  # before the actor's first step: its optimiser is still empty
         first.update(batch)
-    second.load({name: tensor.clone() for name, tensor in first.state().items()})
+    second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
     for batch in batches[1:]:
         second.update(batch)
-    expected, found = whole.state(), second.state()
+    expected, found = whole.state_dict(), second.state_dict()
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
