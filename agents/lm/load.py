@@ -40,8 +40,8 @@ def load_backend(
         device: "auto", "cpu" or "cuda"; local models only.
         batch_size: rows decoded together, at most; local models only.
         cache_bytes: memory for caches; default: a quarter of what is free. Local models only.
-        cpu_threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or one
-            per core), but no more than the cores that this process may use.
+        cpu_threads: of torch, for the whole process; default: torch's choice (OMP_NUM_THREADS, or
+            one per core), but no more than the cores that this process may use.
         server: how a server is asked; servers only. Default: `ServerOptions()`.
         reasoning: how the model marks its thoughts; default: as the common makers' models do.
 

@@ -102,7 +102,8 @@ class JudgingPass:
             on_progress: called at the start and after each commit.
 
         Raises:
-            InputError: the judge's rubric cannot be read. A scenario's that cannot is counted in `missing_rubrics`.
+            InputError: the judge's rubric cannot be read. A scenario's that cannot is counted in
+                `missing_rubrics`.
             StoreError: the database cannot take a judgement; those before it are stored.
             Stopped: too much failed. What a server refused just before is asked again next time.
         """

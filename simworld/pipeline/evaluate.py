@@ -37,7 +37,7 @@ def evaluate(
 
     Args:
         plan: the arms, and where they play.
-        loaded_agents: agents and backends for it.
+        agent_pool: agents and backends for it.
         store: where the run is begun or resumed.
         measures: what to compare by.
         retry_failed: play and judge again what failed.

@@ -78,7 +78,7 @@ def compare_arms(
 
     Args:
         plan: of the evaluation.
-        loaded_agents: its agents; their models tell perplexities.
+        agent_pool: its agents; their models tell perplexities.
         store: where it was played.
         evaluated: what to compare by.
         judge_ids: of the judge, as its `JudgingTally` names them.

@@ -71,8 +71,8 @@ def play_jobs(
 ) -> Iterator[Played]:
     """Every job's episode, each as it ends; at most `max_live` are under way at once.
 
-    Fewer run where the memory of a backend has no room for more (`protocols.MemoryBounded`), but always
-    one.
+    Fewer run where the memory of a backend has no room for more (`protocols.MemoryBounded`), but
+    always one.
 
     Args:
         jobs: drawn one by one, so a plan of millions needs no memory.

@@ -67,7 +67,7 @@ def play_missing(
 
     Args:
         plan: what the run consists of.
-        loaded_agents: agents and backends for it.
+        agent_pool: agents and backends for it.
         store: where the run is begun or resumed.
         retry_failed: play items whose last attempt failed again, as attempt n + 1.
         max_live: conversations under way at once.

@@ -66,7 +66,7 @@ def play_tournament(
 
     Args:
         tournament: what is played, as one run of its name.
-        loaded_agents: agents and backends for it.
+        agent_pool: agents and backends for it.
         store: where the run is begun or resumed.
         open_judge: a judge's model, open for a block.
         budget: for playing; default: the file's.

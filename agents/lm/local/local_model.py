@@ -120,8 +120,8 @@ def load_local_model(
     """Loads a folder of weights. `auto` means bfloat16 where the processor multiplies it fast, else
     float32; a GPU if there is one.
 
-    `cpu_threads` sets torch's thread count for the whole process; by default it is only lowered to the
-    available cores.
+    `cpu_threads` sets torch's thread count for the whole process; by default it is only lowered to
+    the available cores.
 
     Raises ModelError.
     """

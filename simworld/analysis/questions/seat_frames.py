@@ -52,8 +52,8 @@ def seat_frames(
     Args:
         source: where to ask.
         scope: whose seats.
-        columns: any of SEAT_COLUMNS and CELL_COLUMNS; each takes time. `partners` are the agents in the other
-            seats.
+        columns: any of SEAT_COLUMNS and CELL_COLUMNS; each takes time. `partners` are the
+            agents in the other seats.
         judge: whose scores.
         measures: which of them.
 

@@ -49,9 +49,11 @@ def pass_over(
     answer: Callable[[Request], Completion],
     stopping: StopTracker | None = None,
     *,
-    live: int = 4,
+    max_live: int = 4,
 ) -> JudgingTally:
-    return JudgingPass(store, SPEC, Asked(answer), stopping=stopping).judge_missing(max_live=live)
+    return JudgingPass(store, SPEC, Asked(answer), stopping=stopping).judge_missing(
+        max_live=max_live
+    )
 
 
 @pytest.fixture
@@ -64,9 +66,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @pytest.mark.parametrize("live", [1, 4, 32])
-def test_spent_money_stops_and_the_same_command_judges_all(store: Store, live: int) -> None:
+def test_spent_money_stops_and_the_same_command_judges_all(store: Store, max_live: int) -> None:
     with pytest.raises(Stopped, match="5 requests in a row failed for good; the last: HTTP 429"):
-        pass_over(store, lambda request: NO_MONEY, max_live=live)
+        pass_over(store, lambda request: NO_MONEY, max_live=max_live)
     tally = pass_over(store, lambda request: verdict())
     assert (tally.scored, tally.failed, tally.already_judged) == (10, 0, 0)
 

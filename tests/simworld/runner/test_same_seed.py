@@ -16,10 +16,10 @@ NAMES = ["last-concert-ticket", "whose-dog-is-it", "dinner-gone-cold", "cake-by-
 
 
 def play(
-    agent_pool: AgentPool, plan: RunPlan, *, live: int, backwards: bool = False
+    agent_pool: AgentPool, plan: RunPlan, *, max_live: int, backwards: bool = False
 ) -> dict[str, list[str]]:
     jobs = plan.make_jobs(agent_pool.agents)
-    played = play_jobs(jobs[::-1] if backwards else jobs, agent_pool.backends, max_live=live)
+    played = play_jobs(jobs[::-1] if backwards else jobs, agent_pool.backends, max_live=max_live)
     return {p.job.item.key: transcript(p.episode) for p in played}
 
 

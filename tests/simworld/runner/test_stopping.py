@@ -55,7 +55,7 @@ def play(
     stopping: StopTracker | None = None,
     *,
     repeats: int = 10,
-    live: int = 3,
+    max_live: int = 3,
 ) -> tuple[RunProgress, AnsweringBackend]:
     """Ann is scripted, Bo asks the model twice an episode, 50 tokens each time."""
     ann, bo = cast()
@@ -73,7 +73,7 @@ def play(
         casts=(Cast(by_order=("hello", "lm")),),
         specs={"hello": ann, "lm": bo},
     )
-    return play_missing(plan, agent_pool, store, stopping=stopping, max_live=live), backend
+    return play_missing(plan, agent_pool, store, stopping=stopping, max_live=max_live), backend
 
 
 @pytest.fixture
@@ -87,14 +87,14 @@ def endings(store: Store) -> list[Ending]:
 
 @pytest.mark.parametrize("live", [1, 3, 32])
 def test_a_row_of_final_failures_stops_and_the_same_command_plays_all_of_them(
-    store: Store, live: int
+    store: Store, max_live: int
 ) -> None:
     with pytest.raises(
         Stopped, match="5 requests in a row failed for good; the last: HTTP 404: no model m"
     ):
-        play(store, lambda request: UNKNOWN, max_live=live)
+        play(store, lambda request: UNKNOWN, max_live=max_live)
     assert endings(store) == []
-    done, _ = play(store, lambda request: said(), max_live=live)
+    done, _ = play(store, lambda request: said(), max_live=max_live)
     assert (done.finished_before, done.played, done.failed) == (0, 10, 0)
     assert endings(store) == [Ending.turn_limit] * 10
 
