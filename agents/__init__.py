@@ -1,5 +1,6 @@
 """Who speaks: agent specs, agents, and the models that answer them."""
 
+from agents.agent_id import agent_content, agent_id_of
 from agents.agent_spec import (
     AgentFile,
     HumanSpec,
@@ -12,7 +13,7 @@ from agents.agent_spec import (
     library_agent_names,
     load_spec,
 )
-from agents.factory import agent_content, agent_id_of, backend_key, make_agent, model_key
+from agents.factory import backend_key, make_agent, model_key
 from agents.human import MODEL as HUMAN_MODEL
 from agents.human import HumanAgent, TerminalBackend
 from agents.lm_agent import LMAgent

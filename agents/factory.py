@@ -1,15 +1,13 @@
-"""From a spec to an agent: its id is the hash of everything that shapes what it says."""
+"""From a spec to an agent, and to the key of the backend that answers it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from agents.agent_id import agent_id_of
 from agents.agent_spec import LMSpec, LoadedSpec, ScriptedSpec
 from agents.human import HumanAgent
-from agents.lm.server.address import is_server_model
-from agents.lm.server.options import ServerFields, drop_unhashed_fields
+from agents.lm.server.options import ServerFields
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
 from simworld.core.episode import ActionKind
@@ -18,8 +16,6 @@ from simworld.core.requests import ModelInfo
 
 if TYPE_CHECKING:
     from agents.steering.steering import Steering
-
-AGENT_ID_VERSION = "a1"
 
 
 def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
@@ -75,37 +71,3 @@ def model_key(spec: LMSpec) -> str:
 def backend_key(model: str, dtype: str, fields: ServerFields) -> str:
     """The key of a backend among those of loaded agents, for agents and judges alike."""
     return f"{model}#{dtype}#{asked}" if (asked := fields.backend_key()) else f"{model}#{dtype}"
-
-
-def agent_id_of(loaded: LoadedSpec, info: ModelInfo | None = None) -> str:
-    """`a1-` and 128 bits of the SHA-256 of the resolved content: model, prompt and sampling, but no
-    name or description.
-    """
-    text = json.dumps(agent_content(loaded, info), sort_keys=True, ensure_ascii=False)
-    return f"{AGENT_ID_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-
-
-def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str, Any]:
-    """The resolved spec as plain JSON data, with the model's content id and the prompt's text in
-    place of their names.
-    """
-    spec = loaded.spec
-    content = spec.model_dump(mode="json", exclude={"name", "description"})
-    if isinstance(spec, LMSpec):
-        content = drop_unhashed_fields(content)
-        # Left out where unused, so that plain agents keep the ids they had.
-        del content["steering"]
-        if not spec.record_states:
-            del content["record_states"]
-        if spec.steering is not None and loaded.planner is not None:
-            content["steering"] = spec.steering.content(loaded.planner)
-    if isinstance(spec, ScriptedSpec) and spec.order == "written":
-        del content["order"]
-    if info is not None:
-        content["model_id"] = info.id
-        # A local model is its content, wherever it lies; a server is known by its address alone.
-        if info.id and not is_server_model(info.spec):
-            del content["model"]
-    if loaded.template is not None:
-        content["prompt"] = loaded.template.model_dump(mode="json")
-    return content

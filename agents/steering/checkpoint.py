@@ -20,7 +20,8 @@ from agents.steering.checkpoint_folder import (
     write_folder,
 )
 from agents.steering.checkpoint_info import ActorInfo, CheckpointInfo, EncoderInfo
-from agents.steering.planner import Actor, Normalizer
+from agents.steering.normalizer import Normalizer
+from agents.steering.planner import Actor
 from agents.steering.projection import Projection
 from agents.steering.upmap import UpMap
 from simworld.core.errors import InputError

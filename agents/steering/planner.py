@@ -1,11 +1,10 @@
-"""The planner: a state is standardised and becomes an action on the sphere, or in a box to compare
-with other implementations.
+"""The planner: a standardised state becomes an action on the sphere, or in a box to compare with
+other implementations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -27,20 +26,6 @@ def project_action(raw: Tensor, projection: Projection) -> Tensor:
     length = raw.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(raw.dtype).tiny)
     scaled: Tensor = raw * (size / length)
     return scaled
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Normalizer:
-    """Standardises states: each coordinate less its mean in the training data, over its deviation
-    there. Training and acting use this one.
-    """
-
-    mean: Tensor  # (d_s,) float32
-    std: Tensor  # (d_s,) float32, above 0
-
-    def standardise(self, state: Tensor) -> Tensor:
-        """Standardised states (…, d_s)."""
-        return (state - self.mean) / self.std
 
 
 class Actor(nn.Module):

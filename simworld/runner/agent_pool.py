@@ -91,11 +91,11 @@ class _LazyAgentPool(AgentPool):
 
     @property
     def agents(self) -> Mapping[str, Agent]:
-        return self._loaded_agents.agents
+        return self._loaded_pool.agents
 
     @property
     def backends(self) -> Mapping[str, Backend]:
-        return self._loaded_agents.backends
+        return self._loaded_pool.backends
 
     @property
     def ids(self) -> Mapping[str, str]:
@@ -116,7 +116,7 @@ class _LazyAgentPool(AgentPool):
             self._loaded = self._load()
 
     @property
-    def _loaded_agents(self) -> AgentPool:
+    def _loaded_pool(self) -> AgentPool:
         self.load()
         assert self._loaded is not None
         return self._loaded

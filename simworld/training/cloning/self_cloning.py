@@ -21,7 +21,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from agents.steering.planner import Actor, Normalizer
+from agents.steering.normalizer import Normalizer
+from agents.steering.planner import Actor
 from agents.steering.upmap import UpMap
 from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.steering.planner import Normalizer
+from agents.steering.normalizer import Normalizer
 from simworld.training.data.transitions import STATE_ROWS, Transitions
 
 # added to the deviation, as in TD3+BC's own code

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.steering.planner import Normalizer
+from agents.steering.normalizer import Normalizer
 
 # read at a time, for they may be mapped from a file
 ACTION_ROWS = 8192

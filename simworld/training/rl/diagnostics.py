@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.steering.planner import Normalizer
+from agents.steering.normalizer import Normalizer
 from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import TransitionBatch, Transitions

@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from agents.steering.planner import Actor, Normalizer
+from agents.steering.normalizer import Normalizer
+from agents.steering.planner import Actor
 from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.data.returns import episode_starts
 from simworld.training.data.transitions import STATE_ROWS, Transitions

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from agents.steering.planner import Normalizer
+from agents.steering.normalizer import Normalizer
 from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.data.dataset_checks import check_batch_size, check_trainable
 from simworld.training.data.family_splits import split_transitions

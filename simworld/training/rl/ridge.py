@@ -16,7 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from agents.steering.planner import Actor, Normalizer
+from agents.steering.normalizer import Normalizer
+from agents.steering.planner import Actor
 from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.actor_init import new_actor
 from simworld.training.data.returns import monte_carlo_returns

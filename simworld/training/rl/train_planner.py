@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
-from agents.steering.planner import Actor, Normalizer
+from agents.steering.normalizer import Normalizer
+from agents.steering.planner import Actor
 from agents.steering.state_encoders import is_lm_encoder
 from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress

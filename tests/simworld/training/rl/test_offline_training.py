@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from agents.steering.planner import Actor, Normalizer
+from agents.steering.normalizer import Normalizer
+from agents.steering.planner import Actor
 from simworld.core.errors import InputError
 from simworld.training.actor_init import new_actor
 from simworld.training.data.family_splits import split_transitions
