@@ -70,4 +70,8 @@ def model_key(spec: LMSpec) -> str:
 
 def backend_key(model: str, dtype: str, fields: ServerFields) -> str:
     """The key of a backend among those of loaded agents, for agents and judges alike."""
-    return f"{model}#{dtype}#{asked}" if (asked := fields.backend_key()) else f"{model}#{dtype}"
+    return (
+        f"{model}#{dtype}#{server_key}"
+        if (server_key := fields.backend_key())
+        else f"{model}#{dtype}"
+    )

@@ -57,7 +57,7 @@ def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[st
         return ("\n",)
     labels = [other.label for other in observation.others]
     # A label without a Latin letter may be followed by a full-width colon, whatever the language.
-    wide = [
+    labels_without_latin = [
         label
         for label in labels
         if not any("LATIN" in unicodedata.name(char, "") for char in label)
@@ -65,7 +65,7 @@ def stop_strings(template: PromptTemplate, observation: Observation) -> tuple[st
     ends = [
         *map(_language_of(observation).speaker_label, labels),
         *(f"{label}:" for label in labels),
-        *(f"{label}：" for label in wide),
+        *(f"{label}：" for label in labels_without_latin),
     ]
     return tuple(dict.fromkeys(f"\n{end}" for end in ends))
 

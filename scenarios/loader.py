@@ -83,14 +83,16 @@ def _load_variant(
         except InputError as error:
             problems += error.problems
     problems += rule_problems(document, variant.data)
-    named, persona_problems, persona_files = _find_personas(document, variant.data, path, personas)
+    persona_by_seat_index, persona_problems, persona_files = _find_personas(
+        document, variant.data, path, personas
+    )
     problems += persona_problems
     rubric, rubric_problems = _find_rubric(document, file, path)
     problems += rubric_problems
     if file is None or problems:
         return [], problems
     try:
-        scenario = _build_scenario(file, variant, named, rubric)
+        scenario = _build_scenario(file, variant, persona_by_seat_index, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
         return [], [Problem(message=str(error), where=document.file_position(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
@@ -108,7 +110,7 @@ def _load_variant(
 def _find_personas(
     document: Document, data: Any, path: Path, personas: PersonaFinder
 ) -> tuple[dict[int, Persona], list[Problem], dict[int, Path]]:
-    named: dict[int, Persona] = {}
+    persona_by_seat_index: dict[int, Persona] = {}
     persona_files: dict[int, Path] = {}
     problems: list[Problem] = []
     seats = data.get("seats") if isinstance(data, dict) else None
@@ -124,8 +126,8 @@ def _find_personas(
                 problem = BrokenPersona(message=problem.message, where=problem.where, file=file)
             problems.append(problem)
         else:
-            named[i], persona_files[i] = loaded.persona, loaded.path
-    return named, problems, persona_files
+            persona_by_seat_index[i], persona_files[i] = loaded.persona, loaded.path
+    return persona_by_seat_index, problems, persona_files
 
 
 def _find_rubric(
@@ -147,12 +149,17 @@ def _find_rubric(
 
 
 def _build_scenario(
-    file: ScenarioFile, variant: Variant, named: Mapping[int, Persona], rubric: Rubric | None
+    file: ScenarioFile,
+    variant: Variant,
+    persona_by_seat_index: Mapping[int, Persona],
+    rubric: Rubric | None,
 ) -> Scenario:
     return Scenario(
         name=file.name + variant.suffix,
         setting=file.setting,
-        seats=tuple(_build_seat(seat, named.get(i)) for i, seat in enumerate(file.seats)),
+        seats=tuple(
+            _build_seat(seat, persona_by_seat_index.get(i)) for i, seat in enumerate(file.seats)
+        ),
         relationships=_pair_relationships(file),
         order=file.order,
         limits=Limits(turns=file.limits.turns, silence=file.limits.silence),

@@ -82,11 +82,11 @@ def translate_sotopia(files: SotopiaFiles, folder: Path) -> dict[str, str]:
         for key, agent in files.agents.items()
     }
     names = _combo_names(files)
-    for i, combo in enumerate(files.combos):
-        scenario = _scenario(names[i], combo, files, markup[combo.env_id])
+    for i, meeting in enumerate(files.combos):
+        scenario = _scenario(names[i], meeting, files, markup[meeting.env_id])
         seats = {
             seat.name: ids[agent]
-            for seat, agent in zip(scenario.seats, combo.agent_ids, strict=True)
+            for seat, agent in zip(scenario.seats, meeting.agent_ids, strict=True)
         }
         texts[f"{names[i]}.yaml"] = dump_scenario(scenario, seats)
     return texts
@@ -151,8 +151,10 @@ def _numbered(name: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(f"{name}.{i}", text) for i, text in enumerate(texts)]
 
 
-def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _EnvTexts) -> Scenario:
-    environment = files.environments[combo.env_id]
+def _scenario(
+    name: str, meeting: SotopiaMeeting, files: SotopiaFiles, texts: _EnvTexts
+) -> Scenario:
+    environment = files.environments[meeting.env_id]
     seats = tuple(
         Seat(
             name=f"person-{i + 1}",
@@ -161,14 +163,14 @@ def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _Env
             knows=texts.knows(i),
             secret=tidy_text(files.agents[agent].secret),
         )
-        for i, agent in enumerate(combo.agent_ids)
+        for i, agent in enumerate(meeting.agent_ids)
     )
     relationship = _RELATIONSHIPS[environment.relationship]
     pairs = {(a.name, b.name): relationship for i, a in enumerate(seats) for b in seats[i + 1 :]}
     return Scenario(
         name=name,
         title=environment.codename.replace("_", " "),
-        family=_family(combo.env_id),
+        family=_family(meeting.env_id),
         kind=environment.source,
         tags=("sotopia",),
         setting=texts.setting.text,
@@ -178,17 +180,17 @@ def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _Env
         },
         limits=LIMITS,
         judge_note=texts.judge_note,
-        meta=_meta(combo, environment, files.agents),
+        meta=_meta(meeting, environment, files.agents),
     )
 
 
 def _meta(
-    combo: SotopiaMeeting, environment: SotopiaEnvironment, agents: Mapping[str, SotopiaCharacter]
+    meeting: SotopiaMeeting, environment: SotopiaEnvironment, agents: Mapping[str, SotopiaCharacter]
 ) -> dict[str, str]:
     meta: dict[str, Any] = {
         "origin": "Sotopia",
-        "combo": combo.pk,
-        "environment": combo.env_id,
+        "combo": meeting.pk,
+        "environment": meeting.env_id,
         "codename": environment.codename,
         "source": environment.source,
         "age_constraint": environment.age_constraint,
@@ -196,9 +198,9 @@ def _meta(
         "agent_constraint": environment.agent_constraint,
     }
     meta |= environment.extras() | {
-        f"combo.{name}": value for name, value in combo.extras().items()
+        f"combo.{name}": value for name, value in meeting.extras().items()
     }
-    for i, key in enumerate(combo.agent_ids):
+    for i, key in enumerate(meeting.agent_ids):
         agent = agents[key]
         meta[f"person-{i + 1}"] = key
         meta[f"person-{i + 1}.model_id"] = agent.model_id
@@ -268,9 +270,9 @@ def _persona_name(key: str, agent: SotopiaCharacter) -> str:
 
 def _combo_names(files: SotopiaFiles) -> dict[int, str]:
     names: dict[int, str] = {}
-    for i, combo in enumerate(files.combos):
-        codename = slugify(files.environments[combo.env_id].codename) or "scenario"
-        ids = "-".join(_id_suffix(key) for key in (combo.env_id, *combo.agent_ids))
+    for i, meeting in enumerate(files.combos):
+        codename = slugify(files.environments[meeting.env_id].codename) or "scenario"
+        ids = "-".join(_id_suffix(key) for key in (meeting.env_id, *meeting.agent_ids))
         names[i] = f"{codename}-{ids}"
     return _unique_names(names)
 

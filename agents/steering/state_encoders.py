@@ -86,8 +86,8 @@ class TextEncoder:
 
 def append_turns_left(vector: NDArray[np.float32], observation: Observation) -> NDArray[np.float32]:
     """The vector (d,) with the share of turns left behind it, (d + 1,) float32."""
-    left = (observation.turns_limit - observation.turn) / observation.turns_limit
-    return np.append(vector, left).astype(np.float32)
+    turns_left_share = (observation.turns_limit - observation.turn) / observation.turns_limit
+    return np.append(vector, turns_left_share).astype(np.float32)
 
 
 def lm_encoder_id(lm_id: str, prompt_version: str) -> str:

@@ -58,11 +58,15 @@ def judge_by_replies(
     }
     askable = [d for d in rubric.dimensions if seats_of[d.name]]
     all_verdicts: dict[tuple[str, str], Verdict] = {}
-    for call in [askable] if spec.one_call and askable else [[d] for d in askable]:
+    for dimension_group in [askable] if spec.one_call and askable else [[d] for d in askable]:
         names = transcript.names
-        asked = {names[seat]: [d for d in call if seat in seats_of[d.name]] for seat in seats}
+        asked = {
+            names[seat]: [d for d in dimension_group if seat in seats_of[d.name]] for seat in seats
+        }
         asked = {name: dimensions for name, dimensions in asked.items() if dimensions}
-        verdicts = yield from _ask_call(transcript, spec, call, asked, slots, thread, sample)
+        verdicts = yield from _ask_call(
+            transcript, spec, dimension_group, asked, slots, thread, sample
+        )
         if isinstance(verdicts, Failure):
             return verdicts
         all_verdicts |= verdicts

@@ -67,7 +67,10 @@ class _RaterScores:
 
     @property
     def means(self) -> dict[RatedSeat, float]:
-        return {unit: math.fsum(values) / len(values) for unit, values in self.samples.items()}
+        return {
+            rated_seat: math.fsum(values) / len(values)
+            for rated_seat, values in self.samples.items()
+        }
 
 
 def find_raters(store: Store, names: Iterable[str] = ()) -> list[JudgeRecord]:
@@ -166,9 +169,9 @@ def _read_rater(store: Store, judge_id: str, dimension: str, run: str | None) ->
     samples: dict[RatedSeat, list[float]] = defaultdict(list)
     families: dict[RatedSeat, str] = {}
     for row in store.score_rows(judge_id=judge_id, dimension=dimension, run=run):
-        unit = row.episode_id, row.seat
-        samples[unit].append(row.rescaled)
-        families[unit] = row.family
+        rated_seat = row.episode_id, row.seat
+        samples[rated_seat].append(row.rescaled)
+        families[rated_seat] = row.family
     return _RaterScores(samples, families)
 
 
@@ -177,12 +180,12 @@ def _alpha(raters: Mapping[str, _RaterScores], rounds: int, seed: int) -> Agreem
     families: dict[RatedSeat, str] = {}
     for rater in raters.values():
         families |= rater.families
-        for unit, value in rater.means.items():
-            values[unit].append(value)
+        for rated_seat, value in rater.means.items():
+            values[rated_seat].append(value)
     by_family: dict[str, list[Sequence[float]]] = defaultdict(list)
-    for unit, unit_values in values.items():
+    for rated_seat, unit_values in values.items():
         if len(unit_values) > 1:
-            by_family[families[unit]].append(unit_values)
+            by_family[families[rated_seat]].append(unit_values)
     if not by_family:
         return None
     sums = np.array([alpha_sums(units).sum(axis=0) for _, units in sorted(by_family.items())])
@@ -233,11 +236,11 @@ def _correlation(
     shared = sorted(set(one) & set(two))
     if not shared:
         return None
-    names = sorted({first.families[unit] for unit in shared})
+    names = sorted({first.families[rated_seat] for rated_seat in shared})
     number = {name: index for index, name in enumerate(names)}
-    family = np.array([number[first.families[unit]] for unit in shared])
-    a = _value_ranks([one[unit] for unit in shared])
-    b = _value_ranks([two[unit] for unit in shared])
+    family = np.array([number[first.families[rated_seat]] for rated_seat in shared])
+    a = _value_ranks([one[rated_seat] for rated_seat in shared])
+    b = _value_ranks([two[rated_seat] for rated_seat in shared])
 
     def rho(draws: Floats) -> list[float | None]:
         return [spearman(a, b, counts[family]) for counts in draws]
@@ -271,10 +274,10 @@ def spearman(
 
 def _retest_deviation(rater: _RaterScores, rounds: int, seed: int) -> AgreementFigure | None:
     by_family: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for unit, values in rater.samples.items():
+    for rated_seat, values in rater.samples.items():
         if len(values) > 1:
             samples = np.asarray(values, dtype=np.float64)
-            by_family[rater.families[unit]].append(
+            by_family[rater.families[rated_seat]].append(
                 (float(np.square(samples - samples.mean()).sum()), len(samples) - 1)
             )
     if not by_family:
@@ -294,8 +297,8 @@ def _swap_effect(
 ) -> AgreementFigure | None:
     before, after = original.means, swapped.means
     differences = [
-        (original.families[unit], abs(after[unit] - before[unit]))
-        for unit in sorted(set(before) & set(after))
+        (original.families[rated_seat], abs(after[rated_seat] - before[rated_seat]))
+        for rated_seat in sorted(set(before) & set(after))
     ]
     if not differences:
         return None

@@ -65,8 +65,8 @@ def compare_agents(
     comparisons = {}
     for measure, of_measure in parts.items():
         cells = np.concatenate([cells for cells, _ in of_measure], axis=1)
-        whole = np.concatenate([measure_gaps for _, measure_gaps in of_measure])
-        comparisons[measure] = compare_pairs(families[cells[0]], unique_rows(*cells)[1], whole)
+        all_gaps = np.concatenate([measure_gaps for _, measure_gaps in of_measure])
+        comparisons[measure] = compare_pairs(families[cells[0]], unique_rows(*cells)[1], all_gaps)
     return with_effect_sizes(comparisons, main_measures)
 
 

@@ -41,10 +41,13 @@ def find_unbounded(took_points: Bools, anchor: int | None) -> tuple[Bools, Bools
             column.
         anchor: index of the agent that all others are compared with, or None.
     """
-    chain, linked = transitive_closure(took_points), transitive_closure(took_points | took_points.T)
-    reference = np.array([_references(chain, np.flatnonzero(group), anchor) for group in linked])
-    no_upper = np.array([not chain[others, i].all() for i, others in enumerate(reference)])
-    no_lower = np.array([not chain[i, others].all() for i, others in enumerate(reference)])
+    reaches, linked = (
+        transitive_closure(took_points),
+        transitive_closure(took_points | took_points.T),
+    )
+    reference = np.array([_references(reaches, np.flatnonzero(group), anchor) for group in linked])
+    no_upper = np.array([not reaches[others, i].all() for i, others in enumerate(reference)])
+    no_lower = np.array([not reaches[i, others].all() for i, others in enumerate(reference)])
     return no_upper, no_lower, reference / reference.sum(1, keepdims=True)
 
 
@@ -103,13 +106,13 @@ def _log_likelihood(counts: Floats, theta: Floats, nu: Floats) -> Floats:
     return log_likelihood
 
 
-def _references(chain: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools:
+def _references(reaches: Bools, group: NDArray[np.int64], anchor: int | None) -> Bools:
     """Beside whom a group of linked agents is rated, (K,)."""
-    reference = np.zeros(len(chain), dtype=np.bool_)
+    reference = np.zeros(len(reaches), dtype=np.bool_)
     if anchor is not None and anchor in group:
         reference[anchor] = True
         return reference
-    mutual = chain & chain.T
+    mutual = reaches & reaches.T
     sizes = mutual[group].sum(1)
     largest = group[sizes == sizes.max()]
     reference[largest if len(largest) == sizes.max() > 1 else group] = True

@@ -84,12 +84,12 @@ def play_tournament(
     """
     stopping = stopping or StopTracker()
     listener = listener or TournamentListener()
-    spending = BudgetTracker(budget or tournament.file.budget)
+    budget_tracker = BudgetTracker(budget or tournament.file.budget)
     played = failed = 0
     tallies: dict[str, JudgingTally] = {}
 
     def on_progress(progress: RunProgress) -> None:
-        spending.record_progress(progress)
+        budget_tracker.record_progress(progress)
         listener.on_playing(progress)
 
     for number in range(1, (tournament.file.rounds or 1) + 1):
@@ -103,10 +103,10 @@ def play_tournament(
             retry_failed=retry_failed,
             max_live=max_live,
             on_progress=on_progress,
-            may_begin=spending.may_start_episode,
+            may_begin=budget_tracker.may_start_episode,
             stopping=stopping,
         )
-        spending.start_round()
+        budget_tracker.start_round()
         played, failed = played + progress.played, failed + progress.failed
         for judge in tournament.judges:
             with open_judge(judge) as backend:
@@ -121,10 +121,10 @@ def play_tournament(
                 tallies[judge.name] = _judge_round(
                     judging, judge.name, tournament.name, store, listener
                 )
-        if spending.exhausted or stopping.budget_exhausted:
+        if budget_tracker.exhausted or stopping.budget_exhausted:
             break
     return TournamentOutcome(
-        played=played, failed=failed, exhausted=spending.exhausted, tallies=tallies
+        played=played, failed=failed, exhausted=budget_tracker.exhausted, tallies=tallies
     )
 
 

@@ -82,7 +82,7 @@ class TransformersBackend:
         self._next_ticket = 0
         self._finished: list[Finished] = []
         self._waiting: deque[DecodingRow] = deque()  # in the order submitted
-        self._halves: deque[list[DecodingRow]] = deque()  # of batches that failed
+        self._batches_to_retry: deque[list[DecodingRow]] = deque()  # of batches that failed
         self._scorings: deque[_ScoringWork] = deque()
         self._batch_bytes = budget // 2
         self._prefix_cache = PrefixCache(
@@ -164,7 +164,7 @@ class TransformersBackend:
         self._prefix_cache.clear()
         self._waiting.clear()
         self._finished = []
-        self._halves.clear()
+        self._batches_to_retry.clear()
         self._scorings.clear()
 
     def _work_once(self) -> bool:
@@ -188,10 +188,10 @@ class TransformersBackend:
     def _admit_rows(self) -> None:
         """Lets waiting rows join, first come, first served."""
         if not self._batch.rows:
-            self._retrying_half = bool(self._halves)
+            self._retrying_half = bool(self._batches_to_retry)
         if self._retrying_half:
             if not self._batch.rows:
-                for row in self._halves.popleft():
+                for row in self._batches_to_retry.popleft():
                     self._join(row)
             return
         prefill_tokens, batch = 0, self._batch
@@ -220,7 +220,7 @@ class TransformersBackend:
         for row in rows:
             row.restart()
         middle = len(rows) // 2
-        self._halves.extend((rows[:middle], rows[middle:]))
+        self._batches_to_retry.extend((rows[:middle], rows[middle:]))
         self._retrying_half = True
 
     def _take_scorings_of_thread(self) -> list[_ScoringWork]:

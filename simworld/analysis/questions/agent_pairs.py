@@ -53,7 +53,7 @@ def differences_frame(
     pair, scope = _common_run(source, pair)
     seats, names = _seats(source, scope, measures, judge, values)
     paired = _paired_rows(seats, pair, names)
-    lost = _lost_seats(seats, groups, names)
+    missing_counts = _lost_seats(seats, groups, names)
     rows: list[tuple[Any, ...]] = []
     comparisons: list[PairedComparison] = []
     for key, of_group in paired.groupby(groups):
@@ -68,7 +68,7 @@ def differences_frame(
         )
         comparisons += [difference.comparison for difference in compared.values()]
         (failed_1, unscored_1), (failed_2, unscored_2) = (
-            lost.get((*key, a), (0, 0)) for a in (pair.first, pair.second)
+            missing_counts.get((*key, a), (0, 0)) for a in (pair.first, pair.second)
         )
         counts = (failed_1, failed_2, unscored_1, unscored_2)
         rows += [

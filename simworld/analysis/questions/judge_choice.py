@@ -107,8 +107,10 @@ def _explain_no_score(source: QuerySource, judges: Sequence[JudgeRecord], scope:
                 f" the last one like this: {boundary}: {kind}: {message}; `simworld judge run"
                 " --retry-failed` tries again"
             )
-    ended = f"SELECT e.ending FROM episodes e WHERE {scope.episode_condition()} GROUP BY e.ending"
-    endings = source.column(ended, scope.params)
+    endings_sql = (
+        f"SELECT e.ending FROM episodes e WHERE {scope.episode_condition()} GROUP BY e.ending"
+    )
+    endings = source.column(endings_sql, scope.params)
     if not endings:
         return f"no episodes of {subject} in {source.where}"
     if endings == ["failed"]:

@@ -103,10 +103,10 @@ def run(
             )
             profiler = Profiler({})
             try:
-                with progress_bar("judging") as show:
+                with progress_bar("judging") as show_progress:
                     tally = judging.judge_missing(
                         samples=samples,
-                        on_progress=lambda t: show(
+                        on_progress=lambda t: show_progress(
                             t.scored + t.failed, t.total - t.already_judged, ""
                         ),
                     )

@@ -86,9 +86,9 @@ def judge_run(
                 f"judge {spec.name!r} scored none of the {counted(tally.total, 'episode')} of run"
                 f" {run}: {tally.last_failure}"
             )
-        shared = AttributionTally()
+        attribution_tally = AttributionTally()
         if method is not None:
-            shared = attribute_episodes(
+            attribution_tally = attribute_episodes(
                 store,
                 spec,
                 backend,
@@ -98,16 +98,16 @@ def judge_run(
                 stopping=stopping,
             )
             stopping.raise_if_budget_spent()
-            if shared.failed >= tally.total - tally.failed:
+            if attribution_tally.failed >= tally.total - tally.failed:
                 raise InputError(
                     f"judge {spec.name!r} could tell of none of the"
-                    f" {counted(shared.failed, 'judged episode')} of run {run} what an utterance"
-                    f" was worth ({method}): {shared.last_failure}"
+                    f" {counted(attribution_tally.failed, 'judged episode')} of run {run} what an"
+                    f" utterance was worth ({method}): {attribution_tally.last_failure}"
                 )
     path = f"{label}.json"
     judge_output = {"run": run, "attribution": method, "judges": judge_ids}
     (context.folder / path).write_text(json.dumps(judge_output) + "\n", "utf-8")
-    return StageOutput(path=path, failed=tally.failed + shared.failed)
+    return StageOutput(path=path, failed=tally.failed + attribution_tally.failed)
 
 
 def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> StageOutput:

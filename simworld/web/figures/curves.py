@@ -30,24 +30,24 @@ def draw_curves(lines: Sequence[Series], label: str, *, mark: float | None = Non
     """
     series = [Series(name=line.name, points=_thin_out(line.points)) for line in lines]
     steps = [step for line in series for step, _ in line.points]
-    across = Scale(*axis_range(steps, margin=0.0), LEFT, WIDTH - RIGHT)
+    x_scale = Scale(*axis_range(steps, margin=0.0), LEFT, WIDTH - RIGHT)
     value_range = axis_range((value for line in series for _, value in line.points), include=mark)
-    up = Scale(*value_range, HEIGHT - BOTTOM, TOP)
-    parts = [*_axes(across, up, mark)]
+    y_scale = Scale(*value_range, HEIGHT - BOTTOM, TOP)
+    parts = [*_axes(x_scale, y_scale, mark)]
     for number, line in enumerate(series):
-        parts += _line(line, across, up, number)
+        parts += _line(line, x_scale, y_scale, number)
     return picture(WIDTH, HEIGHT, parts, label=label, kind="curve")
 
 
-def _axes(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
+def _axes(x_scale: Scale, y_scale: Scale, mark: float | None) -> list[Markup]:
     parts = []
-    for scale, count in ((up, 4), (across, 5)):
+    for scale, count in ((y_scale, 4), (x_scale, 5)):
         values = tick_values(scale.low, scale.high, count)
         step = values[1] - values[0] if len(values) > 1 else 1.0
         for value in values:
             at = scale(value)
             text = tick_text(value, step)
-            if scale is up:
+            if scale is y_scale:
                 parts.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=at, y2=at, class_="tick"))
                 parts.append(tag("text", text, x=LEFT - 6, y=at + 3.5, text_anchor="end"))
             else:
@@ -55,19 +55,21 @@ def _axes(across: Scale, up: Scale, mark: float | None) -> list[Markup]:
                 parts.append(tag("text", text, x=at, y=HEIGHT - 8, text_anchor=anchor))
     if mark is not None:
         parts.append(
-            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=up(mark), y2=up(mark), class_="mark")
+            tag(
+                "line", x1=LEFT, x2=WIDTH - RIGHT, y1=y_scale(mark), y2=y_scale(mark), class_="mark"
+            )
         )
     return parts
 
 
-def _line(line: Series, across: Scale, up: Scale, number: int) -> list[Markup]:
+def _line(line: Series, x_scale: Scale, y_scale: Scale, number: int) -> list[Markup]:
     segments: list[list[str]] = [[]]
     parts = []
     for step, value in line.points:
         if not math.isfinite(value):
             segments.append([])
             continue
-        segments[-1].append(f"{across(step):.1f},{up(value):.1f}")
+        segments[-1].append(f"{x_scale(step):.1f},{y_scale(value):.1f}")
     for segment in segments:
         if len(segment) == 1:
             x, y = segment[0].split(",")
