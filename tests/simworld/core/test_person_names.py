@@ -62,7 +62,7 @@ from simworld.core.scenario import Persona
         ("🦄 O'Malley-Ünïcødé", "O'Malley-Ünïcødé"),
         ("🦄", "🦄"),
         ("Lopes, Ana", "Lopes"),
-        ("田中花子", "田中"),
+        ("田中\u3000花子", "田中"),
         ("小红", "小红"),
         ("None", "None"),
         ("...", "..."),
