@@ -13,10 +13,12 @@ from simworld.cli.output.terminal import console, grid
 from simworld.cli.output.text import harmless, plain_json
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
+from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from simworld.training.data.dataset_inspection import Histogram, Inspection
     from simworld.training.data.variance_explained import VarianceExplained
+    from simworld.training.rl.policy_inspection import PolicyInspection
 
 BAR_CHARS = 40  # characters of the longest bar
 MAX_FAMILIES = 12  # shown
@@ -25,9 +27,14 @@ MAX_FAMILIES = 12  # shown
 @click.command("inspect")
 @data_options
 @datasets_option
+@click.option(
+    "--policies",
+    is_flag=True,
+    help="Tell too what the best way, and the best way in each state, would bring: minutes.",
+)
 @db_option
 @json_option
-def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> None:
+def inspect_(db: str, datasets: Path | None, policies: bool, as_json: bool, **options: Any) -> None:
     """Show what a dataset covers and whether it can teach.
 
     Steered acts by default; the same options choose the data of the other commands.
@@ -36,17 +43,50 @@ def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> N
 
     folder = dataset_folder(db, options, datasets)
     inspection = inspect_dataset(folder)
+    found = _inspect_policies(folder, inspection) if policies else None
     if as_json:
         report = asdict(inspection) | {
             "meta": inspection.meta.model_dump(mode="json"),
             "folder": str(folder),
         }
+        if found is not None:
+            report["policies"] = asdict(found) | {"acts_needed": found.acts_needed}
         click.echo(plain_json(report, indent=2))
         return
     _show_inspection(inspection)
+    if found is not None:
+        _show_policies(found)
     for warning in inspection.warnings:
         click.echo(f"Note: {harmless(warning)}.", err=True)
     click.echo(harmless(f"Dataset {folder}"))
+
+
+def _inspect_policies(folder: Path, inspection: Inspection) -> PolicyInspection:
+    from simworld.training.data.dataset_folder import load_transitions
+    from simworld.training.rl.policy_inspection import inspect_policies
+
+    if not inspection.meta.query.reward.by_act:
+        raise InputError(
+            "policies are compared by rewards that tell acts apart; this one is placed at"
+            f" {inspection.meta.query.reward.placement}"
+        )
+    return inspect_policies(load_transitions(folder))
+
+
+def _show_policies(found: PolicyInspection) -> None:
+    difference = found.difference
+    needed = found.acts_needed
+    click.echo(
+        f"Policies over {found.ways} ways, in deviations of the reward, cross-fitted over"
+        f" {difference.families} families:\n"
+        f"  best way               {found.best_way:+.3f}\n"
+        f"  best way in each state {found.regression:+.3f}: {difference.mean:+.3f} ±"
+        f" {difference.se:.3f}, z {difference.z:.1f}\n"
+        f"  R² on unseen families  {found.r2:.3f}; where state and action do not meet"
+        f" {found.r2_without_product:.3f}"
+    )
+    if needed is not None:
+        click.echo(f"  About {needed:,} acts show a difference of this size at z 4.")
 
 
 def _show_inspection(inspection: Inspection) -> None:
@@ -133,6 +173,7 @@ def _reward_text(inspection: Inspection) -> str:
         "judged": ", ".join(inspection.meta.weights),
         "lexical": reward.pattern,
         "embedding": reward.text,
+        "rules": counted(len(reward.rules), "rule"),
     }
     centred = "centred by family" if reward.centre else "not centred"
     return f"{reward.measure} ({source_by_measure[reward.measure]}), {reward.placement}, {centred}"

@@ -56,6 +56,15 @@ def test_inspect_prints_a_table(folder: Path) -> None:
     assert str(folder / "sets") in result.output
 
 
+def test_policies_need_ways_and_rewards_that_tell_acts_apart(folder: Path) -> None:
+    text = said(train(folder, "inspect", "--policies"))
+    assert text == (
+        "policies are compared by rewards that tell acts apart; this one is placed at end"
+    )
+    text = said(train(folder, "inspect", "--policies", "--lexical", "euros"))
+    assert "policies are compared over" in text
+
+
 def test_inspect_for_programs(folder: Path) -> None:
     options = ["--lexical", "euros", "--scenario", "lamp", "--no-centre", "--since", "2026-11-24"]
     found = json.loads(train(folder, "inspect", "--json", *options).stdout)
