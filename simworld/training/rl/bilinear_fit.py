@@ -154,14 +154,20 @@ def choose_penalty(data: BilinearData, targets: Tensor, *, seed: int) -> Penalty
                 errors[penalty] += float(missed.square().sum())
         return errors[penalty]
 
-    def best(among: Sequence[BilinearPenalty]) -> BilinearPenalty:
-        return min(among, key=error)
+    def best(falling: Sequence[BilinearPenalty]) -> BilinearPenalty:
+        """The best of penalties from high to low; below two that got worse nothing is better."""
+        tried: list[BilinearPenalty] = []
+        for penalty in falling:
+            tried.append(penalty)
+            if len(tried) > 2 and error(tried[-1]) > error(tried[-2]) > error(tried[-3]):
+                break
+        return min(tried, key=error)
 
     apart = best([BilinearPenalty(single=p, product=float("inf")) for p in reversed(PENALTIES)])
     chosen = apart
     for single in (apart.single, apart.single * 3, apart.single / 3):
         met = [BilinearPenalty(single=single, product=single * r) for r in PRODUCT_RATIOS[::-1]]
-        chosen = best([chosen, *met])
+        chosen = min(chosen, best(met), key=error)
     return PenaltyChoice(
         penalty=chosen, r2=1 - error(chosen) / total, r2_without_product=1 - error(apart) / total
     )
