@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Literal, Self
 
@@ -10,14 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.safe_patterns import PatternError, compile_pattern
-from simworld.training.data.seat_turns import SeatTurn
-
-_QUESTION_MARK = re.compile(r"[?？؟]")
-
-
-def asks(text: str) -> bool:
-    """Whether words hold a question mark."""
-    return bool(_QUESTION_MARK.search(text))
+from simworld.training.data.seat_turns import SeatTurn, asks
 
 
 class RuleCondition(BaseModel):
@@ -33,9 +25,12 @@ class RuleCondition(BaseModel):
         description="Whether the last words that the seat heard hold a question mark.",
     )
     kind: tuple[str, ...] = Field(default=(), description="Of the scenario: bargaining, repair, …")
-    after_own: Literal["asks", "states"] | None = Field(
+    after_own: Literal["asks", "states", "asked"] | None = Field(
         default=None,
-        description="Whether the seat's own words before hold a question mark; not at its first.",
+        description=(
+            "asks, states: whether the seat's own words before hold a question mark, not at its"
+            " first; asked: once any of its own words did"
+        ),
     )
 
     def holds(self, turn: SeatTurn) -> bool:
@@ -48,6 +43,8 @@ class RuleCondition(BaseModel):
             return False
         if self.kind and turn.scenario_kind not in self.kind:
             return False
+        if self.after_own == "asked":
+            return turn.has_asked
         return self.after_own is None or (
             bool(turn.own_before) and asks(turn.own_before) == (self.after_own == "asks")
         )

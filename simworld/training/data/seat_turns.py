@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from simworld.core.episode import Act, ActionKind, Episode
 from simworld.core.scenario import Scenario
 from simworld.core.visibility import perceives
+
+_QUESTION_MARK = re.compile(r"[?？؟]")
+
+
+def asks(text: str) -> bool:
+    """Whether words hold a question mark."""
+    return bool(_QUESTION_MARK.search(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +26,7 @@ class SeatTurn:
     turns_limit: int
     heard: str  # the last words of another seat before it; empty: there were none
     own_before: str  # the seat's own words before those; empty: there were none
+    has_asked: bool  # whether any of the seat's own words before holds a question mark
     answer: str | None  # another seat's next words, before the seat's own next act; None: none came
     goal: str  # the seat's
     scenario_kind: str  # bargaining, persuasion, …; may be empty
@@ -51,6 +60,7 @@ def seat_turns(scenario: Scenario, episode: Episode, seat: str) -> dict[int, Sea
             turns_limit=scenario.limits.turns,
             heard=_words(heard[-1]) if heard else "",
             own_before=_words(own[-1]) if own else "",
+            has_asked=any(asks(_words(other)) for other in own),
             answer=_words(answers[0]) if answers else None,
             goal=scenario.seat(seat).goal,
             scenario_kind=scenario.kind,

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simworld.core.errors import InputError
-from simworld.training.data.reward_rules import RewardRule, RuleCondition, asks
+from simworld.training.data.reward_rules import RewardRule, RuleCondition
 from simworld.training.data.rule_rewards import RuleRewards
 from simworld.training.data.seat_turns import SeatTurn
 
@@ -21,7 +21,8 @@ def embed(texts: Sequence[str]) -> NDArray[np.floating]:
 
 def turn(text: str = "no", **given: Any) -> SeatTurn:
     usual: dict[str, Any] = {
-        "turn": 0, "turns_limit": 4, "heard": "", "own_before": "", "answer": None,
+        "turn": 0, "turns_limit": 4, "heard": "", "own_before": "", "has_asked": False,
+        "answer": None,
         "goal": "Sell.", "scenario_kind": "repair",
     }  # fmt: skip
     return SeatTurn(text=text, **{**usual, **given})
@@ -38,14 +39,6 @@ def refused(rule: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
-    [("Why?", True), ("为什么？", True), ("لماذا؟", True), ("Why.", False), ("", False)],
-)
-def test_questions_in_several_scripts(text: str, asked: bool) -> None:
-    assert asks(text) is asked
-
-
-@pytest.mark.parametrize(
     ("condition", "counts", "does_not"),
     [
         ({"turns": "first_half"}, {"turn": 1}, {"turn": 2}),
@@ -56,6 +49,7 @@ def test_questions_in_several_scripts(text: str, asked: bool) -> None:
         ({"kind": ("repair", "group")}, {}, {"scenario_kind": "bargaining"}),
         ({"after_own": "asks"}, {"own_before": "Why?"}, {"own_before": "So."}),
         ({"after_own": "states"}, {"own_before": "So."}, {"own_before": ""}),
+        ({"after_own": "asked"}, {"has_asked": True, "own_before": "So."}, {"own_before": "So."}),
         (
             {"turns": "first_half", "partner_asks": True},
             {"turn": 0, "heard": "Why?"},

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import pytest
+
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
 from simworld.core.scenario import Limits, Persona, Scenario, Seat
-from simworld.training.data.seat_turns import SeatTurn, seat_turns
+from simworld.training.data.seat_turns import SeatTurn, asks, seat_turns
 
 SPEAK, NONE = ActionKind.speak, ActionKind.none
 
@@ -40,13 +42,36 @@ def test_what_was_heard_said_before_and_answered() -> None:
         "turns_limit": 6, "goal": "ann's goal", "scenario_kind": "repair"
     }  # fmt: skip
     assert seat_turns(two, episode(two, *acts), "ann") == {
-        0: SeatTurn(text="Hello.", turn=0, heard="", own_before="", answer="Well?", **everything),
+        0: SeatTurn(
+            text="Hello.",
+            turn=0,
+            heard="",
+            own_before="",
+            has_asked=False,
+            answer="Well?",
+            **everything,
+        ),
         2: SeatTurn(
-            text="Yes.", turn=2, heard="Well?", own_before="Hello.", answer="Good.", **everything
+            text="Yes.",
+            turn=2,
+            heard="Well?",
+            own_before="Hello.",
+            has_asked=False,
+            answer="Good.",
+            **everything,
         ),
     }
     last = seat_turns(two, episode(two, *acts), "bo")[3]
     assert (last.heard, last.own_before, last.answer) == ("Yes.", "Well?", None)
+    assert last.has_asked
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [("Why?", True), ("为什么？", True), ("لماذا؟", True), ("Why.", False), ("", False)],
+)
+def test_questions_in_several_scripts(text: str, asked: bool) -> None:
+    assert asks(text) is asked
 
 
 def test_silence_is_no_answer_and_nothing_that_was_heard() -> None:
