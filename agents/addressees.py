@@ -86,9 +86,8 @@ class PeoplePresent:
                 if fold_name(word) not in ambiguous
             }
         )
-        capitalised = whole_label(
-            [*map(str.upper, ambiguous), *map(str.capitalize, ambiguous)]
-        )  # `A`, but no `a`
+        # `A`, but no `a`
+        capitalised = whole_label([*map(str.upper, ambiguous), *map(str.capitalize, ambiguous)])
         pattern = "|".join(filter(None, (pattern, f"(?-i:{capitalised})" if capitalised else "")))
         self._other_name = re.compile(rf"(?i)(?:{pattern})") if pattern else None
         self._name_parts = [word for name in self._seats_by_name for word in name.split()]

@@ -75,9 +75,8 @@ class TerminalBackend:
         self._read_line = read_line
         self._open_questions: deque[tuple[int, AskPerson]] = deque()
         self._last_ticket = 0
-        self._last_shown: dict[
-            tuple[int, str], Observation
-        ] = {}  # that was shown, by episode and seat
+        # that was shown, by episode and seat
+        self._last_shown: dict[tuple[int, str], Observation] = {}
         # turns of an episode and seat whose line stands on the screen
         self._typed_turns: set[tuple[int, str, int]] = set()
 

@@ -57,10 +57,8 @@ class LMAgent:
     template: PromptTemplate
     sampling: Sampling
     reasks: int = 2  # times an unusable or repeated reply is asked for again
-    max_similarity: float = (
-        # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
-        1.0
-    )
+    # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
+    max_similarity: float = 1.0
     steering: Steering | None = None
 
     def act(self, observation: Observation) -> ActGenerator:

@@ -41,9 +41,8 @@ class PeopleNames:
 
     own: tuple[str, ...]  # the seat's own names, longest first
     others: Mapping[str, str]  # what others are called → seat
-    looser_names: Mapping[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # looser words for others → the seats they may mean
+    # looser words for others → the seats they may mean
+    looser_names: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, observation: Observation) -> PeopleNames:

@@ -13,9 +13,8 @@ from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow
 
 MAX_IDS = 1000  # the latest ones, among which one is sought that is alike
 SHORT_ID_DIGITS = 10  # digits of an id that are told
-ID_CUTOFF = (
-    0.85  # hexadecimal numbers are alike by chance: a digit or two of ten may differ, no more
-)
+# hexadecimal numbers are alike by chance: a digit or two of ten may differ, no more
+ID_CUTOFF = 0.85
 _MAX_LISTED = 10
 
 

@@ -29,11 +29,8 @@ MAX_MESSAGE_CHARS = 200  # characters of another library's message
 MAX_NAMES_LISTED = 5  # names of tensors in messages
 INFO_FILE = "planner.json"
 TENSORS_FILE = "planner.safetensors"
-HASHED_DATA_KEYS = (
-    "rows",
-    "sha256",
-    "settings",
-)  # what of `data` is content: the rest says where it lay
+# what of `data` is content: the rest says where it lay
+HASHED_DATA_KEYS = ("rows", "sha256", "settings")
 Arrays = Mapping[str, NDArray[np.float32]]
 
 

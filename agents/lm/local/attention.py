@@ -19,9 +19,8 @@ from torch.nn import functional as F
 ATTENTION_NAME = "simworld"  # under which transformers finds `attend`
 PASS_ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the PackedPass
 
-_QUERY_BLOCK = (
-    128  # queries of a span that attend at a time: keys after the last of them are left out
-)
+# queries of a span that attend at a time: keys after the last of them are left out
+_QUERY_BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,14 +42,10 @@ class PrefillSpan:
     kv: Tensor
     start: int  # tokens cached before
     count: int  # new tokens
-    depths: Tensor | None = (
-        # (count,) int64: places counted from `start`, where the tokens form a tree and not a line
-        None
-    )
-    attends_to: Tensor | None = (
-        # (count, count) bool: which new tokens each new token attends to; None: those up to itself
-        None
-    )
+    # (count,) int64: places counted from `start`, where the tokens form a tree and not a line
+    depths: Tensor | None = None
+    # (count, count) bool: which new tokens each new token attends to; None: those up to itself
+    attends_to: Tensor | None = None
 
 
 class PackedPass:

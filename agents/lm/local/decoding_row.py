@@ -30,14 +30,12 @@ class DecodingRow:
     request: Generate | Encode
     prompt_ids: list[int]  # its tokens; of an Encode those up to the state
     input_ids: list[int]  # what the model reads: the prompt and the prefix in it (`soft_prompt`)
-    reply_start: (
-        int  # where in `prompt_ids` the reply begins that is continued; 0: nothing is begun
-    )
+    # where in `prompt_ids` the reply begins that is continued; 0: nothing is begun
+    reply_start: int
     submitted: float  # perf_counter, seconds
     uniforms: NDArray[np.float64]  # (max_new_tokens,) uniforms, one per token; (0,) of an Encode
-    prefix_embeddings: dict[
-        int, NDArray[np.float32]
-    ]  # the prefix, by the numbers that stand for it
+    # the prefix, by the numbers that stand for it
+    prefix_embeddings: dict[int, NDArray[np.float32]]
     in_thought: bool = False  # the prompt ends inside a thought
     reply_ids: list[int] = field(default_factory=list)
     logprob: float = 0.0

@@ -86,9 +86,8 @@ def fetch_hub(hub_id: str) -> str:
 
     try:
         snapshot_download(hub_id, allow_patterns=list(_HUB_PATTERNS), etag_timeout=10)
-    except (
-        Exception
-    ) as error:  # the hub client raises its own, the HTTP library's and the system's errors
+    # the hub client raises its own, the HTTP library's and the system's errors
+    except Exception as error:
         reason = str(error).strip().splitlines()
         raise ModelError(
             f"hf:{hub_id}: cannot be downloaded: {type(error).__name__}:"

@@ -91,9 +91,8 @@ class TransformersBackend:
             max_threads=max(_MIN_THREADS, _THREADS_PER_ROW * batch_size),
         )
         self._batch = DecodingBatch(local, self._prefix_cache, self.meter)
-        self._retrying_half = (
-            False  # the rows of the batch are a part of one that failed: no others join
-        )
+        # the rows of the batch are a part of one that failed: no others join
+        self._retrying_half = False
 
     @property
     def info(self) -> ModelInfo:

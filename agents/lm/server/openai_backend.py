@@ -195,9 +195,8 @@ class OpenAIBackend:
                 return
             try:
                 done = await self._ask(request, submitted)
-            except (
-                Exception
-            ) as error:  # the boundary: whatever goes wrong in the client fails this request alone
+            # the boundary: whatever goes wrong in the client fails this request alone
+            except Exception as error:
                 done = _failure("error", str(error) or type(error).__name__)
         self._finished.put(Finished(ticket=ticket, completion=self._client.without_key(done)))
 

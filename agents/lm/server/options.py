@@ -24,10 +24,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # of a request: what simworld itself must say
 _RESERVED_PARAMETERS = ("messages", "model", "n", "prompt", "stream")
 _SERVER_ONLY_FIELDS = ("api_key_env", "timeout", "retries", "concurrency", "headers", "extra_body")
-_REPLY_SHAPING_FIELDS = (
-    "extra_body",
-    "reasoning",
-)  # change what a model says, and so belong to ids
+# change what a model says, and so belong to ids
+_REPLY_SHAPING_FIELDS = ("extra_body", "reasoning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
