@@ -21,7 +21,7 @@ from agents.prompting import (
 from agents.reply_parsing import parse_reply
 from agents.steering.act_plan import ActPlan
 from simworld.core.episode import Act, Action, ActionKind, Generation, Observation, PlanStep
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.protocols import ActGenerator
 from simworld.core.requests import (
     ChatPrompt,
@@ -95,11 +95,8 @@ class LMAgent:
                     continue
                 return answer
             if not isinstance(answer, Generated):
-                return Failure(
-                    boundary="reply",
-                    kind="unexpected",
-                    message=f"the model gave {type(answer).__name__}",
-                )
+                message = f"the model gave {type(answer).__name__}"
+                return Failure(boundary="reply", kind="unexpected", message=message)
             action = parse_reply(answer.text, names, truncated=answer.finish == "length")
             if isinstance(action, UnresolvedAddressee):
                 note = addressing_note(observation)
@@ -134,11 +131,7 @@ class LMAgent:
         if isinstance(answer, Failure):
             return answer
         if answer is not None and not isinstance(answer, Encoded):
-            return Failure(
-                boundary="model",
-                kind="unexpected",
-                message=f"the model gave {type(answer).__name__}",
-            )
+            return model_failure("unexpected", f"the model gave {type(answer).__name__}")
         return self.steering.plan_act(observation, answer)
 
     def _reply_request(
@@ -200,8 +193,5 @@ def _unusable(answer: Generated, action: Action | UnresolvedAddressee | None, as
             f" {excerpt!r}"
         )
         return Failure(boundary="reply", kind="private", message=message)
-    return Failure(
-        boundary="reply",
-        kind="empty",
-        message=f"no usable reply in {asks} asks; the last was {excerpt!r}",
-    )
+    message = f"no usable reply in {asks} asks; the last was {excerpt!r}"
+    return Failure(boundary="reply", kind="empty", message=message)

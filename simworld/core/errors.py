@@ -113,3 +113,8 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.boundary}: {self.kind}: {self.message}"
+
+
+def model_failure(kind: str, message: str) -> Failure:
+    """A failure of the model's boundary."""
+    return Failure(boundary="model", kind=kind, message=message)

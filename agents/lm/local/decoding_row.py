@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.soft_prompt import insert_prefix
 from agents.lm.reasoning import SplitReply, split_thought, thinking_limit_failure
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.requests import Encode, Encoded, Generate, Generated
 from simworld.core.seeding import uniforms
 
@@ -59,9 +59,7 @@ class DecodingRow:
     def finish_encode(self, state: NDArray[np.float32], local: LocalModel) -> Encoded | Failure:
         """The result of an Encode."""
         if not np.isfinite(state).all():
-            return Failure(
-                boundary="model", kind="not-finite", message="the model gave no finite state"
-            )
+            return model_failure("not-finite", "the model gave no finite state")
         latency = time.perf_counter() - self.submitted
         return Encoded(
             state=state, prompt_tokens=len(self.prompt_ids), latency_s=latency, dtype=local.dtype

@@ -131,12 +131,8 @@ class ServerFields(BaseModel):
         """How the server is asked; what `overrides` (the command line) sets goes before what the
         file sets.
         """
-        values = {name: value for name, value in self._set_values().items() if name != "reasoning"}
-        values |= {
-            name: value
-            for name, value in (overrides._set_values() if overrides else {}).items()
-            if name != "reasoning"
-        }
+        values = self._set_values() | (overrides._set_values() if overrides else {})
+        values.pop("reasoning", None)
         if "timeout" in values:
             values["timeout_s"] = values.pop("timeout")
         return ServerOptions(**values)
