@@ -48,14 +48,10 @@ def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> ImportedS
     `out` must be empty, or `force` overwrites files of the same names.
     """
     if out.exists() and not out.is_dir():
-        raise InputError([Problem(message="is a file; --out names a folder", where=str(out))])
+        raise InputError([Problem("is a file; --out names a folder", str(out))])
     if out.is_dir() and not force and any(out.iterdir()):
         raise InputError(
-            [
-                Problem(
-                    message="the folder is not empty; name another, or use --force", where=str(out)
-                )
-            ]
+            [Problem("the folder is not empty; name another, or use --force", str(out))]
         )
     texts = translate_sotopia(read_sotopia(folder), folder)
     try:
@@ -63,9 +59,7 @@ def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> ImportedS
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            [Problem(message=f"cannot be written: {error.strerror}", where=str(out))]
-        ) from None
+        raise InputError([Problem(f"cannot be written: {error.strerror}", str(out))]) from None
     personas = sum(name.startswith("personas/") for name in texts)
     families = len(set(re.findall(r"(?m)^family: (\S+)$", "\n".join(texts.values()))))
     return ImportedScenarios(scenarios=len(texts) - personas, personas=personas, families=families)
@@ -133,14 +127,10 @@ def _read_environment_texts(
             try:
                 parts = read_markup(text, len(environment.agent_goals))
             except MarkupError as error:
-                problems.append(
-                    Problem(message=f"{key}.{field}: {error}", where=str(folder / ENVIRONMENTS))
-                )
+                problems.append(Problem(f"{key}.{field}: {error}", str(folder / ENVIRONMENTS)))
                 continue
             if not parts.text:
-                problems.append(
-                    Problem(message=f"{key}.{field}: is empty", where=str(folder / ENVIRONMENTS))
-                )
+                problems.append(Problem(f"{key}.{field}: is empty", str(folder / ENVIRONMENTS)))
             parts_read.append(parts)
         if len(parts_read) == len(environment.agent_goals) + 1:
             texts[key] = _EnvTexts(setting=parts_read[0], goals=tuple(parts_read[1:]))

@@ -198,7 +198,7 @@ def _item_row(planned_item: PlannedItem) -> dict[str, Any]:
 def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord]) -> None:
     """A name that means two contents in one run could never be compared with what is stored."""
     problems = [
-        Problem(message=f"two different {kind}s are called {name!r}; rename one")
+        Problem(f"two different {kind}s are called {name!r}; rename one")
         for kind, ids in _ids_by_kind(items, agents).items()
         for name, contents in ids.items()
         if len(contents) > 1

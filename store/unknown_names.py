@@ -59,7 +59,7 @@ def check_names(
             did_you_mean(name, known_names[kind])
             or f"; there are {', '.join(known_names[kind][:_MAX_LISTED]) or 'none'}"
         )
-        problems.append(Problem(message=f"no {kind} {name!r} in this database{hint}"))
+        problems.append(Problem(f"no {kind} {name!r} in this database{hint}"))
     raise InputError(problems)
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with what the user gave: where, and what to do about it."""
 
@@ -47,7 +47,7 @@ class InputError(SimworldError):
 
     def __init__(self, problems: Iterable[Problem] | str) -> None:
         self.problems: tuple[Problem, ...] = (
-            (Problem(message=problems),) if isinstance(problems, str) else tuple(problems)
+            (Problem(problems),) if isinstance(problems, str) else tuple(problems)
         )
         super().__init__("\n".join(map(str, self.problems)))
 

@@ -221,7 +221,7 @@ class JudgingPass:
             except InputError as error:
                 reasons = "; ".join(map(str, error.problems))
                 self._rubric_cache[id_] = Problem(
-                    message=f"{reasons}; {NO_RUBRIC_HINT}", where=f"scenario {scenario.name!r}"
+                    f"{reasons}; {NO_RUBRIC_HINT}", f"scenario {scenario.name!r}"
                 )
         return self._rubric_cache[id_]
 

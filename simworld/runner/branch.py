@@ -117,9 +117,7 @@ def make_branch(
     problems = pattern_problems(scenario)
     if run_name is not None and not (run_name.strip() and run_name.isprintable()):
         problems.append(
-            Problem(
-                message=f"--name {run_name!r}: expected a word or more, without control characters"
-            )
+            Problem(f"--name {run_name!r}: expected a word or more, without control characters")
         )
     max_turns = max_kept_turns(parent, scenario)
     if not 0 <= kept_turns <= max_turns:
@@ -129,18 +127,14 @@ def make_branch(
         )
         problems.append(
             Problem(
-                message=(
-                    f"--at {kept_turns}: {ended}; expected the number of turns to keep,"
-                    f" 0 to {max_turns}"
-                )
+                f"--at {kept_turns}: {ended}; expected the number of turns to keep,"
+                f" 0 to {max_turns}"
             )
         )
     stored_cast = {seat.seat: seat.agent_name for seat in parent.summary.seats}
     for unknown in [seat for seat in cast if seat not in stored_cast and seat != ANY_SEAT]:
         hint = did_you_mean(unknown, stored_cast) or f"; there are {', '.join(stored_cast)}"
-        problems.append(
-            Problem(message=f"--cast: no seat {unknown!r} in scenario {scenario.name!r}{hint}")
-        )
+        problems.append(Problem(f"--cast: no seat {unknown!r} in scenario {scenario.name!r}{hint}"))
     kept_seats = frozenset(
         seat for seat in stored_cast if seat not in cast and ANY_SEAT not in cast
     )
@@ -161,10 +155,8 @@ def make_branch(
         if missing_casts:
             problems.append(
                 Problem(
-                    message=(
-                        "seats not cast keep their agent, which must be found too; or add"
-                        f" {' '.join(missing_casts)}"
-                    )
+                    "seats not cast keep their agent, which must be found too; or add"
+                    f" {' '.join(missing_casts)}"
                 )
             )
     if problems:

@@ -47,4 +47,4 @@ def _reason(error: Exception) -> str:
 
 
 def _refusal(message: str, path: Path) -> InputError:
-    return InputError([Problem(message=message, where=str(path))])
+    return InputError([Problem(message, str(path))])

@@ -61,8 +61,8 @@ def refuse_control_characters(text: str, name: str) -> None:
         line = text.count("\n", 0, control.start()) + 1
         column = control.start() - (text.rfind("\n", 0, control.start()) + 1) + 1
         message = f"control character U+{ord(control[0]):04X}: this is not a text file"
-        raise InputError([Problem(message=message, where=f"{name}:{line}:{column}")])
+        raise InputError([Problem(message, f"{name}:{line}:{column}")])
 
 
 def _refusal(message: str, name: str) -> InputError:
-    return InputError([Problem(message=message, where=name)])
+    return InputError([Problem(message, name)])
