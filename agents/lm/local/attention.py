@@ -47,6 +47,12 @@ class PrefillSpan:
     # (count, count) bool: which new tokens each new token attends to; None: those up to itself
     attends_to: Tensor | None = None
 
+    def place_depths(self) -> Tensor:
+        """(count,) int64, the places of the tokens counted from `start`."""
+        return (
+            torch.arange(self.count, device=self.kv.device) if self.depths is None else self.depths
+        )
+
 
 class PackedPass:
     """The packed tokens of one call of the model: those of each of `rows`, then those of each of
@@ -66,14 +72,7 @@ class PackedPass:
     def positions(self) -> Tensor:
         """(tokens,) int64, the place of each token in its own sequence."""
         parts = [rows.positions for rows in self._rows]
-        for span in self._spans:
-            depths = (
-                span.depths
-                if span.depths is not None
-                else torch.arange(span.count, device=self._device)
-            )
-            parts.append(depths + span.start)
-        return torch.cat(parts)
+        return torch.cat([*parts, *(span.place_depths() + span.start for span in self._spans)])
 
     def attend(
         self,
@@ -157,11 +156,7 @@ class PackedPass:
         """
         key = (i, window, dtype, low)
         if key not in self._masks:
-            depths = (
-                torch.arange(span.count, device=self._device)
-                if span.depths is None
-                else span.depths
-            )
+            depths = span.place_depths()
             sees = (
                 span.attends_to if span.attends_to is not None else depths[None] <= depths[:, None]
             )

@@ -101,18 +101,15 @@ def _pip_install(requirements: Sequence[str], *, again: bool) -> None:
     compile llama.cpp.
     """
     options = [
-        "--no-deps",
         "--disable-pip-version-check",
         "--no-input",
         "--quiet",
-        "--retries",
-        "2",
-        "--timeout",
-        "20",
+        "--retries=2",
+        "--timeout=20",
     ]
     if again:
         options.append("--force-reinstall")
-    command = [sys.executable, "-m", "pip", "install", *options, *requirements]
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", *options, *requirements]
     ran = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

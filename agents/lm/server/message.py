@@ -49,7 +49,7 @@ def tool_call_arguments(message: dict[str, Any]) -> list[str]:
         else []
     )
     texts = [
-        f.get("tool_call_arguments")
+        f.get("arguments")
         for f in (*functions, message.get("function_call"))
         if isinstance(f, dict)
     ]
