@@ -101,24 +101,17 @@ class LMAgent:
             if isinstance(action, UnresolvedAddressee):
                 note = addressing_note(observation)
             elif action is not None:
+                step = plan.step if plan else None
                 act = self._make_act(
-                    observation,
-                    action,
-                    answer,
-                    plan.step if plan else None,
-                    retries,
-                    asks,
-                    dropped_events,
+                    observation, action, answer, step, retries, asks, dropped_events
                 )
                 if not self._is_repeat(action, earlier_lines):
                     return act
                 first_repeat = first_repeat or act
             if retries == self.reasks:
-                return (
-                    _accept_repeat(first_repeat, asks)
-                    if first_repeat
-                    else _unusable(answer, action, asks)
-                )
+                if first_repeat:
+                    return _accept_repeat(first_repeat, asks)
+                return _unusable(answer, action, asks)
             retries += 1
 
     def _plan_act(

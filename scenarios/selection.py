@@ -74,17 +74,12 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
             problems += selection.problems
             if not selection.scenarios and not selection.problems and len(new_files) == len(files):
                 problems.append(Problem("holds personas but no scenario", selector))
-            chosen |= {
-                (os.path.realpath(loaded.path), loaded.scenario.name): loaded
-                for loaded in selection.scenarios
-            }
-            continue
-        matching = shipped.matching(selector)
+            matching = selection.scenarios
+        elif not (matching := shipped.matching(selector)):
+            problems.append(Problem(_not_found_message(selector, shipped)))
         chosen |= {
             (os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching
         }
-        if not matching:
-            problems.append(Problem(_not_found_message(selector, shipped)))
     if not selectors:
         problems.append(Problem("name a scenario, a file or a folder; 'all' is the whole library"))
     problems = merge_broken_personas([*problems, *name_clashes(chosen.values())])

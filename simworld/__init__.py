@@ -59,43 +59,13 @@ _HOMES = {
 _LAZY = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
-__all__ = [  # noqa: RUF022 - grouped by home, checked against _LAZY in the tests
-    "find_specs",
-    "make_agent",
-    "load_backend",
-    "find_scenarios",
-    "load_scenario",
-    "connect",
-    "episode_seed",
-    "play",
-    "Act",
-    "Action",
-    "ActionKind",
-    "Ending",
-    "Episode",
-    "Observation",
-    "Turn",
-    "WorkItem",
-    "Failure",
-    "InputError",
-    "SimworldError",
-    "Dimension",
-    "Judgement",
-    "Rubric",
-    "Verdict",
-    "Check",
-    "Limits",
-    "Persona",
-    "Relationship",
-    "Scenario",
-    "Seat",
-    "Estimate",
-    "mean_by_family",
-    "Job",
-    "Played",
-    "play_jobs",
-    "open_store",
-]
+__all__ = ["connect", "find_scenarios", "find_specs", "load_backend", "load_scenario", "make_agent"]
+__all__ += ["episode_seed", "play"]
+__all__ += ["Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem"]
+__all__ += ["Failure", "InputError", "SimworldError"]
+__all__ += ["Dimension", "Judgement", "Rubric", "Verdict"]
+__all__ += ["Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"]
+__all__ += ["Estimate", "Job", "Played", "mean_by_family", "open_store", "play_jobs"]
 
 
 def __getattr__(name: str) -> Any:

@@ -132,11 +132,9 @@ def describe_database(url: str) -> DatabaseDescription:
     engine = open_engine(address, create=False, read_only=True)
     try:
         with diagnose_damage(address), store_errors(str(address)), engine.connect() as connection:
+            count = select(func.count())
             counts = tuple(
-                (
-                    table.name,
-                    connection.execute(select(func.count()).select_from(table)).scalar_one(),
-                )
+                (table.name, connection.execute(count.select_from(table)).scalar_one())
                 for table in Base.metadata.sorted_tables
             )
             size = (

@@ -127,20 +127,10 @@ class _RatingsReader:
         """Episode id → what the file says of it; what is wrong is added to the problems."""
         rated_episodes: dict[str, _RatedEpisode] = {}
         for line, row in _read_rows(path, problems):
-            where = f"{path}:{line}"
             rated = self._rated_episode(row["episode"])
-            if isinstance(rated, str):
-                problems.append(Problem(rated, where))
-                continue
-            verdict = _parse_verdict(rated, row)
-            if isinstance(verdict, str):
-                problems.append(Problem(verdict, where))
-            elif (verdict.seat, verdict.dimension) in rated.verdicts:
-                message = (
-                    f"a second score of {verdict.dimension} for {verdict.seat} in episode"
-                    f" {rated.stored.id}"
-                )
-                problems.append(Problem(message, where))
+            verdict = rated if isinstance(rated, str) else _parse_verdict(rated, row)
+            if isinstance(rated, str) or isinstance(verdict, str):
+                problems.append(Problem(str(verdict), f"{path}:{line}"))
             else:
                 rated.verdicts[verdict.seat, verdict.dimension] = verdict
                 rated_episodes[rated.stored.id] = rated
@@ -228,14 +218,14 @@ def _parse_verdict(rated: _RatedEpisode, row: Mapping[str, str]) -> Verdict | st
     if not (math.isfinite(score) and low <= score <= high):
         range_text = f" from {low:g} to {high:g}" if dimension else ""
         problems.append(f"score {row['score']!r}: expected a number{range_text}")
+    if not problems and (row["seat"], row["dimension"]) in rated.verdicts:
+        problems.append(
+            f"a second score of {row['dimension']} for {row['seat']} in episode {rated.stored.id}"
+        )
     if problems:
         return "; ".join(problems)
-    return Verdict(
-        seat=row["seat"],
-        dimension=row["dimension"],
-        score=score,
-        reasoning=row.get("reasoning", ""),
-    )
+    seat, reasoning = row["seat"], row.get("reasoning", "")
+    return Verdict(seat=seat, dimension=row["dimension"], score=score, reasoning=reasoning)
 
 
 def _rater_problems(store: Store, rater: str) -> Iterator[Problem]:
