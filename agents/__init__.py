@@ -1,7 +1,6 @@
 """Who speaks: agent specs, agents, and the models that answer them."""
 
 from agents.agent_spec import (
-    AgentFile,
     HumanSpec,
     LMSpec,
     LoadedSpec,
@@ -14,7 +13,7 @@ from agents.agent_spec import (
 )
 from agents.factory import agent_content, agent_id_of, backend_key, make_agent, model_key
 from agents.human import MODEL as HUMAN_MODEL
-from agents.human import HumanAgent, TerminalBackend
+from agents.human import TerminalBackend
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
 
@@ -22,8 +21,6 @@ __simworld__ = True  # the name fence looks for this mark: simworld/name_clash_c
 
 __all__ = [
     "HUMAN_MODEL",
-    "AgentFile",
-    "HumanAgent",
     "HumanSpec",
     "LMAgent",
     "LMSpec",

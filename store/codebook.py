@@ -93,10 +93,8 @@ def list_columns() -> list[ColumnInfo]:
             name=column.name,
             type=_column_type(table, column.name),
             key=" ".join(
-                [
-                    *(["key"] if column.primary_key else []),
-                    *(f"→ {k.target_fullname}" for k in column.foreign_keys),
-                ]
+                ["key"] * column.primary_key
+                + [f"→ {key.target_fullname}" for key in column.foreign_keys]
             ),
             comment=column.comment or "",
         )

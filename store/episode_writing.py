@@ -130,7 +130,7 @@ def part_rows(
         ],
         EpisodeTextRow: [{"episode_id": episode_id, "text": episode_text(episode.acts)}],
         CheckRow: [
-            {"episode_id": episode_id, "position": position, **_check_columns(check)}
+            {"episode_id": episode_id, "position": position, **check_columns(check)}
             for position, check in enumerate(episode.checks)
         ],
     }
@@ -226,7 +226,8 @@ def _vector_columns(name: str, vector: NDArray[np.float32] | None) -> dict[str, 
     }
 
 
-def _check_columns(check: CheckResult) -> dict[str, Any]:
+def check_columns(check: CheckResult) -> dict[str, Any]:
+    """What a check has found, its value as a number or as a text."""
     number = check.value if isinstance(check.value, (int, float)) else None
     return {
         "name": check.name,

@@ -117,13 +117,9 @@ def verdict_rows(judgement: Judgement, rescaled: Rescaled) -> list[dict[str, Any
     return [
         {
             "judgement_id": id_,
-            "seat": verdict.seat,
-            "dimension": verdict.dimension,
             "position": position,
-            "score": verdict.score,
             "rescaled": rescaled[verdict.seat, verdict.dimension],
-            "reasoning": verdict.reasoning,
-            "raw": verdict.raw,
+            **{name: getattr(verdict, name) for name in Verdict.__dataclass_fields__},
         }
         for position, verdict in enumerate(judgement.verdicts)
     ]

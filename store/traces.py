@@ -78,9 +78,7 @@ def next_traces(
                     episode_id=episode["id"],
                     **{name: episode[name] for name in EPISODE_FIELDS},
                     ending=Ending(episode["ending"]),
-                    seat=seat["seat"],
-                    agent_id=seat["agent_id"],
-                    agent_name=seat["agent_name"],
+                    **{name: seat[name] for name in ("seat", "agent_id", "agent_name")},
                     acts=tuple(acts[key]),
                     scores=tuple(scores[key]),
                 )

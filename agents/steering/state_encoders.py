@@ -33,15 +33,12 @@ class StateEncoder(Protocol):
     @property
     def id(self) -> str:
         """Hash of everything that shapes a state; states of two encoders are never mixed."""
-        ...
 
     def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """What it asks the agent's own model; None where it asks nothing."""
-        ...
 
     def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """The state, from the answer to its request if it made one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,16 +121,12 @@ def make_branch(
         )
     max_turns = max_kept_turns(parent, scenario)
     if not 0 <= kept_turns <= max_turns:
-        ended = (
-            f"episode {parent.id} has {counted(len(parent.episode.turns), 'turn')} and ended:"
-            f" {parent.summary.reason}"
+        message = (
+            f"--at {kept_turns}: episode {parent.id} has"
+            f" {counted(len(parent.episode.turns), 'turn')} and ended: {parent.summary.reason};"
+            f" expected the number of turns to keep, 0 to {max_turns}"
         )
-        problems.append(
-            Problem(
-                f"--at {kept_turns}: {ended}; expected the number of turns to keep,"
-                f" 0 to {max_turns}"
-            )
-        )
+        problems.append(Problem(message))
     stored_cast = {seat.seat: seat.agent_name for seat in parent.summary.seats}
     for unknown in [seat for seat in cast if seat not in stored_cast and seat != ANY_SEAT]:
         hint = did_you_mean(unknown, stored_cast) or f"; there are {', '.join(stored_cast)}"
@@ -153,12 +149,8 @@ def make_branch(
             if any(repr(stored_cast[seat]) in str(p) for p in error.problems)
         ]
         if missing_casts:
-            problems.append(
-                Problem(
-                    "seats not cast keep their agent, which must be found too; or add"
-                    f" {' '.join(missing_casts)}"
-                )
-            )
+            message = "seats not cast keep their agent, which must be found too; or add"
+            problems.append(Problem(f"{message} {' '.join(missing_casts)}"))
     if problems:
         raise InputError(problems)
     return Branch(

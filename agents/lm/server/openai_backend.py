@@ -174,12 +174,9 @@ class OpenAIBackend:
         attempt = omissions = 0
         refused = self._refused
         while True:
-            payload = build_payload(
-                request,
-                self._address.model,
-                refused | self._stop_to_omit(),
-                self._options.extra_body,
-            )
+            omitted = refused | self._stop_to_omit()
+            extra_body = self._options.extra_body
+            payload = build_payload(request, self._address.model, omitted, extra_body)
             response = await self._client.post(payload)
             retry_after_s = None
             if isinstance(response, Failure):
@@ -188,23 +185,20 @@ class OpenAIBackend:
                 answer = self._read(response.body, request, submitted)
                 if isinstance(answer, ServerAnswer):
                     self._refused |= refused  # remembered only now that leaving it out has helped
-                    self._context_length.calibrate(
-                        len(payload.body), answer.generated.prompt_tokens
-                    )
-                    if answer.only_thought and answer.generated.finish == "length":
-                        tokens = answer.generated.reasoning_tokens
-                        return thinking_limit_failure(request.sampling.max_new_tokens, tokens)
+                    generated = answer.generated
+                    self._context_length.calibrate(len(payload.body), generated.prompt_tokens)
+                    if answer.only_thought and generated.finish == "length":
+                        limit = request.sampling.max_new_tokens
+                        return thinking_limit_failure(limit, generated.reasoning_tokens)
                     if answer.only_thought and "stop" in payload.sent_names:
                         # a stop string may have ended it inside its thought: now none is sent
                         continue
-                    return answer.generated
+                    return generated
                 failure = answer
             else:
                 refusal = read_refusal(response.status, response.body)
-                failure, retry_after_s = (
-                    self._add_hint(response, refusal_failure(refusal, self._address.url)),
-                    response.retry_after_s,
-                )
+                failure = self._add_hint(response, refusal_failure(refusal, self._address.url))
+                retry_after_s = response.retry_after_s
                 if (
                     failure.kind == f"http-{response.status}"
                     and omissions < _MAX_OMISSIONS

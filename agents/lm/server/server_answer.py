@@ -120,6 +120,7 @@ def _answer(
     )
     reasoning = "\n".join(filter(None, (thought.strip(), reply.thought)))
     thought_tokens = _thought_tokens(usage)
+    thought_aloud = bool(reasoning) or reply.state != "none" or bool(thought_tokens)
     return ServerAnswer(
         generated=Generated(
             text=text[:stop_index] if stop_index >= 0 else text,
@@ -131,11 +132,10 @@ def _answer(
             reasoning=replace_controls(reasoning),
             reasoning_tokens=thought_tokens,
         ),
-        thought_aloud=bool(reasoning) or reply.state != "none" or bool(thought_tokens),
+        thought_aloud=thought_aloud,
         unopened_thought=reply.unopened,
         truncated=truncated,
-        only_thought=not text.strip()
-        and (bool(reasoning) or reply.state != "none" or bool(thought_tokens)),
+        only_thought=thought_aloud and not text.strip(),
     )
 
 
