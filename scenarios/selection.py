@@ -114,7 +114,7 @@ def scenario_files(folder: Path) -> list[Path]:
     """
     files = list_yaml_files(folder)
     if not files:
-        raise InputError([Problem("no YAML file in this folder", str(folder))])
+        raise InputError("no YAML file in this folder", str(folder))
     return files
 
 
@@ -214,7 +214,7 @@ def _selected_files(selector: str) -> list[Path] | None:
         files = glob_yaml_files(selector)
         if files or ("/" not in selector and path.suffix not in SUFFIXES):
             return files or None
-        raise InputError([Problem("no YAML file matches", selector)])
+        raise InputError("no YAML file matches", selector)
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         # reading a pipe or a dead link says what it is
         return [path] if os.path.lexists(path) else _raise_no_file(selector)
@@ -228,7 +228,7 @@ def _in_personas_folder(path: Path, folder: Path) -> bool:
 
 def _raise_no_file(selector: str) -> list[Path]:
     message = f"no such file or folder{did_you_mean_file(selector, 'scenarios')}"
-    raise InputError([Problem(message, selector)])
+    raise InputError(message, selector)
 
 
 def _library_matches(selector: str, library: Sequence[LoadedScenario]) -> list[LoadedScenario]:

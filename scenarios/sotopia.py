@@ -48,18 +48,16 @@ def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> ImportedS
     `out` must be empty, or `force` overwrites files of the same names.
     """
     if out.exists() and not out.is_dir():
-        raise InputError([Problem("is a file; --out names a folder", str(out))])
+        raise InputError("is a file; --out names a folder", str(out))
     if out.is_dir() and not force and any(out.iterdir()):
-        raise InputError(
-            [Problem("the folder is not empty; name another, or use --force", str(out))]
-        )
+        raise InputError("the folder is not empty; name another, or use --force", str(out))
     texts = translate_sotopia(read_sotopia(folder), folder)
     try:
         (out / "personas").mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError([Problem(f"cannot be written: {error.strerror}", str(out))]) from None
+        raise InputError(f"cannot be written: {error.strerror}", str(out)) from None
     personas = sum(name.startswith("personas/") for name in texts)
     families = len(set(re.findall(r"(?m)^family: (\S+)$", "\n".join(texts.values()))))
     return ImportedScenarios(scenarios=len(texts) - personas, personas=personas, families=families)

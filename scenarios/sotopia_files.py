@@ -86,7 +86,7 @@ def read_sotopia(folder: Path) -> SotopiaFiles:
     """
     problems: list[Problem] = []
     if not os.path.isdir(folder):
-        raise InputError([Problem("no such folder", str(folder))])
+        raise InputError("no such folder", str(folder))
     environments = _by_id(
         _read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, SotopiaEnvironment, problems
     )

@@ -47,7 +47,7 @@ class PlannerFolder:
 def read_folder(folder: Path) -> PlannerFolder:
     """The checkpoint of a folder, checked. Raises InputError with every problem."""
     if not os.path.isdir(folder):  # False also for names that no file can have
-        raise InputError([Problem("no such checkpoint folder", str(folder))])
+        raise InputError("no such checkpoint folder", str(folder))
     problems: list[Problem] = []
     info: CheckpointInfo | None = None
     arrays: Arrays | None = None
@@ -252,7 +252,7 @@ def _read_tensors(path: Path) -> Arrays:
         message = (
             f"not a safetensors file of float32: {' '.join(str(error).split())[:MAX_MESSAGE_CHARS]}"
         )
-        raise InputError([Problem(message, str(path))]) from None
+        raise InputError(message, str(path)) from None
 
 
 def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:

@@ -41,14 +41,16 @@ class SimworldError(Exception):
 
 
 class InputError(SimworldError):
-    """What the user gave cannot be used; `problems` lists everything wrong with it, in order."""
+    """What the user gave cannot be used; `problems` lists everything wrong with it, in order.
+
+    A text is the one problem there is, at the place `where`.
+    """
 
     exit_code = 2
 
-    def __init__(self, problems: Iterable[Problem] | str) -> None:
-        self.problems: tuple[Problem, ...] = (
-            (Problem(problems),) if isinstance(problems, str) else tuple(problems)
-        )
+    def __init__(self, problems: Iterable[Problem] | str, where: str = "") -> None:
+        listed = (Problem(problems, where),) if isinstance(problems, str) else tuple(problems)
+        self.problems: tuple[Problem, ...] = listed
         super().__init__("\n".join(map(str, self.problems)))
 
 

@@ -138,9 +138,9 @@ def _load(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise InputError([Problem(syntax_message(error, text), where)]) from None
+        raise InputError(syntax_message(error, text), where) from None
     except yaml.YAMLError as error:
-        raise InputError([Problem(" ".join(str(error).split()), name)]) from None
+        raise InputError(" ".join(str(error).split()), name) from None
     if root is None:
         return Document(name=name, data=None, root=None)
     builder = _Builder(name)

@@ -36,7 +36,7 @@ def write_new_files(texts: Mapping[Path, str]) -> None:
             if isinstance(error, FileExistsError)
             else f"cannot be written: {error.strerror}"
         )
-        raise InputError([Problem(reason, str(path))]) from None
+        raise InputError(reason, str(path)) from None
 
 
 def _why_not_writable(path: Path, text: str) -> str:

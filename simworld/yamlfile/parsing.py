@@ -37,7 +37,7 @@ def parse(document: Document, model: type[Model], *, data: Any = _FROM_DOCUMENT)
     """
     value = document.data if data is _FROM_DOCUMENT else data
     if value is None:
-        raise InputError([Problem("the file is empty", f"{document.name}:1:1")])
+        raise InputError("the file is empty", f"{document.name}:1:1")
     try:
         return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
