@@ -109,8 +109,9 @@ class LMAgent:
                     return act
                 first_repeat = first_repeat or act
             if retries == self.reasks:
-                if first_repeat:
-                    return _accept_repeat(first_repeat, asks)
+                if first_repeat and (made := first_repeat.generation):
+                    # the first repeat is kept, but all requests made for this act count
+                    return replace(first_repeat, generation=replace(made, asks=asks))
                 return _unusable(answer, action, asks)
             retries += 1
 
@@ -171,11 +172,6 @@ class LMAgent:
 
 def _sampling_seed(observation: Observation, retry: int) -> int:
     return observation.seed if retry == 0 else derive_seed(observation.seed, "ask", retry)
-
-
-def _accept_repeat(act: Act, asks: int) -> Act:
-    # The first repeat is kept, but all requests made for this act count.
-    return replace(act, generation=act.generation and replace(act.generation, asks=asks))
 
 
 def _unusable(answer: Generated, action: Action | UnresolvedAddressee | None, asks: int) -> Failure:

@@ -120,7 +120,7 @@ def _read_environment_texts(
         parts_read: list[TextParts] = []
         for field, text in [
             ("scenario", environment.scenario),
-            *_numbered("agent_goals", environment.agent_goals),
+            *((f"agent_goals.{i}", goal) for i, goal in enumerate(environment.agent_goals)),
         ]:
             try:
                 parts = read_markup(text, len(environment.agent_goals))
@@ -133,10 +133,6 @@ def _read_environment_texts(
         if len(parts_read) == len(environment.agent_goals) + 1:
             texts[key] = _EnvTexts(setting=parts_read[0], goals=tuple(parts_read[1:]))
     return texts, problems
-
-
-def _numbered(name: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(f"{name}.{i}", text) for i, text in enumerate(texts)]
 
 
 def _scenario(name: str, combo: SotopiaMeeting, files: SotopiaFiles, texts: _EnvTexts) -> Scenario:

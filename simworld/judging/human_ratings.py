@@ -154,10 +154,8 @@ class _RatingsReader:
         if stored.episode.ending is Ending.failed:
             return f"episode {stored.id} failed, so there is nothing to score"
         if not self._rubric_name:
-            return _RatedEpisode(
-                stored=stored,
-                rubric=scenario_rubric(self._store.scenario(stored.episode.scenario_id)),
-            )
+            scenario = self._store.scenario(stored.episode.scenario_id)
+            return _RatedEpisode(stored=stored, rubric=scenario_rubric(scenario))
         if self._rubric is None:
             self._rubric = load_rubric(self._rubric_name)
         return _RatedEpisode(stored=stored, rubric=self._rubric)

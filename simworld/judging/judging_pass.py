@@ -114,7 +114,9 @@ class JudgingPass:
         report_progress = on_progress or (lambda tally: None)
         for rubric in rubrics:  # grows while other rubrics turn up
             judge = make_judge(self._spec, self._backend.info, rubric, swap=self._swap)
-            missing_counts = [self._count_missing(judge, sample) for sample in range(sample_count)]
+            missing_counts = [
+                sum(1 for _ in self._unjudged(judge, sample)) for sample in range(sample_count)
+            ]
             if rubric is first_rubric:
                 self.tally = JudgingTally(total=total, already_judged=total - sum(missing_counts))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
@@ -149,9 +151,6 @@ class JudgingPass:
             done = self.tally.scored + self.tally.failed + len(self._lack_rubric) * sample_count
             self.tally = replace(self.tally, already_judged=total - done)
         return self.tally
-
-    def _count_missing(self, judge: Judge, sample: int) -> int:
-        return sum(1 for _ in self._unjudged(judge, sample))
 
     def _unjudged(self, judge: Judge, sample: int) -> Iterator[str]:
         return self._store.unjudged(
