@@ -2,7 +2,6 @@
 
 from agents.agent_id import agent_content, agent_id_of
 from agents.agent_spec import (
-    AgentFile,
     HumanSpec,
     LMSpec,
     LoadedSpec,
@@ -15,7 +14,7 @@ from agents.agent_spec import (
 )
 from agents.factory import backend_key, make_agent, model_key
 from agents.human import MODEL as HUMAN_MODEL
-from agents.human import HumanAgent, TerminalBackend
+from agents.human import TerminalBackend
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
 
@@ -23,8 +22,6 @@ __simworld__ = True  # the name fence looks for this mark: simworld/name_clash_c
 
 __all__ = [
     "HUMAN_MODEL",
-    "AgentFile",
-    "HumanAgent",
     "HumanSpec",
     "LMAgent",
     "LMSpec",

@@ -236,11 +236,7 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
                 or f"; the library has {', '.join(library_agent_names())}"
             )
             problems.append(
-                Problem(
-                    message=(
-                        f"no agent {name!r}: no such file, and no such name in the library{hint}"
-                    )
-                )
+                Problem(f"no agent {name!r}: no such file, and no such name in the library{hint}")
             )
             continue
         try:

@@ -51,10 +51,8 @@ def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
 def _build_steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | None:
     if loaded.template is None or not (spec.steering or spec.record_states):
         return None
-    from agents.steering.make_steering import (
-        make_state_recording,
-        make_steering,
-    )  # torch, which unsteered agents and `agent check` do without
+    # torch, which unsteered agents and `agent check` do without
+    from agents.steering.make_steering import make_state_recording, make_steering
 
     if spec.steering is None or loaded.planner is None:
         return make_state_recording(info, loaded.template.version)

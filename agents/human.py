@@ -27,18 +27,10 @@ class HumanAgent:
     Buyer) …`, `[leaves]`.
     """
 
+    model = MODEL
+
     def __init__(self, *, agent_id: str) -> None:
-        self._id = agent_id
-
-    @property
-    def id(self) -> str:
-        """Hash of the spec."""
-        return self._id
-
-    @property
-    def model(self) -> str:
-        """The terminal."""
-        return MODEL
+        self.id = agent_id
 
     def act(self, observation: Observation) -> ActGenerator:
         """Asks until something usable was typed, and says why where it is not clear whom a line is
@@ -50,11 +42,8 @@ class HumanAgent:
             if isinstance(answer, Failure):
                 return answer
             if not isinstance(answer, Generated):
-                return Failure(
-                    boundary="reply",
-                    kind="unexpected",
-                    message=f"a person gave {type(answer).__name__}",
-                )
+                message = f"a person gave {type(answer).__name__}"
+                return Failure(boundary="reply", kind="unexpected", message=message)
             action = parse_reply(answer.text, PeopleNames.of(observation))
             if isinstance(action, UnresolvedAddressee):
                 note = f"Nobody heard that: {action.reason}. {addressing_note(observation)}"
@@ -75,9 +64,8 @@ class TerminalBackend:
         self._read_line = read_line
         self._open_questions: deque[tuple[int, AskPerson]] = deque()
         self._last_ticket = 0
-        self._last_shown: dict[
-            tuple[int, str], Observation
-        ] = {}  # that was shown, by episode and seat
+        # that was shown, by episode and seat
+        self._last_shown: dict[tuple[int, str], Observation] = {}
         # turns of an episode and seat whose line stands on the screen
         self._typed_turns: set[tuple[int, str, int]] = set()
 

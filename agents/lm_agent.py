@@ -21,7 +21,7 @@ from agents.replies.privacy import UnresolvedAddressee
 from agents.replies.reply_parsing import parse_reply
 from agents.steering.act_plan import ActPlan
 from simworld.core.episode import Act, Action, ActionKind, Generation, Observation, PlanStep
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.protocols import ActGenerator
 from simworld.core.requests import (
     ChatPrompt,
@@ -57,10 +57,8 @@ class LMAgent:
     template: PromptTemplate
     sampling: Sampling
     reasks: int = 2  # times an unusable or repeated reply is asked for again
-    max_similarity: float = (
-        # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
-        1.0
-    )
+    # a line is a repeat when this share of its word pairs stands in an earlier line; 1: off
+    max_similarity: float = 1.0
     steering: Steering | None = None
 
     def act(self, observation: Observation) -> ActGenerator:
@@ -97,33 +95,24 @@ class LMAgent:
                     continue
                 return answer
             if not isinstance(answer, Generated):
-                return Failure(
-                    boundary="reply",
-                    kind="unexpected",
-                    message=f"the model gave {type(answer).__name__}",
-                )
+                message = f"the model gave {type(answer).__name__}"
+                return Failure(boundary="reply", kind="unexpected", message=message)
             action = parse_reply(answer.text, names, truncated=answer.finish == "length")
             if isinstance(action, UnresolvedAddressee):
                 note = addressing_note(observation)
             elif action is not None:
+                step = plan.step if plan else None
                 act = self._make_act(
-                    observation,
-                    action,
-                    answer,
-                    plan.step if plan else None,
-                    retries,
-                    asks,
-                    dropped_events,
+                    observation, action, answer, step, retries, asks, dropped_events
                 )
                 if not self._is_repeat(action, earlier_lines):
                     return act
                 first_repeat = first_repeat or act
             if retries == self.reasks:
-                return (
-                    _accept_repeat(first_repeat, asks)
-                    if first_repeat
-                    else _unusable(answer, action, asks)
-                )
+                if first_repeat and (made := first_repeat.generation):
+                    # the first repeat is kept, but all requests made for this act count
+                    return replace(first_repeat, generation=replace(made, asks=asks))
+                return _unusable(answer, action, asks)
             retries += 1
 
     def _plan_act(
@@ -136,11 +125,7 @@ class LMAgent:
         if isinstance(answer, Failure):
             return answer
         if answer is not None and not isinstance(answer, Encoded):
-            return Failure(
-                boundary="model",
-                kind="unexpected",
-                message=f"the model gave {type(answer).__name__}",
-            )
+            return model_failure("unexpected", f"the model gave {type(answer).__name__}")
         return self.steering.plan_act(observation, answer)
 
     def _reply_request(
@@ -189,11 +174,6 @@ def _sampling_seed(observation: Observation, retry: int) -> int:
     return observation.seed if retry == 0 else derive_seed(observation.seed, "ask", retry)
 
 
-def _accept_repeat(act: Act, asks: int) -> Act:
-    # The first repeat is kept, but all requests made for this act count.
-    return replace(act, generation=act.generation and replace(act.generation, asks=asks))
-
-
 def _unusable(answer: Generated, action: Action | UnresolvedAddressee | None, asks: int) -> Failure:
     excerpt = answer.text if len(answer.text) <= 80 else answer.text[:77] + "..."
     if isinstance(action, UnresolvedAddressee):
@@ -202,8 +182,5 @@ def _unusable(answer: Generated, action: Action | UnresolvedAddressee | None, as
             f" {excerpt!r}"
         )
         return Failure(boundary="reply", kind="private", message=message)
-    return Failure(
-        boundary="reply",
-        kind="empty",
-        message=f"no usable reply in {asks} asks; the last was {excerpt!r}",
-    )
+    message = f"no usable reply in {asks} asks; the last was {excerpt!r}"
+    return Failure(boundary="reply", kind="empty", message=message)

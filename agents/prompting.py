@@ -253,11 +253,8 @@ def _chat_messages(
 
 
 def _with_note(message: Message, note: str) -> Message:
-    return (
-        Message(role=message.role, content=f"{message.content}\n\n{note}".strip())
-        if note
-        else message
-    )
+    content = f"{message.content}\n\n{note}".strip() if note else message.content
+    return Message(role=message.role, content=content)
 
 
 def _own_line(event: Event, observation: Observation) -> str:

@@ -18,6 +18,8 @@ class ScriptedAgent:
     nothing, or starts again.
     """
 
+    model = ""  # none is asked
+
     def __init__(
         self,
         *,
@@ -33,20 +35,10 @@ class ScriptedAgent:
         drawn: the order is drawn by the seed of the episode and the seat, and anew each time it
             starts again; whoever plays the other seats hears the same.
         """
-        self._id = agent_id
+        self.id = agent_id
         self._lines = tuple(lines)
         self._after = after
         self._drawn = drawn
-
-    @property
-    def id(self) -> str:
-        """Hash of the spec."""
-        return self._id
-
-    @property
-    def model(self) -> str:
-        """Empty: no model is asked."""
-        return ""
 
     def act(self, observation: Observation) -> ActGenerator:
         """The next line as an act; lines are read like a model's replies, so `[nods]` is non-verbal
@@ -58,11 +50,8 @@ class ScriptedAgent:
         number = self._line_number(spoken, observation)
         action = self._next_action(spoken, number, PeopleNames.of(observation))
         if isinstance(action, UnresolvedAddressee):
-            return Failure(
-                boundary="reply",
-                kind="private",
-                message=f"line {number}: {action.reason}",
-            )
+            message = f"line {number}: {action.reason}"
+            return Failure(boundary="reply", kind="private", message=message)
         return Act(seat=observation.seat, action=action)
         yield  # a generator that asks for nothing
 

@@ -40,7 +40,7 @@ from store import Store, open_store
 from store.codebook import describe_database
 from store.connection import open_engine
 from store.database_address import parse_address
-from store.episode_writing import episode_row, part_rows, seat_rows
+from store.episode_writing import episode_columns, part_rows, seat_rows
 from store.judgements import judgement_row, verdict_rows
 from store.tables import EpisodeRow, JudgementRow, VerdictRow
 
@@ -190,16 +190,14 @@ def add_rows(
     started = BEGAN + timedelta(seconds=20 * number)
     for attempt, failed in enumerate(fails, 1):
         episode = make_episode(job.item, names, steered=steered, fails=failed)
-        row = episode_row(
-            job.item,
-            attempt,
-            episode,
-            scenario_name=job.scenario.name,
-            family=job.scenario.family,
-            started=started,
-            ended=started + timedelta(seconds=8 * attempt),
-            code_version="bench",
-        )
+        row = episode_columns(job.item, attempt, episode) | {
+            "scenario_name": job.scenario.name,
+            "family": job.scenario.family,
+            "started": started,
+            "ended": started + timedelta(seconds=8 * attempt),
+            "code_version": "bench",
+            "parent_id": None,
+        }
         add_to_batch(batch, {EpisodeRow: [row], **part_rows(row["id"], episode, seats)})
     for one in judges if not fails[-1] else ():
         for judgement in make_judgements(one, job.item, names, row["id"], job.scenario.family):

@@ -94,7 +94,7 @@ def _load_variant(
     try:
         scenario = _build_scenario(file, variant, persona_by_seat_index, rubric)
     except ValueError as error:  # a rule of the core's own that the schema does not know
-        return [], [Problem(message=str(error), where=document.file_position(()))]
+        return [], [Problem(str(error), document.file_position(()))]
     names = {i: seat.name for i, seat in enumerate(file.seats)}
     return [
         LoadedScenario(
@@ -143,7 +143,7 @@ def _find_rubric(
     except InputError as error:
         field_position = document.file_position(("rubric",))
         return None, tuple(
-            p if p.where else Problem(message=f"rubric: {p.message}", where=field_position)
+            p if p.where else Problem(f"rubric: {p.message}", field_position)
             for p in error.problems
         )
 

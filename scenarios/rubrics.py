@@ -129,10 +129,7 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
             load_text((_RUBRICS_FOLDER / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
         )
     if not name.endswith(SUFFIXES):
-        hint = (
-            did_you_mean_file(name, "rubrics", beside=beside or Path(), known=rubric_names())
-            or f"; {_choices_text()}"
-        )
+        hint = _hint(name, beside)
         raise InputError(
             f"no rubric named {shorten(name)!r}{hint} (a rubric of your own is named by its .yaml"
             " file)"
@@ -142,16 +139,14 @@ def load_rubric(name: str, *, beside: Path | None = None) -> Rubric:
         if os.path.isfile(path):  # Path.is_file raises for a name that is too long
             return _build_rubric(load_yaml(path))
     searched = dict.fromkeys(str(place.parent) for place in candidates)
-    hint = (
-        did_you_mean_file(name, "rubrics", beside=beside or Path(), known=rubric_names())
-        or f"; {_choices_text()}"
-    )
+    hint = _hint(name, beside)
     raise InputError(f"no rubric file {shorten(name)}; looked in {', '.join(searched)}{hint}")
 
 
-def _choices_text() -> str:
-    return (
-        f"with simworld comes {join_with_and(rubric_names())}, and"
+def _hint(name: str, beside: Path | None) -> str:
+    """What may have been meant, else which rubrics there are."""
+    return did_you_mean_file(name, "rubrics", beside=beside or Path(), known=rubric_names()) or (
+        f"; with simworld comes {join_with_and(rubric_names())}, and"
         " `simworld rubric new NAME` writes one of your own"
     )
 

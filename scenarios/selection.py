@@ -73,22 +73,15 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
             selection = read_files(new_files, personas)
             problems += selection.problems
             if not selection.scenarios and not selection.problems and len(new_files) == len(files):
-                problems.append(Problem(message="holds personas but no scenario", where=selector))
-            chosen |= {
-                (os.path.realpath(loaded.path), loaded.scenario.name): loaded
-                for loaded in selection.scenarios
-            }
-            continue
-        matching = shipped.matching(selector)
+                problems.append(Problem("holds personas but no scenario", selector))
+            matching = selection.scenarios
+        elif not (matching := shipped.matching(selector)):
+            problems.append(Problem(_not_found_message(selector, shipped)))
         chosen |= {
             (os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching
         }
-        if not matching:
-            problems.append(Problem(message=_not_found_message(selector, shipped)))
     if not selectors:
-        problems.append(
-            Problem(message="name a scenario, a file or a folder; 'all' is the whole library")
-        )
+        problems.append(Problem("name a scenario, a file or a folder; 'all' is the whole library"))
     problems = merge_broken_personas([*problems, *name_clashes(chosen.values())])
     if problems:
         raise InputError(sort_problems(problems))
@@ -121,7 +114,7 @@ def scenario_files(folder: Path) -> list[Path]:
     """
     files = list_yaml_files(folder)
     if not files:
-        raise InputError([Problem(message="no YAML file in this folder", where=str(folder))])
+        raise InputError("no YAML file in this folder", str(folder))
     return files
 
 
@@ -157,7 +150,7 @@ def name_clashes(scenarios: Iterable[LoadedScenario]) -> list[Problem]:
         name = loaded.scenario.name
         if name in first and os.path.realpath(first[name].path) != os.path.realpath(loaded.path):
             message = f"name: '{name}' is already the name of the scenario in {first[name].path}"
-            problems.append(Problem(message=message, where=loaded.where))
+            problems.append(Problem(message, loaded.where))
         first.setdefault(name, loaded)
     return problems
 
@@ -221,7 +214,7 @@ def _selected_files(selector: str) -> list[Path] | None:
         files = glob_yaml_files(selector)
         if files or ("/" not in selector and path.suffix not in SUFFIXES):
             return files or None
-        raise InputError([Problem(message="no YAML file matches", where=selector)])
+        raise InputError("no YAML file matches", selector)
     if path.suffix in SUFFIXES or len(path.parts) > 1:
         # reading a pipe or a dead link says what it is
         return [path] if os.path.lexists(path) else _raise_no_file(selector)
@@ -235,7 +228,7 @@ def _in_personas_folder(path: Path, folder: Path) -> bool:
 
 def _raise_no_file(selector: str) -> list[Path]:
     message = f"no such file or folder{did_you_mean_file(selector, 'scenarios')}"
-    raise InputError([Problem(message=message, where=selector)])
+    raise InputError(message, selector)
 
 
 def _library_matches(selector: str, library: Sequence[LoadedScenario]) -> list[LoadedScenario]:

@@ -48,24 +48,16 @@ def import_sotopia(folder: Path, out: Path, *, force: bool = False) -> ImportedS
     `out` must be empty, or `force` overwrites files of the same names.
     """
     if out.exists() and not out.is_dir():
-        raise InputError([Problem(message="is a file; --out names a folder", where=str(out))])
+        raise InputError("is a file; --out names a folder", str(out))
     if out.is_dir() and not force and any(out.iterdir()):
-        raise InputError(
-            [
-                Problem(
-                    message="the folder is not empty; name another, or use --force", where=str(out)
-                )
-            ]
-        )
+        raise InputError("the folder is not empty; name another, or use --force", str(out))
     texts = translate_sotopia(read_sotopia(folder), folder)
     try:
         (out / "personas").mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (out / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(
-            [Problem(message=f"cannot be written: {error.strerror}", where=str(out))]
-        ) from None
+        raise InputError(f"cannot be written: {error.strerror}", str(out)) from None
     personas = sum(name.startswith("personas/") for name in texts)
     families = len(set(re.findall(r"(?m)^family: (\S+)$", "\n".join(texts.values()))))
     return ImportedScenarios(scenarios=len(texts) - personas, personas=personas, families=families)
@@ -128,27 +120,19 @@ def _read_environment_texts(
         parts_read: list[TextParts] = []
         for field, text in [
             ("scenario", environment.scenario),
-            *_numbered("agent_goals", environment.agent_goals),
+            *((f"agent_goals.{i}", goal) for i, goal in enumerate(environment.agent_goals)),
         ]:
             try:
                 parts = read_markup(text, len(environment.agent_goals))
             except MarkupError as error:
-                problems.append(
-                    Problem(message=f"{key}.{field}: {error}", where=str(folder / ENVIRONMENTS))
-                )
+                problems.append(Problem(f"{key}.{field}: {error}", str(folder / ENVIRONMENTS)))
                 continue
             if not parts.text:
-                problems.append(
-                    Problem(message=f"{key}.{field}: is empty", where=str(folder / ENVIRONMENTS))
-                )
+                problems.append(Problem(f"{key}.{field}: is empty", str(folder / ENVIRONMENTS)))
             parts_read.append(parts)
         if len(parts_read) == len(environment.agent_goals) + 1:
             texts[key] = _EnvTexts(setting=parts_read[0], goals=tuple(parts_read[1:]))
     return texts, problems
-
-
-def _numbered(name: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(f"{name}.{i}", text) for i, text in enumerate(texts)]
 
 
 def _scenario(

@@ -86,7 +86,7 @@ def read_sotopia(folder: Path) -> SotopiaFiles:
     """
     problems: list[Problem] = []
     if not os.path.isdir(folder):
-        raise InputError([Problem(message="no such folder", where=str(folder))])
+        raise InputError("no such folder", str(folder))
     environments = _by_id(
         _read(folder / ENVIRONMENTS, problems), folder / ENVIRONMENTS, SotopiaEnvironment, problems
     )
@@ -106,13 +106,11 @@ def _read(path: Path, problems: list[Problem]) -> Any:
         problems += error.problems
     except json.JSONDecodeError as error:
         problems.append(
-            Problem(
-                message=f"not valid JSON: {error.msg}", where=f"{path}:{error.lineno}:{error.colno}"
-            )
+            Problem(f"not valid JSON: {error.msg}", f"{path}:{error.lineno}:{error.colno}")
         )
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        problems.append(Problem(message=f"not valid JSON: {reason}", where=str(path)))
+        problems.append(Problem(f"not valid JSON: {reason}", str(path)))
     return None
 
 
@@ -131,16 +129,14 @@ def _by_id(data: Any, path: Path, model: type[Any], problems: list[Problem]) -> 
         return {}
     if isinstance(data, list):
         if not all(isinstance(entry, dict) and isinstance(entry.get("pk"), str) for entry in data):
-            problems.append(
-                Problem(message="every entry of the list needs a 'pk'", where=str(path))
-            )
+            problems.append(Problem("every entry of the list needs a 'pk'", str(path)))
             return {}
         data = {entry["pk"]: entry for entry in data}
     if not isinstance(data, dict):
-        problems.append(Problem(message="expected an object of records by id", where=str(path)))
+        problems.append(Problem("expected an object of records by id", str(path)))
         return {}
     if not data:
-        problems.append(Problem(message="holds no records", where=str(path)))
+        problems.append(Problem("holds no records", str(path)))
     records = {}
     for key, entry in data.items():
         record = _validated(entry, model, f"{key}", path, problems)
@@ -155,10 +151,10 @@ def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[SotopiaMeet
     if isinstance(data, dict):
         data = list(data.values())
     if not isinstance(data, list):
-        problems.append(Problem(message="expected a list of records", where=str(path)))
+        problems.append(Problem("expected a list of records", str(path)))
         return ()
     if not data:
-        problems.append(Problem(message="holds no records", where=str(path)))
+        problems.append(Problem("holds no records", str(path)))
     validated = (
         _validated(entry, SotopiaMeeting, f"{i}", path, problems) for i, entry in enumerate(data)
     )
@@ -167,14 +163,12 @@ def _combos(data: Any, path: Path, problems: list[Problem]) -> tuple[SotopiaMeet
 
 def _validated(entry: Any, model: type[Any], key: str, path: Path, problems: list[Problem]) -> Any:
     if wrong := list(_text_problems(entry, key)):
-        problems += [Problem(message=text, where=str(path)) for text in wrong]
+        problems += [Problem(text, str(path)) for text in wrong]
         return None
     try:
         return TypeAdapter(model).validate_json(json.dumps(entry), strict=True)
     except ValidationError as error:
-        problems += [
-            Problem(message=f"{key}.{text}", where=str(path)) for text in problem_texts(error)
-        ]
+        problems += [Problem(f"{key}.{text}", str(path)) for text in problem_texts(error)]
         return None
 
 
@@ -206,7 +200,7 @@ def _bad_references(
     for i, combo in enumerate(combos):
         if combo.env_id not in environments:
             message = f"{i}.env_id: no environment '{combo.env_id}' in {ENVIRONMENTS}"
-            problems.append(Problem(message=message, where=str(path)))
+            problems.append(Problem(message, str(path)))
         else:
             goals = len(environments[combo.env_id].agent_goals)
             if goals != len(combo.agent_ids):
@@ -214,9 +208,9 @@ def _bad_references(
                     f"{i}.agent_ids: expected {counted(goals, 'agent')}, one for each goal of "
                     f"{combo.env_id}, found {len(combo.agent_ids)}"
                 )
-                problems.append(Problem(message=message, where=str(path)))
+                problems.append(Problem(message, str(path)))
         for j, agent in enumerate(combo.agent_ids):
             if agent not in agents:
                 message = f"{i}.agent_ids.{j}: no agent '{agent}' in {AGENTS}"
-                problems.append(Problem(message=message, where=str(path)))
+                problems.append(Problem(message, str(path)))
     return problems

@@ -81,11 +81,9 @@ def has_unfilled_values(data: Any) -> bool:
 def is_value_field(loc: YamlPath) -> bool:
     """Whether the field at `loc` holds a number or a truth value, and no text."""
     match tuple(loc):
-        case (
-            ("limits", _) | ("checks", _, "last" | "absent" | "ends") | ("checks", _, "between", _)
-        ):
+        case ("limits", _) | ("checks", _, "last" | "absent" | "ends"):
             return True
-        case ("seats", _, "persona", "age"):
+        case ("checks", _, "between", _) | ("seats", _, "persona", "age"):
             return True
     return False
 

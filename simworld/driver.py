@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Finished, Generated, Request, Score, Scored
 from simworld.core.stopping import StopTracker
@@ -235,8 +235,7 @@ class _Driver(Generic[K, R]):
         if finished or wait_s is not None:
             return finished
         # It waits without a limit and comes back with nothing: it has lost what it was given.
-        message = f"{model} never answered the request"
-        lost = Failure(boundary="model", kind="lost", message=message)
+        lost = model_failure("lost", f"{model} never answered the request")
         return [Finished(ticket=ticket, completion=lost) for ticket in self._waiters[model]]
 
     def _deliver(self, model: str, waiters: _Waiters[K, R], completion: Completion) -> None:

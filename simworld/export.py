@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simworld.core.episode import Act, CheckResult, PlanStep
 from simworld.core.errors import InputError, MissingExtra, StoreError
 from store import Store, StoredEpisode, StoredJudgement
+from store.episode_writing import check_columns
 
 CHUNK = 64  # episodes held at a time; a Parquet row group
 
@@ -101,15 +102,9 @@ def records(
 def record(stored: StoredEpisode, judgements: Sequence[StoredJudgement]) -> dict[str, Any]:
     """One episode with its judgements as plain JSON data; numbers that JSON lacks become null."""
     summary, episode = stored.summary, stored.episode
+    keys = ("id", "run", "item_key", "attempt", "scenario_id", "scenario_name", "family", "repeat")
     return {
-        "id": summary.id,
-        "run": summary.run,
-        "item_key": summary.item_key,
-        "attempt": summary.attempt,
-        "scenario_id": summary.scenario_id,
-        "scenario_name": summary.scenario_name,
-        "family": summary.family,
-        "repeat": summary.repeat,
+        **{name: getattr(summary, name) for name in keys},
         "seed": str(summary.seed),  # beyond the whole numbers that JSON readers hold exactly
         "ending": summary.ending.value,
         "reason": summary.reason,
@@ -160,15 +155,8 @@ def _numbers(vector: NDArray[np.float32]) -> list[float | None]:
 
 
 def _check(check: CheckResult) -> dict[str, Any]:
-    value = check.value
-    return {
-        "name": check.name,
-        "holds": check.holds,
-        "number": _finite(float(value)) if isinstance(value, (int, float)) else None,
-        "text": value if isinstance(value, str) else None,
-        "turn": check.turn,
-        "error": check.error,
-    }
+    columns = check_columns(check)
+    return columns | {"number": _finite(columns["number"])}
 
 
 def _judgement(stored: StoredJudgement) -> dict[str, Any]:

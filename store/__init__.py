@@ -15,21 +15,17 @@ if TYPE_CHECKING:
     from store.records import Cells as Cells
     from store.records import EndingCount as EndingCount
     from store.records import EpisodeSummary as EpisodeSummary
-    from store.records import FilterNames as FilterNames
     from store.records import ItemState as ItemState
     from store.records import JudgementScores as JudgementScores
     from store.records import JudgeRecord as JudgeRecord
     from store.records import PlannedItem as PlannedItem
     from store.records import RunRecord as RunRecord
     from store.records import RunSummary as RunSummary
-    from store.records import ScenarioLine as ScenarioLine
     from store.records import ScoreRow as ScoreRow
     from store.records import SeatRecord as SeatRecord
     from store.records import SeatTrace as SeatTrace
     from store.records import StoredEpisode as StoredEpisode
     from store.records import StoredJudgement as StoredJudgement
-    from store.records import TextHit as TextHit
-    from store.records import TracedAct as TracedAct
     from store.records import TraceOverview as TraceOverview
     from store.records import TraceQuery as TraceQuery
     from store.records import TrainingRecord as TrainingRecord
@@ -55,19 +51,15 @@ _HOME = {
     "EpisodeSummary": "store.records",
     "ItemState": "store.records",
     "JudgeRecord": "store.records",
-    "FilterNames": "store.records",
     "PlannedItem": "store.records",
     "RunRecord": "store.records",
     "RunSummary": "store.records",
-    "ScenarioLine": "store.records",
     "ScoreRow": "store.records",
     "SeatRecord": "store.records",
     "JudgementScores": "store.records",
     "SeatTrace": "store.records",
     "StoredEpisode": "store.records",
     "StoredJudgement": "store.records",
-    "TextHit": "store.records",
-    "TracedAct": "store.records",
     "TraceOverview": "store.records",
     "TraceQuery": "store.records",
     "TrainingRecord": "store.records",

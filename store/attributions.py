@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from sqlalchemy import Connection, exists, select
 
@@ -21,25 +22,10 @@ def add_attributions(
     """Stores what a judge says about the utterances of a judged episode; what is there already
     stays as it is.
     """
-    if non_finite := [
-        attribution for attribution in attributions if not math.isfinite(attribution.value)
-    ]:
+    if non_finite := [each for each in attributions if not math.isfinite(each.value)]:
         raise ValueError(f"an attribution is a finite number, found {non_finite[0]}")
-    insert_missing(
-        connection,
-        AttributionRow,
-        [
-            {
-                "judgement_id": judgement_id,
-                "method": method,
-                "seat": attribution.seat,
-                "dimension": attribution.dimension,
-                "turn": attribution.turn,
-                "value": attribution.value,
-            }
-            for attribution in attributions
-        ],
-    )
+    judged = {"judgement_id": judgement_id, "method": method}
+    insert_missing(connection, AttributionRow, [judged | asdict(each) for each in attributions])
 
 
 def unattributed(

@@ -93,10 +93,8 @@ def list_columns() -> list[ColumnInfo]:
             name=column.name,
             type=_column_type(table, column.name),
             key=" ".join(
-                [
-                    *(["key"] if column.primary_key else []),
-                    *(f"→ {k.target_fullname}" for k in column.foreign_keys),
-                ]
+                ["key"] * column.primary_key
+                + [f"→ {key.target_fullname}" for key in column.foreign_keys]
             ),
             comment=column.comment or "",
         )
@@ -132,11 +130,9 @@ def describe_database(url: str) -> DatabaseDescription:
     engine = open_engine(address, create=False, read_only=True)
     try:
         with diagnose_damage(address), store_errors(str(address)), engine.connect() as connection:
+            count = select(func.count())
             counts = tuple(
-                (
-                    table.name,
-                    connection.execute(select(func.count()).select_from(table)).scalar_one(),
-                )
+                (table.name, connection.execute(count.select_from(table)).scalar_one())
                 for table in Base.metadata.sorted_tables
             )
             size = (

@@ -148,9 +148,8 @@ def _use_wal(engine: Engine, address: DatabaseAddress, busy_timeout_s: float) ->
                 if raw.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                     raw.execute("PRAGMA journal_mode=WAL")
                 return
-            except (
-                sqlite3.OperationalError
-            ) as error:  # SQLite does not wait here while others open the file
+            # SQLite does not wait here while others open the file
+            except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise StoreError(
                         f"{address} is locked by another program or cannot be written ({error})"

@@ -74,18 +74,14 @@ def select_episodes(
     """Episodes that fit all the filters given; `scenario` is a name or an id, `agent` too, in any
     seat.
     """
-    query = select(table(EpisodeRow))
-    if run is not None:
-        query = query.where(EpisodeRow.run == run)
-    if ending is not None:
-        query = query.where(EpisodeRow.ending == ending.value)
+    ending_text = None if ending is None else ending.value
+    filters = ((EpisodeRow.run, run), (EpisodeRow.ending, ending_text), (EpisodeRow.family, family))
+    query = select(table(EpisodeRow)).where(*(c == v for c, v in filters if v is not None))
     if scenario is not None:  # one column or the other, for an index serves no choice between two
         column = (
             EpisodeRow.scenario_id if SCENARIO_ID.fullmatch(scenario) else EpisodeRow.scenario_name
         )
         query = query.where(column == scenario)
-    if family is not None:
-        query = query.where(EpisodeRow.family == family)
     if agent is not None:
         named = or_(EpisodeSeatRow.agent_name == agent, EpisodeSeatRow.agent_id == agent)
         query = query.where(exists().where(and_(EpisodeSeatRow.episode_id == EpisodeRow.id, named)))

@@ -42,27 +42,49 @@ def add_episode(
     family: str,
     started: datetime,
     ended: datetime,
-    code_version: str,
-    parent_id: str | None,
-    seats: Sequence[Mapping[str, Any]],
+    code_version: str = "",
+    parent_id: str | None = None,
 ) -> bool:
-    """Stores an episode with all its parts. See `Store.add_episode`."""
+    """Stores a finished episode whole; False, and no change, if this attempt is there already.
+
+    Args:
+        connection: of the database.
+        item: a work item that `begin_run` has planned.
+        attempt: from 1.
+        episode: as played.
+        scenario_name: as in the plan.
+        family: as in the plan.
+        started: with a zone.
+        ended: with a zone.
+        code_version: what played it; default: what began the run.
+        parent_id: the episode it branched from.
+
+    Raises:
+        ValueError: the episode does not belong to the item, or contradicts itself: the caller's
+            bug.
+        StoreError: the database cannot take it; nothing of it was stored.
+    """
     _refuse_inconsistent(item, attempt, episode)
+    if started.tzinfo is None or ended.tzinfo is None:
+        raise ValueError(f"times need a zone, found {started.isoformat()} and {ended.isoformat()}")
+    # asked of the database once, for neither scenarios nor a run's names change
+    seats_by_cast = connection.info.setdefault("simworld_seats", {})
+    cast = (item.run, item.scenario_id, frozenset(item.cast.items()))
+    if (seats := seats_by_cast.get(cast)) is None:
+        seats = seats_by_cast[cast] = seat_rows(connection, item)
     if not code_version:
         code_version = connection.execute(
             select(RunRow.code_version).where(RunRow.name == item.run)
         ).scalar_one()
-    row = episode_row(
-        item,
-        attempt,
-        episode,
-        scenario_name=scenario_name,
-        family=family,
-        started=started,
-        ended=ended,
-        code_version=code_version,
-        parent_id=parent_id,
-    )
+    row = {
+        **episode_columns(item, attempt, episode),
+        "scenario_name": scenario_name,
+        "family": family,
+        "started": started,
+        "ended": ended,
+        "code_version": code_version,
+        "parent_id": parent_id,
+    }
     if not insert_new(connection, EpisodeRow, row):
         return False
     for part, rows in part_rows(row["id"], episode, seats).items():
@@ -71,21 +93,8 @@ def add_episode(
     return True
 
 
-def episode_row(
-    item: WorkItem,
-    attempt: int,
-    episode: Episode,
-    *,
-    scenario_name: str,
-    family: str,
-    started: datetime,
-    ended: datetime,
-    code_version: str,
-    parent_id: str | None = None,
-) -> dict[str, Any]:
-    """The row of an episode in the table `episodes`."""
-    if started.tzinfo is None or ended.tzinfo is None:
-        raise ValueError(f"times need a zone, found {started.isoformat()} and {ended.isoformat()}")
+def episode_columns(item: WorkItem, attempt: int, episode: Episode) -> dict[str, Any]:
+    """What an episode itself tells of its row in the table `episodes`."""
     generations = [act.generation for act in episode.acts if act.generation is not None]
     return {
         "id": item.episode_id(attempt),
@@ -93,20 +102,14 @@ def episode_row(
         "item_key": item.key,
         "attempt": attempt,
         "scenario_id": item.scenario_id,
-        "scenario_name": scenario_name,
-        "family": family,
         "repeat": item.repeat,
         "seed": episode.seed,
         "ending": episode.ending.value,
         "reason": episode.reason,
         **failure_columns(episode.failure),
-        "started": started,
-        "ended": ended,
         "turns": len(episode.turns),
         "prompt_tokens": sum(generation.prompt_tokens for generation in generations),
         "new_tokens": sum(generation.new_tokens for generation in generations),
-        "code_version": code_version,
-        "parent_id": parent_id,
     }
 
 
@@ -127,7 +130,7 @@ def part_rows(
         ],
         EpisodeTextRow: [{"episode_id": episode_id, "text": episode_text(episode.acts)}],
         CheckRow: [
-            {"episode_id": episode_id, "position": position, **_check_columns(check)}
+            {"episode_id": episode_id, "position": position, **check_columns(check)}
             for position, check in enumerate(episode.checks)
         ],
     }
@@ -223,7 +226,8 @@ def _vector_columns(name: str, vector: NDArray[np.float32] | None) -> dict[str, 
     }
 
 
-def _check_columns(check: CheckResult) -> dict[str, Any]:
+def check_columns(check: CheckResult) -> dict[str, Any]:
+    """What a check has found, its value as a number or as a text."""
     number = check.value if isinstance(check.value, (int, float)) else None
     return {
         "name": check.name,

@@ -54,11 +54,21 @@ def add_judgement(
     judgement: Judgement,
     rescaled: Rescaled,
     *,
-    replace_failed: bool,
-    rubric: Mapping[str, Any] | None,
+    replace_failed: bool = False,
 ) -> bool:
-    """Stores a judgement with its verdicts; `rubric` as `judge_rubric` gives it. See
-    `Store.add_judgement`.
+    """Stores a judgement whole; False, and no change, if this judge's sample of this episode is
+    there already.
+
+    Args:
+        connection: of the database.
+        judgement: of a stored episode by a stored judge.
+        rescaled: (seat, dimension) → the verdict's share of its range, 0 to 1.
+        replace_failed: a stored judgement that failed gives way to this one; its failure stays in
+            `earlier_failures` and `attempt` counts on. One that is ok never gives way.
+
+    Raises:
+        ValueError: a score without its share, or verdicts in a failed judgement: the caller's bug.
+        StoreError: the database cannot take it; nothing of it was stored.
     """
     _refuse_inconsistent(judgement, rescaled)
     row = judgement_row(judgement)
@@ -66,26 +76,23 @@ def add_judgement(
         failed_row = _lock_failed(connection, row["id"]) if replace_failed else None
         if failed_row is None:
             return False
-        failure = read_failure(failed_row)
         row["attempt"] = failed_row["attempt"] + 1
-        row["earlier_failures"] = [
-            *failed_row["earlier_failures"],
-            *([asdict(failure)] if failure else []),
-        ]
+        failure = read_failure(failed_row)
+        last_failure = [asdict(failure)] if failure else []
+        row["earlier_failures"] = failed_row["earlier_failures"] + last_failure
         connection.execute(delete(JudgementRow).where(JudgementRow.id == row["id"]))
         insert_all(connection, JudgementRow, [row])
     insert_all(connection, VerdictRow, verdict_rows(judgement, rescaled))
-    if rubric is not None and judgement.verdicts:
-        enter_judgement(connection, judgement.episode_id, judgement.judge_id, rubric)
+    if judgement.verdicts:
+        # asked of the database once, for judges do not change
+        rubrics = connection.info.setdefault("simworld_rubrics", {})
+        judge_id = judgement.judge_id
+        if rubrics.get(judge_id) is None:
+            spec = connection.execute(select(JudgeRow.spec).where(JudgeRow.id == judge_id)).scalar()
+            rubrics[judge_id] = rubric_json_of(spec or {})
+        if rubrics[judge_id] is not None:
+            enter_judgement(connection, judgement.episode_id, judge_id, rubrics[judge_id])
     return True
-
-
-def judge_rubric(connection: Connection, judge_id: str) -> Mapping[str, Any] | None:
-    """The rubric of a judge as JSON data, where it has one that says how its dimensions weigh."""
-    spec = connection.execute(
-        select(JudgeRow.spec).where(JudgeRow.id == judge_id)
-    ).scalar_one_or_none()
-    return rubric_json_of(spec or {})
 
 
 def judgement_row(judgement: Judgement) -> dict[str, Any]:
@@ -110,13 +117,9 @@ def verdict_rows(judgement: Judgement, rescaled: Rescaled) -> list[dict[str, Any
     return [
         {
             "judgement_id": id_,
-            "seat": verdict.seat,
-            "dimension": verdict.dimension,
             "position": position,
-            "score": verdict.score,
             "rescaled": rescaled[verdict.seat, verdict.dimension],
-            "reasoning": verdict.reasoning,
-            "raw": verdict.raw,
+            **{name: getattr(verdict, name) for name in Verdict.__dataclass_fields__},
         }
         for position, verdict in enumerate(judgement.verdicts)
     ]

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 
 from simworld.core.episode import Ending
 from store.records import EndingCount, FilterNames, ScenarioLine
-from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow
+from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow, WorkItemRow, table
 
 MAX_NAMES = 500
 
@@ -31,25 +31,11 @@ def filter_names(connection: Connection) -> FilterNames:
 
 def ending_counts(connection: Connection, run: str) -> list[EndingCount]:
     """How the episodes of a run ended, by scenario, in no order; every attempt counts."""
-    keys = (
-        EpisodeRow.scenario_id,
-        EpisodeRow.scenario_name,
-        EpisodeRow.family,
-        EpisodeRow.ending,
-        EpisodeRow.reason,
-    )
-    query = select(*keys, func.count()).where(EpisodeRow.run == run).group_by(*keys)
-    return [
-        EndingCount(
-            scenario_id=id_,
-            scenario_name=name,
-            family=family,
-            ending=Ending(ending),
-            reason=reason,
-            episodes=episodes,
-        )
-        for id_, name, family, ending, reason, episodes in connection.execute(query)
-    ]
+    columns = ("scenario_id", "scenario_name", "family", "ending", "reason")
+    keys = [table(EpisodeRow).columns[name] for name in columns]
+    query = select(*keys, func.count().label("episodes")).where(EpisodeRow.run == run)
+    rows = connection.execute(query.group_by(*keys)).mappings()
+    return [EndingCount(**{**row, "ending": Ending(row["ending"])}) for row in rows]
 
 
 def run_agents(connection: Connection, run: str) -> dict[str, str]:
@@ -65,12 +51,8 @@ def run_scenarios(connection: Connection, run: str) -> list[str]:
         .where(WorkItemRow.run == run)
         .distinct()
     )
-    return [
-        id_
-        for id_, _ in connection.execute(
-            query.order_by(WorkItemRow.scenario_name, WorkItemRow.scenario_id)
-        )
-    ]
+    by_name = query.order_by(WorkItemRow.scenario_name, WorkItemRow.scenario_id)
+    return list(connection.execute(by_name).scalars())
 
 
 def scenario_lines(
@@ -85,15 +67,9 @@ def scenario_lines(
     if text:
         columns = (ScenarioRow.name, ScenarioRow.title, ScenarioRow.family, ScenarioRow.kind)
         query = query.where(or_(*(column.icontains(text, autoescape=True) for column in columns)))
-    rows = connection.execute(
-        query.order_by(ScenarioRow.name, ScenarioRow.id).offset(start).limit(limit)
-    ).all()
-    ids = [row[0] for row in rows]
+    query = query.order_by(ScenarioRow.name, ScenarioRow.id).offset(start).limit(limit)
+    rows = connection.execute(query).mappings().all()
+    ids = [row["id"] for row in rows]
     counted = select(EpisodeRow.scenario_id, func.count()).where(EpisodeRow.scenario_id.in_(ids))
     counts = {id_: n for id_, n in connection.execute(counted.group_by(EpisodeRow.scenario_id))}  # noqa: C416
-    return [
-        ScenarioLine(
-            id=id_, name=name, title=title, family=family, kind=kind, episodes=counts.get(id_, 0)
-        )
-        for id_, name, title, family, kind in rows
-    ]
+    return [ScenarioLine(**row, episodes=counts.get(row["id"], 0)) for row in rows]

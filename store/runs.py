@@ -4,7 +4,8 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, exists, func, select, true, update
@@ -29,17 +30,8 @@ from store.tables import (
 )
 from store.unknown_names import check_names
 
-DETAIL_COLUMNS = (
-    "name",
-    "title",
-    "family",
-    "kind",
-    "tags",
-    "rubric",
-    "judge_note",
-    "meta",
-    "content",
-)  # content: for its rubric
+# the content for its rubric
+DETAILS = ("name", "title", "family", "kind", "tags", "rubric", "judge_note", "meta", "content")
 
 
 def begin_run(
@@ -62,14 +54,7 @@ def begin_run(
     """
     agents = list(agents)
     _refuse_ambiguous(items, agents)
-    row = {
-        "name": run.name,
-        "seed": run.seed,
-        "code_version": run.code_version,
-        "created": run.created,
-        "settings": dict(run.settings),
-        "profile": None if run.profile is None else dict(run.profile),
-    }
+    row = {name: getattr(run, name) for name in RunRecord.__dataclass_fields__}
     if not insert_new(connection, RunRow, row):
         _refuse_changed(connection, run, items, agents)
         connection.execute(
@@ -78,7 +63,7 @@ def begin_run(
     for scenario in scenarios:
         details = scenario_row(scenario)
         if not insert_new(connection, ScenarioRow, details):
-            new = {name: details[name] for name in DETAIL_COLUMNS}
+            new = {name: details[name] for name in DETAILS}
             connection.execute(update(ScenarioRow).where(ScenarioRow.id == scenario.id).values(new))
     insert_missing(
         connection, AgentRow, [{"id": a.id, "name": a.name, "spec": a.spec} for a in agents]
@@ -88,7 +73,7 @@ def begin_run(
         RunAgentRow,
         [{"run": run.name, "agent_name": a.name, "agent_id": a.id} for a in agents],
     )
-    insert_missing(connection, WorkItemRow, [_item_row(planned_items) for planned_items in items])
+    insert_missing(connection, WorkItemRow, [_item_row(planned_item) for planned_item in items])
 
 
 def add_profile(connection: Connection, run: str, command: Mapping[str, Any]) -> None:
@@ -144,7 +129,8 @@ def run_summaries(connection: Connection, name: str | None = None) -> list[RunSu
         return true() if name is None else column == name
 
     def count_by_run(column: Any, query: Any) -> dict[str, int]:
-        return dict(_count_pairs(connection, query.where(is_named(column)).group_by(column)))
+        rows = connection.execute(query.where(is_named(column)).group_by(column))
+        return {name: count for name, count in rows}  # noqa: C416 - a row is no tuple to mypy
 
     later = aliased(EpisodeRow)
     is_superseded = exists().where(
@@ -196,10 +182,6 @@ def run_record(connection: Connection, name: str) -> RunRecord:
     return RunRecord(**connection.execute(query).mappings().one())
 
 
-def _count_pairs(connection: Connection, query: Any) -> Iterator[tuple[str, int]]:
-    return ((name, count) for name, count in connection.execute(query))
-
-
 def _item_row(planned_item: PlannedItem) -> dict[str, Any]:
     item = planned_item.item
     return {
@@ -215,15 +197,9 @@ def _item_row(planned_item: PlannedItem) -> dict[str, Any]:
 
 def _refuse_ambiguous(items: Sequence[PlannedItem], agents: Sequence[AgentRecord]) -> None:
     """A name that means two contents in one run could never be compared with what is stored."""
-    scenarios = _ids_by_name(
-        (planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items
-    )
     problems = [
-        Problem(message=f"two different {kind}s are called {name!r}; rename one")
-        for kind, ids in (
-            ("scenario", scenarios),
-            ("agent", _ids_by_name((agent.name, agent.id) for agent in agents)),
-        )
+        Problem(f"two different {kind}s are called {name!r}; rename one")
+        for kind, ids in _ids_by_kind(items, agents).items()
         for name, contents in ids.items()
         if len(contents) > 1
     ]
@@ -241,31 +217,16 @@ def _refuse_changed(
     seed = connection.execute(select(RunRow.seed).where(RunRow.name == run.name)).scalar_one()
     if seed != run.seed:
         problems.append(f"its seed was {seed}, now it is {run.seed}")
-    stored: Mapping[str, Mapping[str, set[str]]] = {
-        "scenario": _ids_by_name(
-            _select_pairs(
-                connection,
-                select(WorkItemRow.scenario_name, WorkItemRow.scenario_id),
-                WorkItemRow.run == run.name,
-            )
-        ),
-        "agent": _ids_by_name(
-            _select_pairs(
-                connection,
-                select(RunAgentRow.agent_name, RunAgentRow.agent_id),
-                RunAgentRow.run == run.name,
-            )
-        ),
+    scenarios = select(WorkItemRow.scenario_name, WorkItemRow.scenario_id).distinct()
+    run_agents = select(RunAgentRow.agent_name, RunAgentRow.agent_id)
+    stored = {
+        "scenario": connection.execute(scenarios.where(WorkItemRow.run == run.name)),
+        "agent": connection.execute(run_agents.where(RunAgentRow.run == run.name)),
     }
-    new = {
-        "scenario": _ids_by_name(
-            (planned_item.scenario_name, planned_item.item.scenario_id) for planned_item in items
-        ),
-        "agent": _ids_by_name((agent.name, agent.id) for agent in agents),
-    }
-    for kind, names in new.items():
+    for kind, names in _ids_by_kind(items, agents).items():
+        ids_before = _ids_by_name(stored[kind])
         for name, ids in names.items():
-            before = stored[kind].get(name)
+            before = ids_before.get(name)
             if before and not ids <= before:
                 problems.append(
                     f"the {kind} {name!r} was {_short_ids(before)}, now it is {_short_ids(ids)}"
@@ -277,14 +238,20 @@ def _refuse_changed(
         )
 
 
-def _select_pairs(connection: Connection, query: Any, where: Any) -> Iterator[tuple[str, str]]:
-    return ((name, id_) for name, id_ in connection.execute(query.where(where).distinct()))
+def _ids_by_kind(
+    items: Iterable[PlannedItem], agents: Iterable[AgentRecord]
+) -> dict[str, dict[str, set[str]]]:
+    """Scenario and agent → name → the ids of what has that name."""
+    return {
+        "scenario": _ids_by_name((each.scenario_name, each.item.scenario_id) for each in items),
+        "agent": _ids_by_name((agent.name, agent.id) for agent in agents),
+    }
 
 
-def _ids_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    ids: dict[str, set[str]] = {}
+def _ids_by_name(pairs: Iterable[Any]) -> dict[str, set[str]]:
+    ids: dict[str, set[str]] = defaultdict(set)
     for name, id_ in pairs:
-        ids.setdefault(name, set()).add(id_)
+        ids[name].add(id_)
     return ids
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
 import store.attributions
 import store.cells.cell_reading
@@ -21,13 +17,11 @@ import store.text_search
 import store.traces
 import store.trainings
 import store.unknown_names
-from simworld.core.episode import Episode, WorkItem
 from simworld.core.errors import InputError
-from simworld.core.judgement import Judgement
 from simworld.core.scenario import Scenario
 from store.connection import BUSY_TIMEOUT_S, open_engine
 from store.database import Database, batch_method, read_method, stream_method, write_method
-from store.database_address import DatabaseAddress, parse_address
+from store.database_address import parse_address
 from store.records import AgentRecord, StoredJudgement
 from store.scenario_json import scenario_from_row
 from store.tables import AgentRow, ScenarioRow, table
@@ -73,12 +67,6 @@ class Store(Database):
     all.
     """
 
-    def __init__(self, address: DatabaseAddress, engine: Engine) -> None:
-        super().__init__(address, engine)
-        # asked of the database once, for neither scenarios, a run's names nor judges change
-        self._seats: dict[tuple[str, str, frozenset[tuple[str, str]]], list[dict[str, Any]]] = {}
-        self._rubrics: dict[str, Mapping[str, Any]] = {}
-
     # Runs: what they plan, and what has become of it
 
     begin_run = write_method(store.runs.begin_run, lost="nothing new was stored")
@@ -120,56 +108,9 @@ class Store(Database):
 
     # Episodes: by what they are, by their words, and by what they mean
 
-    def add_episode(
-        self,
-        item: WorkItem,
-        attempt: int,
-        episode: Episode,
-        *,
-        scenario_name: str,
-        family: str,
-        started: datetime,
-        ended: datetime,
-        code_version: str = "",
-        parent_id: str | None = None,
-    ) -> bool:
-        """Stores a finished episode whole; False, and no change, if this attempt is there already.
-
-        Args:
-            item: a work item that `begin_run` has planned.
-            attempt: from 1.
-            episode: as played.
-            scenario_name: as in the plan.
-            family: as in the plan.
-            started: with a zone.
-            ended: with a zone.
-            code_version: what played it; default: what began the run.
-            parent_id: the episode it branched from.
-
-        Raises:
-            ValueError: the episode does not belong to the item, or contradicts itself: the caller's
-                bug.
-            StoreError: the database cannot take it; nothing of it was stored.
-        """
-        key = (item.run, item.scenario_id, frozenset(item.cast.items()))
-        if key not in self._seats:
-            with self._read() as connection:
-                self._seats[key] = store.episode_writing.seat_rows(connection, item)
-        with self._write("nothing of this episode was stored") as connection:
-            return store.episode_writing.add_episode(
-                connection,
-                item,
-                attempt,
-                episode,
-                scenario_name=scenario_name,
-                family=family,
-                started=started,
-                ended=ended,
-                code_version=code_version,
-                parent_id=parent_id,
-                seats=self._seats[key],
-            )
-
+    add_episode = write_method(
+        store.episode_writing.add_episode, lost="nothing of this episode was stored"
+    )
     episodes = batch_method(store.episode_reading.next_episodes)
     episode = read_method(store.episode_reading.find_episode)
     episode_size = read_method(store.episode_reading.episode_size)
@@ -192,37 +133,9 @@ class Store(Database):
     )
     judges = read_method(store.judgements.judges)
 
-    def add_judgement(
-        self,
-        judgement: Judgement,
-        rescaled: Mapping[tuple[str, str], float],
-        *,
-        replace_failed: bool = False,
-    ) -> bool:
-        """Stores a judgement whole; False, and no change, if this judge's sample of this episode is
-        there already.
-
-        Args:
-            judgement: of a stored episode by a stored judge.
-            rescaled: (seat, dimension) → the verdict's share of its range, 0 to 1.
-            replace_failed: a stored judgement that failed gives way to this one; its failure stays
-                in `earlier_failures` and `attempt` counts on. One that is ok never gives way.
-
-        Raises:
-            ValueError: a score without its share, or verdicts in a failed judgement: the caller's
-                bug.
-            StoreError: the database cannot take it; nothing of it was stored.
-        """
-        rubric = self._rubrics.get(judgement.judge_id)
-        if rubric is None:
-            with self._read() as connection:
-                rubric = store.judgements.judge_rubric(connection, judgement.judge_id)
-            if rubric is not None:
-                self._rubrics[judgement.judge_id] = rubric
-        with self._write("nothing of this judgement was stored") as connection:
-            return store.judgements.add_judgement(
-                connection, judgement, rescaled, replace_failed=replace_failed, rubric=rubric
-            )
+    add_judgement = write_method(
+        store.judgements.add_judgement, lost="nothing of this judgement was stored"
+    )
 
     def judgements(self, episode_id: str) -> list[StoredJudgement]:
         """All judgements of an episode, failed ones too, by judge and sample."""

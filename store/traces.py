@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    RowMapping,
     Select,
     and_,
     exists,
@@ -79,9 +78,7 @@ def next_traces(
                     episode_id=episode["id"],
                     **{name: episode[name] for name in EPISODE_FIELDS},
                     ending=Ending(episode["ending"]),
-                    seat=seat["seat"],
-                    agent_id=seat["agent_id"],
-                    agent_name=seat["agent_name"],
+                    **{name: seat[name] for name in ("seat", "agent_id", "agent_name")},
                     acts=tuple(acts[key]),
                     scores=tuple(scores[key]),
                 )
@@ -152,26 +149,20 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
         )
         .where(_is_agent(query), *_plan_filters(query))
     )
-    kind_columns = (
+
+    def count_acts(*columns: Any) -> Any:
+        return connection.execute(
+            steps.with_only_columns(*columns, func.count()).group_by(*columns)
+        )
+
+    kinds = count_acts(
         PlanStepRow.encoder_id,
         PlanStepRow.state_dtype,
         PlanStepRow.state_shape,
         PlanStepRow.action_dtype,
         PlanStepRow.action_shape,
     )
-    kinds = connection.execute(
-        steps.with_only_columns(*kind_columns, func.count()).group_by(*kind_columns)
-    )
-    planners = connection.execute(
-        steps.with_only_columns(PlanStepRow.planner_id, func.count()).group_by(
-            PlanStepRow.planner_id
-        )
-    )
-    dtypes = connection.execute(
-        steps.with_only_columns(ActRow.dtype, func.count())
-        .where(ActRow.dtype.is_not(None))
-        .group_by(ActRow.dtype)
-    )
+    dtypes = _count_by_name(count_acts(ActRow.dtype))
     judge_counts = connection.execute(
         select(JudgementRow.judge_id, func.count(JudgementRow.episode_id.distinct()))
         .join(episodes, episodes.c.id == JudgementRow.episode_id)
@@ -191,8 +182,8 @@ def trace_overview(connection: Connection, query: TraceQuery) -> TraceOverview:
             )
             for encoder, state_dtype, state_shape, action_dtype, action_shape, count in kinds
         ),
-        planners=_count_by_name(planners),
-        dtypes=_count_by_name(dtypes),
+        planners=_count_by_name(count_acts(PlanStepRow.planner_id)),
+        dtypes={dtype: acts for dtype, acts in dtypes.items() if dtype is not None},
         judges=_count_by_name(judge_counts),
         fingerprint=_fingerprint(connection, query),
     )
@@ -338,17 +329,9 @@ def _scores_by_seat(
         lambda: defaultdict(dict)
     )
     for row in attribution_rows:
-        attributions[row["judgement_id"], row["seat"]][row["method"], row["dimension"]][
-            row["turn"]
-        ] = row["value"]
-    return _group_by_seat(judgements, rescaled, attributions)
-
-
-def _group_by_seat(
-    judgements: Any, rescaled: Any, attributions: Any
-) -> dict[tuple[str, str], list[JudgementScores]]:
+        by_turn = attributions[row["judgement_id"], row["seat"]][row["method"], row["dimension"]]
+        by_turn[row["turn"]] = row["value"]
     by_seat: dict[tuple[str, str], list[JudgementScores]] = defaultdict(list)
-    row: RowMapping
     for row in judgements:
         for seat, values in rescaled[row["id"]].items():
             by_seat[row["episode_id"], seat].append(

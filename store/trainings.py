@@ -25,8 +25,9 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     Raises:
         InputError: one of this name exists with another kind, settings or data.
     """
-    row = {name: getattr(training, name) for name in TRAINING_FIELDS}
-    if insert_new(connection, TrainingRow, row | {"status": "running", "finished": None}):
+    running = {"status": "running", "finished": None}
+    row = {name: getattr(training, name) for name in TRAINING_FIELDS} | running
+    if insert_new(connection, TrainingRow, row):
         return True
     has_name = TrainingRow.name == training.name
     stored = connection.execute(select(table(TrainingRow)).where(has_name)).mappings().one()
@@ -36,18 +37,14 @@ def begin_training(connection: Connection, training: TrainingRecord) -> bool:
     if changed and stored["status"] == "failed" and not training_steps(connection, training.name):
         # It never came to its first measurement, so nothing is lost if the corrected one takes its
         # name.
-        connection.execute(
-            update(TrainingRow)
-            .where(has_name)
-            .values(row | {"status": "running", "finished": None})
-        )
+        connection.execute(update(TrainingRow).where(has_name).values(row))
         return True
     if changed:
         raise InputError(
             f"a training {training.name!r} exists with other {' and '.join(changed)}; give another"
             " name, or undo the change"
         )
-    connection.execute(update(TrainingRow).where(has_name).values(status="running", finished=None))
+    connection.execute(update(TrainingRow).where(has_name).values(running))
     return False
 
 

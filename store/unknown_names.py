@@ -13,9 +13,8 @@ from store.tables import EpisodeRow, RunAgentRow, RunRow, ScenarioRow
 
 MAX_IDS = 1000  # the latest ones, among which one is sought that is alike
 SHORT_ID_DIGITS = 10  # digits of an id that are told
-ID_CUTOFF = (
-    0.85  # hexadecimal numbers are alike by chance: a digit or two of ten may differ, no more
-)
+# hexadecimal numbers are alike by chance: a digit or two of ten may differ, no more
+ID_CUTOFF = 0.85
 _MAX_LISTED = 10
 
 
@@ -60,7 +59,7 @@ def check_names(
             did_you_mean(name, known_names[kind])
             or f"; there are {', '.join(known_names[kind][:_MAX_LISTED]) or 'none'}"
         )
-        problems.append(Problem(message=f"no {kind} {name!r} in this database{hint}"))
+        problems.append(Problem(f"no {kind} {name!r} in this database{hint}"))
     raise InputError(problems)
 
 

@@ -17,13 +17,8 @@ class LazyBackend:
         """What `identify_model` says of the model, and what loads it; `submit` raises what that
         raises, ModelError for one.
         """
-        self._info, self._load = info, load
+        self.info, self._load = info, load
         self.loaded: Backend | None = None
-
-    @property
-    def info(self) -> ModelInfo:
-        """What makes ids; it does not change when the model is loaded."""
-        return self._info
 
     def submit(self, request: Request) -> int:
         """A ticket of the backend behind, loaded if it is not."""

@@ -60,9 +60,9 @@ def load_backend(
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
     if is_server_model(spec):
-        from agents.lm.server.openai_backend import open_server
+        from agents.lm.server.openai_backend import OpenAIBackend
 
-        return open_server(spec.strip(), server, reasoning=reasoning)
+        return OpenAIBackend(spec.strip(), server, reasoning=reasoning)
     weights = find_local_weights(spec)
 
     from agents.lm.local.local_model import load_local_model

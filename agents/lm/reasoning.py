@@ -15,7 +15,7 @@ from typing import Literal
 
 from agents.lm.reasoning_marks import Reasoning, ReasoningMarks
 from simworld.core.counts import counted
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 
 _THOUGHT_WORDS = (
     r"(?:\w{1,20}[_:])?(?:think(?:ing)?|thoughts?|(?:think(?:ing)?|thought)[_"
@@ -220,7 +220,7 @@ def thinking_limit_failure(limit: int, tokens: int | None) -> Failure:
         " thinking off or down: for a server by extra_body, {chat_template_kwargs:"
         " {enable_thinking: false}} or {reasoning_effort: low} for example"
     )
-    return Failure(boundary="model", kind="thinking", message=message)
+    return model_failure("thinking", message)
 
 
 def is_reasoning_mark(token: str, reasoning: Reasoning | None = None) -> bool:

@@ -52,7 +52,9 @@ _NOUN_PHRASE_END = re.compile(
     r"(?i)\b(?:of|in|at|on|with|by|from|who|that|which|near|behind|for|as|and|or|where|when|"
     r"while)\b"
 )
+_NOTHING = r"(?!)"  # matches nothing
 _WORD = re.compile(r"[^\W_](?:[\w'’-]*[^\W_])?")
+_DETERMINERS = frozenset({"a", "the", "her", "his", "my", "their"})
 _KINSHIP_WORDS = frozenset(word for words in KINSHIP.values() for word in words)
 
 
@@ -77,7 +79,7 @@ class PeoplePresent:
         seats_by_spelling = names.seats_by_name()
         self._seats_by_name = {fold_name(word): seats for word, seats in seats_by_spelling.items()}
         own = [name for name in names.own if fold_name(name) not in self._seats_by_name]
-        self._own_name = re.compile(rf"(?i)(?:{whole_label(own)})") if own else None
+        self._own_name = re.compile(rf"(?i)(?:{whole_label(own)})" if own else _NOTHING)
         ambiguous = [word for word in self._seats_by_name if word in ARTICLES | FUNCTION_WORDS]
         pattern = whole_label(
             {
@@ -86,11 +88,10 @@ class PeoplePresent:
                 if fold_name(word) not in ambiguous
             }
         )
-        capitalised = whole_label(
-            [*map(str.upper, ambiguous), *map(str.capitalize, ambiguous)]
-        )  # `A`, but no `a`
+        # `A`, but no `a`
+        capitalised = whole_label([*map(str.upper, ambiguous), *map(str.capitalize, ambiguous)])
         pattern = "|".join(filter(None, (pattern, f"(?-i:{capitalised})" if capitalised else "")))
-        self._other_name = re.compile(rf"(?i)(?:{pattern})") if pattern else None
+        self._other_name = re.compile(rf"(?i)(?:{pattern})" if pattern else _NOTHING)
         self._name_parts = [word for name in self._seats_by_name for word in name.split()]
 
     @property
@@ -104,7 +105,7 @@ class PeoplePresent:
 
     def seats_named_in(self, text: str) -> tuple[str, ...] | None:
         """The seats that a text names, in order; None where a name may mean two."""
-        meanings = [self._seats_meant(match) for match in self._find_other_names(text)]
+        meanings = [self._seats_meant(match) for match in self._other_name.finditer(text)]
         return (
             None
             if any(len(seats) != 1 for seats in meanings)
@@ -113,7 +114,7 @@ class PeoplePresent:
 
     def without_names(self, text: str) -> str:
         """The text with its names of others taken out."""
-        return self._other_name.sub(" ", text) if self._other_name else text
+        return self._other_name.sub(" ", text)
 
     def resembles_name(self, phrase: str) -> bool:
         """Whether one of the first words is a name here, misspelt."""
@@ -138,14 +139,10 @@ class PeoplePresent:
             return UNKNOWN_ADDRESSEE
         if pronoun := _PRONOUN.match(phrase, at):
             return _finish_addressees(self.only_other_seat or None, phrase, pronoun.end())
-        if self._other_name is None or not self._other_name.match(phrase, start):
-            if (
-                self._own_name
-                and self._own_name.match(phrase, start)
-                and not _owns_no_person(phrase, self._own_name.match(phrase, start))
-            ):
-                return UNKNOWN_ADDRESSEE
-            return UNKNOWN_ADDRESSEE if self._may_be_person(phrase, at) else None
+        if not self._other_name.match(phrase, start):
+            own_name = self._own_name.match(phrase, start)
+            is_person = own_name is not None and not _owns_no_person(phrase, own_name)
+            return UNKNOWN_ADDRESSEE if is_person or self._may_be_person(phrase, at) else None
         return self._read_seats(phrase, start)
 
     def _seats_meant(self, match: re.Match[str]) -> frozenset[str]:
@@ -159,18 +156,15 @@ class PeoplePresent:
         )
         return frozenset().union(*spelled)
 
-    def _find_other_names(self, text: str) -> list[re.Match[str]]:
-        return list(self._other_name.finditer(text)) if self._other_name else []
-
     def _skip_article(self, phrase: str, at: int) -> int:
         # Past "the", "my dear", "Mrs.", unless that is how somebody is called.
-        while not (self._other_name and self._other_name.match(phrase, at)):
+        while not self._other_name.match(phrase, at):
             word = _WORD.match(phrase, at)
             if not word:
                 break
             after = _skip_space(phrase, word.end() + phrase.startswith(".", word.end()))
             skipped = word.group().casefold()
-            name_follows = self._other_name is not None and self._other_name.match(phrase, after)
+            name_follows = self._other_name.match(phrase, after)
             if skipped not in ARTICLES | HONORIFICS and not (
                 name_follows and _is_person_noun(skipped)
             ):
@@ -193,18 +187,11 @@ class PeoplePresent:
     def _read_seats(self, phrase: str, at: int) -> Addressees | None:
         to: list[str] = []
         while True:
-            match = self._other_name.match(phrase, at) if self._other_name else None
-            if match is None:
-                return UNKNOWN_ADDRESSEE
-            seats = self._seats_meant(match)
-            if len(seats) != 1:
+            match = self._other_name.match(phrase, at)
+            if match is None or len(seats := self._seats_meant(match)) != 1:
                 return UNKNOWN_ADDRESSEE
             at = match.end()
-            again = (
-                self._other_name.match(phrase, _skip_space(phrase, at))
-                if self._other_name
-                else None
-            )
+            again = self._other_name.match(phrase, _skip_space(phrase, at))
             if again and self._seats_meant(again) == seats and phrase[at : again.start()].isspace():
                 at = again.end()  # `my friend Ida`
             if possessive := _POSSESSIVE.match(phrase, at):
@@ -218,7 +205,7 @@ class PeoplePresent:
             start = (
                 self._skip_article(phrase, _skip_space(phrase, another.end())) if another else at
             )
-            if another and self._other_name and self._other_name.match(phrase, start):
+            if another and self._other_name.match(phrase, start):
                 at = start
                 continue
             if (
@@ -234,14 +221,7 @@ class PeoplePresent:
         # `Ida and Zed`, `Ida, Zed`, `Ida, the waiter`; but `Ida, quietly`, `Ida, while Bob looks
         # away`
         word = _WORD.search(rest)
-        if word is None or word.group().casefold() in MANNERS - {
-            "a",
-            "the",
-            "her",
-            "his",
-            "my",
-            "their",
-        }:
+        if word is None or word.group().casefold() in MANNERS - _DETERMINERS:
             return False
         if "," not in by:
             return True
@@ -315,8 +295,8 @@ def _skip_space(phrase: str, at: int) -> int:
     return space.end() if space else at
 
 
-def _owns_no_person(phrase: str, name: re.Match[str] | None) -> bool:
-    of = name and _POSSESSIVE.match(phrase, name.end())
+def _owns_no_person(phrase: str, name: re.Match[str]) -> bool:
+    of = _POSSESSIVE.match(phrase, name.end())
     return bool(of and not _is_person_noun(of.group("of")))
 
 

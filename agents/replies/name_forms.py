@@ -23,23 +23,8 @@ _ARABIC_VOWELS = "[\u064b-\u0652\u0670\u0640]*"
 _ARABIC_ARTICLE = "ال"
 _ARABIC_LETTERS = {**dict.fromkeys("اأإآٱ", "[اأإآٱ]"), "ى": "[ىي]", "ي": "[ىي]", "ه": "[ةه]"}
 _CHINESE_CHARACTERS = re.compile("[\u3400-\u9fff]+")
-_TWO_LETTER_SURNAMES = frozenset(
-    [
-        "欧阳",
-        "歐陽",
-        "司马",
-        "司馬",
-        "诸葛",
-        "諸葛",
-        "上官",
-        "司徒",
-        "夏侯",
-        "皇甫",
-        "尉迟",
-        "公孙",
-        "慕容",
-        "令狐",
-    ]
+_TWO_LETTER_SURNAMES = re.compile(
+    "欧阳|歐陽|司马|司馬|诸葛|諸葛|上官|司徒|夏侯|皇甫|尉迟|公孙|慕容|令狐"
 )
 _GERMAN_WEAK_NOUN = re.compile(
     r"(?:ant|ent|ist|at|et|ot|nom|graf|graph|log|soph|mensch|held|prinz|fürst|christ)$"
@@ -73,7 +58,7 @@ def inflected_forms(name: str, language: str, *, occupations: Iterable[str] = ()
     if language == "de":
         yield from _german_forms(name)
     elif language == "zh" and 2 <= len(name) <= 4 and _CHINESE_CHARACTERS.fullmatch(name):
-        surname = name[: 2 if name[:2] in _TWO_LETTER_SURNAMES else 1]
+        surname = name[: 2 if _TWO_LETTER_SURNAMES.match(name) else 1]
         given_name = name[len(surname) :]
         yield from (given_name,) if len(given_name) > 1 else ()
         yield from (

@@ -41,9 +41,8 @@ class PeopleNames:
 
     own: tuple[str, ...]  # the seat's own names, longest first
     others: Mapping[str, str]  # what others are called → seat
-    looser_names: Mapping[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # looser words for others → the seats they may mean
+    # looser words for others → the seats they may mean
+    looser_names: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, observation: Observation) -> PeopleNames:
@@ -167,28 +166,11 @@ def _looser_names(observation: Observation) -> dict[str, frozenset[str]]:
         add(KINSHIP.get(other.relationship.value, ()), other.seat)
         add(inflected_forms(role, language), other.seat)
         if other.persona is not None:
-            add(
-                inflected_forms(
-                    other.persona.name, language, occupations=(role, other.persona.occupation)
-                ),
-                other.seat,
-            )
-            add(
-                [other.persona.display_name]
-                if other.relationship is not Relationship.stranger
-                else [],
-                other.seat,
-            )
-            occupation = other.persona.occupation
-            add(
-                {
-                    occupation,
-                    *(
-                        word
-                        for word in occupation.split()[-1:]
-                        if fold_name(word) not in THING_NOUNS | VERBS
-                    ),
-                },
-                other.seat,
-            )
+            persona, occupation = other.persona, other.persona.occupation
+            add(inflected_forms(persona.name, language, occupations=(role, occupation)), other.seat)
+            if other.relationship is not Relationship.stranger:
+                add([persona.display_name], other.seat)
+            add([occupation], other.seat)
+            last_word = occupation.split()[-1:]
+            add((w for w in last_word if fold_name(w) not in THING_NOUNS | VERBS), other.seat)
     return seats_by_word

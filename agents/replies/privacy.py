@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from agents.replies.direction_patterns import ADDRESSEE_LABEL_PATTERN
 from agents.replies.people_names import PeopleNames, any_label
@@ -26,18 +26,7 @@ from agents.replies.stage_directions import (
 )
 
 _LOW_VOICE = re.compile(f"(?i){LOW_VOICE}")
-_CLOSING_QUOTES = {
-    "*": "*",
-    "_": "_",
-    "~": "~",
-    "`": "`",
-    '"': '"',
-    "“": "”",
-    "'": "'",
-    "‘": "’",
-    "«": "»",
-    "「": "」",
-}
+_CLOSING_QUOTES = dict(zip("*_~`\"“'‘«「", "*_~`\"”'’»」", strict=True))
 _COLON_AFTER_MARK = re.compile(r"\s*[:：]?[*_]*\s*")
 _ADDRESSEE_LABEL = re.compile(
     r"(?im)^[\s*_>\"“-]{0,6}((?:[^\W\d_][\w'’-]*[ ,]+){0,6}?"
@@ -131,26 +120,16 @@ class _MarkFinder:
     def _find_labels(self, line: str) -> Iterator[_LocatedMark]:
         # `Nadia (to Ida):`, `Nadia whispers to Ida: "…"`, `To Ida: …`, `/w Ida …`, where a line
         # begins
+        parse = partial(self._parser.parse_direction, at_boundary=True, opens_reply=False)
         for match in self._own_label.finditer(line):
             yield from _locate(self._parser.parse_label(match.group("manner")), match)
         for match in _ADDRESSEE_LABEL.finditer(line):
-            yield from _locate(
-                self._parser.parse_direction(match.group(1), at_boundary=True, opens_reply=False),
-                match,
-            )
+            yield from _locate(parse(match.group(1)), match)
         for match in _ADDRESSEE_LABEL_ELSEWHERE.finditer(line):
             if self._parser.people.seats_named_in(match.group(1)) != ():
-                yield from _locate(
-                    self._parser.parse_direction(
-                        match.group(1), at_boundary=True, opens_reply=False
-                    ),
-                    match,
-                )
+                yield from _locate(parse(match.group(1)), match)
         for match in _FENCED_MARK.finditer(line):
-            yield from _locate(
-                self._parser.parse_direction(match.group(2), at_boundary=True, opens_reply=False),
-                match,
-            )
+            yield from _locate(parse(match.group(2)), match)
         for match in _WHISPER_COMMAND.finditer(line):
             yield from _locate(UNCLEAR, match)
 

@@ -8,23 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-DIRECTION_BRACKETS = {
-    "(": ")",
-    "[": "]",
-    "（": "）",
-    "［": "］",
-    "【": "】",
-    "〔": "〕",
-    "〖": "〗",
-    "﹙": "﹚",
-}
-ALL_BRACKETS = {
-    **DIRECTION_BRACKETS,
-    "{": "}",
-    "<": ">",
-    "｛": "｝",
-    "〈": "〉",
-}  # these last hold marks of privacy alone; else they are speech
+DIRECTION_BRACKETS = dict(zip("([（［【〔〖﹙", ")]）］】〕〗﹚", strict=True))
+# these last hold marks of privacy alone; else they are speech
+ALL_BRACKETS = DIRECTION_BRACKETS | dict(zip("{<｛〈", "}>｝〉", strict=True))
 OPENING_BY_CLOSING = {closing: opening for opening, closing in ALL_BRACKETS.items()}
 _BRACKET = re.compile("[" + re.escape("".join([*ALL_BRACKETS, *OPENING_BY_CLOSING])) + "]")
 _EMPHASIS = re.compile(
@@ -79,11 +65,8 @@ def is_emphasis(line: str, part: StageDirection) -> bool:
         line[max(0, part.start - 2) : part.start].rstrip(),
         line[part.end : part.end + 3],
     )
-    return (
-        bool(before)
-        and before[-1] not in '.!?…"”*)]'
-        and bool(re.match(r"[,;]?\s*\w|[.!?]", after))
-    )
+    inside = bool(before) and before[-1] not in '.!?…"”*)]'
+    return inside and bool(re.match(r"[,;]?\s*\w|[.!?]", after))
 
 
 def remove_parts(line: str, parts: list[StageDirection]) -> str:

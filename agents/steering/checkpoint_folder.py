@@ -29,11 +29,8 @@ MAX_MESSAGE_CHARS = 200  # characters of another library's message
 MAX_NAMES_LISTED = 5  # names of tensors in messages
 INFO_FILE = "planner.json"
 TENSORS_FILE = "planner.safetensors"
-HASHED_DATA_KEYS = (
-    "rows",
-    "sha256",
-    "settings",
-)  # what of `data` is content: the rest says where it lay
+# what of `data` is content: the rest says where it lay
+HASHED_DATA_KEYS = ("rows", "sha256", "settings")
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
@@ -50,7 +47,7 @@ class PlannerFolder:
 def read_folder(folder: Path) -> PlannerFolder:
     """The checkpoint of a folder, checked. Raises InputError with every problem."""
     if not os.path.isdir(folder):  # False also for names that no file can have
-        raise InputError([Problem(where=str(folder), message="no such checkpoint folder")])
+        raise InputError("no such checkpoint folder", str(folder))
     problems: list[Problem] = []
     info: CheckpointInfo | None = None
     arrays: Arrays | None = None
@@ -64,8 +61,7 @@ def read_folder(folder: Path) -> PlannerFolder:
         problems += error.problems
     if info is not None and arrays is not None:
         problems += [
-            Problem(where=str(folder / TENSORS_FILE), message=text)
-            for text in tensor_problems(info, arrays)
+            Problem(text, str(folder / TENSORS_FILE)) for text in tensor_problems(info, arrays)
         ]
     if problems or info is None or arrays is None:
         raise InputError(problems)
@@ -208,7 +204,7 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
     from safetensors.numpy import save
 
     if texts := tensor_problems(info, arrays):
-        raise InputError([Problem(where=str(folder), message=text) for text in texts])
+        raise InputError([Problem(text, str(folder)) for text in texts])
     check_writable(folder)
     work: Path | None = None
     try:
@@ -240,9 +236,7 @@ def _read_info(path: Path) -> CheckpointInfo:
             read_regular_file(path, MAX_INFO_BYTES), strict=True
         )
     except ValidationError as error:
-        raise InputError(
-            [Problem(where=str(path), message=text) for text in problem_texts(error)]
-        ) from None
+        raise InputError([Problem(text, str(path)) for text in problem_texts(error)]) from None
 
 
 def _read_tensors(path: Path) -> Arrays:
@@ -258,7 +252,7 @@ def _read_tensors(path: Path) -> Arrays:
         message = (
             f"not a safetensors file of float32: {' '.join(str(error).split())[:MAX_MESSAGE_CHARS]}"
         )
-        raise InputError([Problem(where=str(path), message=message)]) from None
+        raise InputError(message, str(path)) from None
 
 
 def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:

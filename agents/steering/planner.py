@@ -53,12 +53,8 @@ class Actor(nn.Module):
         self.centre: Tensor
         if radius is not None:
             self.register_buffer("centre", torch.zeros(d_action))
-        self.d_state, self.d_action, self.hidden, self.projection = (
-            d_state,
-            d_action,
-            tuple(hidden),
-            projection,
-        )
+        self.d_state, self.d_action = d_state, d_action
+        self.hidden, self.projection = tuple(hidden), projection
         sizes = [d_state, *hidden]
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -22,6 +23,7 @@ from simworld.core.requests import Encode, Encoded, Prompt
 if TYPE_CHECKING:
     from agents.lm.sentence_encoder import SentenceEncoder
 
+_LM_STATE = ("last layer after the final norm", "before the header", "turns left")
 _TEXT_LAYOUT = "goal, then lines; oldest lines dropped"
 
 
@@ -31,15 +33,12 @@ class StateEncoder(Protocol):
     @property
     def id(self) -> str:
         """Hash of everything that shapes a state; states of two encoders are never mixed."""
-        ...
 
     def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
         """What it asks the agent's own model; None where it asks nothing."""
-        ...
 
     def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
         """The state, from the answer to its request if it made one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +91,7 @@ def append_turns_left(vector: NDArray[np.float32], observation: Observation) -> 
 
 def lm_encoder_id(lm_id: str, prompt_version: str) -> str:
     """`lm-` and 96 bits of the hash of model, prompt template, layer and place of the state."""
-    return _hash_id(
-        "lm",
-        lm_id,
-        prompt_version,
-        "last layer after the final norm",
-        "before the header",
-        "turns left",
-    )
+    return _hash_id("lm", lm_id, prompt_version, *_LM_STATE)
 
 
 def is_lm_encoder(encoder_id: str) -> bool:
@@ -119,10 +111,7 @@ def load_text_encoder(spec: str) -> TextEncoder:
     from agents.lm.sentence_encoder import load_sentence_encoder
 
     encoder = load_sentence_encoder(spec)
-
-    def embed(head: str, lines: Sequence[str]) -> NDArray[np.float32]:
-        return _embed_dialogue(encoder, head, lines)
-
+    embed = partial(_embed_dialogue, encoder)
     return TextEncoder(id=text_encoder_id(encoder.id), embed=embed, size=len(embed("", ())))
 
 

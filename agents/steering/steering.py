@@ -16,7 +16,7 @@ from agents.steering.exploration import Exploration
 from agents.steering.state_encoders import StateEncoder
 from agents.steering.upmap import UpMap
 from simworld.core.episode import Observation, PlanStep
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.requests import Encode, Encoded, Position, Prefix, Prompt
 
 
@@ -69,11 +69,7 @@ class Steering:
         """
         state = self.encoder.make_state(observation, answer)
         if not np.isfinite(state).all():
-            return Failure(
-                boundary="model",
-                kind="not-finite",
-                message="the state holds numbers that are not finite",
-            )
+            return model_failure("not-finite", "the state holds numbers that are not finite")
         if self.policy is None:
             return ActPlan(step=PlanStep(state=state, action=None, encoder_id=self.encoder.id))
         with torch.no_grad():

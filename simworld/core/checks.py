@@ -80,9 +80,7 @@ def pattern_problems(scenario: Scenario) -> list[Problem]:
         try:
             compile_check(check)
         except PatternError as error:
-            problems.append(
-                Problem(message=str(error), where=f"scenario {scenario.name}: checks.{check.name}")
-            )
+            problems.append(Problem(str(error), f"scenario {scenario.name}: checks.{check.name}"))
     return problems
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong with what the user gave: where, and what to do about it."""
 
@@ -41,14 +41,16 @@ class SimworldError(Exception):
 
 
 class InputError(SimworldError):
-    """What the user gave cannot be used; `problems` lists everything wrong with it, in order."""
+    """What the user gave cannot be used; `problems` lists everything wrong with it, in order.
+
+    A text is the one problem there is, at the place `where`.
+    """
 
     exit_code = 2
 
-    def __init__(self, problems: Iterable[Problem] | str) -> None:
-        self.problems: tuple[Problem, ...] = (
-            (Problem(message=problems),) if isinstance(problems, str) else tuple(problems)
-        )
+    def __init__(self, problems: Iterable[Problem] | str, where: str = "") -> None:
+        listed = (Problem(problems, where),) if isinstance(problems, str) else tuple(problems)
+        self.problems: tuple[Problem, ...] = listed
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -113,3 +115,8 @@ class Failure:
 
     def __str__(self) -> str:
         return f"{self.boundary}: {self.kind}: {self.message}"
+
+
+def model_failure(kind: str, message: str) -> Failure:
+    """A failure of the model's boundary."""
+    return Failure(boundary="model", kind=kind, message=message)

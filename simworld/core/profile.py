@@ -23,7 +23,6 @@ class Metered(Protocol):
 
     def parts_spent(self) -> Mapping[str, ProfilePart]:
         """Part of the work → what it took since the backend was opened; parts do not overlap."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

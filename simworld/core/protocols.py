@@ -21,20 +21,17 @@ class Agent(Protocol):
     @property
     def id(self) -> str:
         """Hash of the resolved spec with the content of model, prompt and planner."""
-        ...
 
     @property
     def model(self) -> str:
         """Which backend answers its requests, as written in the spec and with dtype; empty if it
         makes none.
         """
-        ...
 
     def act(self, observation: Observation) -> ActGenerator:
         """Yields requests, is sent their completions (failures too), returns an act or a failure.
         Keeps no state.
         """
-        ...
 
 
 class Backend(Protocol):
@@ -43,11 +40,9 @@ class Backend(Protocol):
     @property
     def info(self) -> ModelInfo:
         """The model that runs here."""
-        ...
 
     def submit(self, request: Request) -> int:
         """A ticket for the request; returns at once, and may be called while others run."""
-        ...
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
         """Works or waits until at least one ticket is done, or `wait_s` seconds are over; empty if
@@ -55,11 +50,9 @@ class Backend(Protocol):
 
         A bad request fails alone: its completion is a Failure. Each ticket comes back exactly once.
         """
-        ...
 
     def close(self) -> None:
         """Frees threads, connections and memory; open tickets are lost."""
-        ...
 
 
 @runtime_checkable
@@ -70,8 +63,6 @@ class MemoryBounded(Protocol):
         """The share of the backend's memory that a thread of `tokens` tokens takes. Threads fit
         while their shares sum to at most 1.
         """
-        ...
 
     def forget_threads(self, cpu_threads: Iterable[str]) -> None:
         """Marks threads as finished: their caches are evicted first. Unknown names are ignored."""
-        ...

@@ -58,9 +58,8 @@ class Sampling:
     top_k: int = 0  # 0: off
     top_p: float = 1.0
     min_p: float = 0.0
-    repetition_penalty: float = (
-        1.0  # on tokens of the reply, also of one that was begun; else on those of the whole prompt
-    )
+    # on tokens of the reply, also of one that was begun; else on those of the whole prompt
+    repetition_penalty: float = 1.0
     max_new_tokens: int = 64
 
 
@@ -79,9 +78,8 @@ class Prefix:
     """
 
     position: Position
-    embeddings: NDArray[
-        np.float32
-    ]  # (L, d_model), L at least 1; as the first layer gets them, after the model's own scaling
+    # (L, d_model), L at least 1; as the first layer gets them, after the model's own scaling
+    embeddings: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +194,6 @@ class ModelInfo:
     dtype: str  # "float32", "bfloat16", or "" for a server
     context: int | None  # tokens, prompt and reply together; None where unknown
     width: int | None = None  # d_model of a local model; None for a server: no prefixes, no states
-    embedding_norm: float | None = (
-        None  # mean Euclidean norm of a local model's token embeddings, after its own scaling
-    )
+    # mean Euclidean norm of a local model's token embeddings, after its own scaling
+    embedding_norm: float | None = None
     meta: Mapping[str, str] = field(default_factory=dict)

@@ -117,9 +117,8 @@ class Scenario:
     name: str
     setting: str
     seats: tuple[Seat, ...]  # at least two, names distinct
-    relationships: Mapping[tuple[str, str], Relationship] = field(
-        default_factory=dict
-    )  # keys (a, b) with a before b in `seats`
+    # keys (a, b) with a before b in `seats`
+    relationships: Mapping[tuple[str, str], Relationship] = field(default_factory=dict)
     order: TurnOrder = TurnOrder.round_robin
     limits: Limits = field(default_factory=Limits)
     checks: tuple[Check, ...] = ()

@@ -8,13 +8,13 @@ turn. Sans-I/O, as the judges themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from simworld.core.episode import Act, Ending, Episode
 from simworld.core.errors import Failure, InputError
-from simworld.core.judgement import Judgement
+from simworld.core.judgement import Dimension, Judgement, Verdict
 from simworld.core.requests import Completion, Request, Score, TextPrompt
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import Judge
@@ -98,12 +98,7 @@ def score_partial_dialogues(
     """
     dimensions = {d.name: d for d in judge.rubric.dimensions}
     attributions = [
-        Attribution(
-            seat=verdict.seat,
-            turn=turns[-1],
-            value=dimensions[verdict.dimension].rescale(verdict.score),
-            dimension=verdict.dimension,
-        )
+        _attribution(verdict, turns[-1], dimensions)
         for verdict in judgement.verdicts
         if verdict.seat in seats and (turns := _acted_turns(episode, verdict.seat))
     ]
@@ -124,16 +119,13 @@ def score_partial_dialogues(
         if isinstance(verdicts, Failure):
             return verdicts
         turn_of = dict(seat_turns)
-        attributions += [
-            Attribution(
-                seat=verdict.seat,
-                turn=turn_of[verdict.seat],
-                value=dimensions[verdict.dimension].rescale(verdict.score),
-                dimension=verdict.dimension,
-            )
-            for verdict in verdicts
-        ]
+        attributions += [_attribution(v, turn_of[v.seat], dimensions) for v in verdicts]
     return tuple(attributions)
+
+
+def _attribution(verdict: Verdict, turn: int, dimensions: Mapping[str, Dimension]) -> Attribution:
+    share = dimensions[verdict.dimension].rescale(verdict.score)
+    return Attribution(seat=verdict.seat, turn=turn, value=share, dimension=verdict.dimension)
 
 
 def _acts_by_turn(episode: Episode, seat: str) -> dict[int, Act]:

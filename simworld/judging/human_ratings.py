@@ -78,7 +78,7 @@ def import_ratings(store: Store, path: Path, rater: str, *, rubric: str = "") ->
                 f"{rater} has scored episode {judgement.episode_id} otherwise before; give another"
                 " --rater name"
             )
-            problems.append(Problem(message=message, where=str(path)))
+            problems.append(Problem(message, str(path)))
     if problems:
         raise InputError(problems)
     for each in rubrics.values():
@@ -127,20 +127,10 @@ class _RatingsReader:
         """Episode id → what the file says of it; what is wrong is added to the problems."""
         rated_episodes: dict[str, _RatedEpisode] = {}
         for line, row in _read_rows(path, problems):
-            where = f"{path}:{line}"
             rated = self._rated_episode(row["episode"])
-            if isinstance(rated, str):
-                problems.append(Problem(message=rated, where=where))
-                continue
-            verdict = _parse_verdict(rated, row)
-            if isinstance(verdict, str):
-                problems.append(Problem(message=verdict, where=where))
-            elif (verdict.seat, verdict.dimension) in rated.verdicts:
-                message = (
-                    f"a second score of {verdict.dimension} for {verdict.seat} in episode"
-                    f" {rated.stored.id}"
-                )
-                problems.append(Problem(message=message, where=where))
+            verdict = rated if isinstance(rated, str) else _parse_verdict(rated, row)
+            if isinstance(rated, str) or isinstance(verdict, str):
+                problems.append(Problem(str(verdict), f"{path}:{line}"))
             else:
                 rated.verdicts[verdict.seat, verdict.dimension] = verdict
                 rated_episodes[rated.stored.id] = rated
@@ -164,10 +154,8 @@ class _RatingsReader:
         if stored.episode.ending is Ending.failed:
             return f"episode {stored.id} failed, so there is nothing to score"
         if not self._rubric_name:
-            return _RatedEpisode(
-                stored=stored,
-                rubric=scenario_rubric(self._store.scenario(stored.episode.scenario_id)),
-            )
+            scenario = self._store.scenario(stored.episode.scenario_id)
+            return _RatedEpisode(stored=stored, rubric=scenario_rubric(scenario))
         if self._rubric is None:
             self._rubric = load_rubric(self._rubric_name)
         return _RatedEpisode(stored=stored, rubric=self._rubric)
@@ -191,23 +179,21 @@ def _read_rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Mappi
                 f"found the columns {shown}; expected {', '.join(COLUMNS)} and, if wanted,"
                 " reasoning"
             )
-            problems.append(Problem(message=message, where=f"{path}:1"))
+            problems.append(Problem(message, f"{path}:1"))
             return
         reader.fieldnames = names
         for row in reader:
             row_count += 1
             if "" in row or None in row.values():
                 message = f"found another number of cells than the {len(names)} columns"
-                problems.append(Problem(message=message, where=f"{path}:{reader.line_num}"))
+                problems.append(Problem(message, f"{path}:{reader.line_num}"))
             else:
                 yield reader.line_num, {name: value.strip() for name, value in row.items()}
     except csv.Error as error:
-        problems.append(
-            Problem(message=f"not CSV: {error}", where=f"{path}:{reader.reader.line_num}")
-        )
+        problems.append(Problem(f"not CSV: {error}", f"{path}:{reader.reader.line_num}"))
         return
     if not row_count:
-        problems.append(Problem(message="found no scores", where=str(path)))
+        problems.append(Problem("found no scores", str(path)))
 
 
 def _parse_verdict(rated: _RatedEpisode, row: Mapping[str, str]) -> Verdict | str:
@@ -230,19 +216,19 @@ def _parse_verdict(rated: _RatedEpisode, row: Mapping[str, str]) -> Verdict | st
     if not (math.isfinite(score) and low <= score <= high):
         range_text = f" from {low:g} to {high:g}" if dimension else ""
         problems.append(f"score {row['score']!r}: expected a number{range_text}")
+    if not problems and (row["seat"], row["dimension"]) in rated.verdicts:
+        problems.append(
+            f"a second score of {row['dimension']} for {row['seat']} in episode {rated.stored.id}"
+        )
     if problems:
         return "; ".join(problems)
-    return Verdict(
-        seat=row["seat"],
-        dimension=row["dimension"],
-        score=score,
-        reasoning=row.get("reasoning", ""),
-    )
+    seat, reasoning = row["seat"], row.get("reasoning", "")
+    return Verdict(seat=seat, dimension=row["dimension"], score=score, reasoning=reasoning)
 
 
 def _rater_problems(store: Store, rater: str) -> Iterator[Problem]:
     if not (rater.strip() and rater.isprintable()):
-        yield Problem(message=f"--rater {rater!r}: expected a name, without control characters")
+        yield Problem(f"--rater {rater!r}: expected a name, without control characters")
     non_human_judges = [
         judge
         for judge in store.judges()
@@ -250,7 +236,7 @@ def _rater_problems(store: Store, rater: str) -> Iterator[Problem]:
     ]
     if non_human_judges:
         yield Problem(
-            message=f"--rater {rater!r} is the name of a judge that is no person; give another name"
+            f"--rater {rater!r} is the name of a judge that is no person; give another name"
         )
 
 

@@ -55,11 +55,11 @@ class PairAccuracy:
 
     n: int  # pairs judged
     failed: int  # pairs not judged
-    accuracy: float | None
-    low: float | None
-    high: float | None
-    ties: int
-    longer_wins: float | None  # the baseline's share on the same pairs
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ties: int = 0
+    longer_wins: float | None = None  # the baseline's share on the same pairs
 
     def to_json(self) -> dict[str, Any]:
         """The share as JSON data."""
@@ -123,9 +123,7 @@ def pair_accuracy(outcomes: Sequence[PairOutcome]) -> PairAccuracy:
     judged = [(points, o.length_points) for o in outcomes if (points := o.points) is not None]
     n, failed = len(judged), len(outcomes) - len(judged)
     if not n:
-        return PairAccuracy(
-            n=0, failed=failed, accuracy=None, low=None, high=None, ties=0, longer_wins=None
-        )
+        return PairAccuracy(n=0, failed=failed)
     right = sum(points for points, _ in judged)
     low, high = wilson_interval(right, n)
     return PairAccuracy(

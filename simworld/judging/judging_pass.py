@@ -115,7 +115,9 @@ class JudgingPass:
         report_progress = on_progress or (lambda tally: None)
         for rubric in rubrics:  # grows while other rubrics turn up
             judge = make_judge(self._spec, self._backend.info, rubric, swap=self._swap)
-            missing_counts = [self._count_missing(judge, sample) for sample in range(sample_count)]
+            missing_counts = [
+                sum(1 for _ in self._unjudged(judge, sample)) for sample in range(sample_count)
+            ]
             if rubric is first_rubric:
                 self.tally = JudgingTally(total=total, already_judged=total - sum(missing_counts))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
@@ -150,9 +152,6 @@ class JudgingPass:
             done = self.tally.scored + self.tally.failed + len(self._lack_rubric) * sample_count
             self.tally = replace(self.tally, already_judged=total - done)
         return self.tally
-
-    def _count_missing(self, judge: Judge, sample: int) -> int:
-        return sum(1 for _ in self._unjudged(judge, sample))
 
     def _unjudged(self, judge: Judge, sample: int) -> Iterator[str]:
         return self._store.unjudged(
@@ -222,7 +221,7 @@ class JudgingPass:
             except InputError as error:
                 reasons = "; ".join(map(str, error.problems))
                 self._rubric_cache[id_] = Problem(
-                    message=f"{reasons}; {NO_RUBRIC_HINT}", where=f"scenario {scenario.name!r}"
+                    f"{reasons}; {NO_RUBRIC_HINT}", f"scenario {scenario.name!r}"
                 )
         return self._rubric_cache[id_]
 

@@ -93,14 +93,7 @@ def judge_by_statements(
             if spec.prior:
                 raw["prior"] = sum(_log_odds(without_dialogue, pair) for pair in pairs)
                 log_odds -= raw["prior"]
-            verdicts.append(
-                Verdict(
-                    seat=seat,
-                    dimension=d.name,
-                    score=_calibrated_score(log_odds, d, spec),
-                    raw={"log_odds": log_odds, **raw},
-                )
-            )
+            verdicts.append(_log_odds_verdict(seat, d, log_odds, raw, spec))
     return tuple(verdicts)
 
 
@@ -144,17 +137,9 @@ def judge_by_answers(
                 yes, no = (logsumexp(logprobs[a] for a in words) for words in (YES, NO))
                 raw[f"log_odds_{i}"] = yes - no
                 raw[f"answer_mass_{i}"] = math.exp(logsumexp(logprobs.values()))
-            log_odds = sum(value for key, value in raw.items() if key.startswith("log_odds")) / len(
-                d.high_statements
-            )
-            verdicts.append(
-                Verdict(
-                    seat=seat,
-                    dimension=d.name,
-                    score=_calibrated_score(log_odds, d, spec),
-                    raw={"log_odds": log_odds, **raw},
-                )
-            )
+            total = sum(value for key, value in raw.items() if key.startswith("log_odds"))
+            log_odds = total / len(d.high_statements)
+            verdicts.append(_log_odds_verdict(seat, d, log_odds, raw, spec))
     return tuple(verdicts)
 
 
@@ -200,6 +185,10 @@ def _log_odds(logprobs: Mapping[str, float], pair: tuple[str, str]) -> float:
     return logprobs[f" {high}"] - logprobs[f" {low}"]
 
 
-def _calibrated_score(log_odds: float, d: Dimension, spec: JudgeSpec) -> float:
+def _log_odds_verdict(
+    seat: str, d: Dimension, log_odds: float, raw: Mapping[str, float], spec: JudgeSpec
+) -> Verdict:
+    """The verdict that calibrated log-odds make; `raw` are those of the wordings."""
     calibration = spec.calibration_for(d.name)
-    return d.low + (d.high - d.low) * sigmoid(calibration.a * log_odds + calibration.b)
+    score = d.low + (d.high - d.low) * sigmoid(calibration.a * log_odds + calibration.b)
+    return Verdict(seat=seat, dimension=d.name, score=score, raw={"log_odds": log_odds, **raw})

@@ -50,7 +50,6 @@ def swap_dialogue(swap: Swap, scenario: Scenario, episode: Episode) -> tuple[Sce
         seats=seats,
         setting=rename(scenario.setting),
         judge_note=rename(scenario.judge_note),
-        family=scenario.family,
     )
     return renamed_scenario, replace(episode, turns=turns)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from simworld.core.episode import Act, ActionKind, Ending, Episode
 from simworld.core.scenario import Persona, Relationship, Scenario, Seat
@@ -12,15 +12,7 @@ from simworld.core.visibility import omniscient_labels
 from simworld.language import Language, load_language
 
 ContextPart = Literal["setting", "note", "persona", "relationship", "goal", "knows", "secret"]
-CONTEXT_PARTS: tuple[ContextPart, ...] = (
-    "setting",
-    "note",
-    "persona",
-    "relationship",
-    "goal",
-    "knows",
-    "secret",
-)
+CONTEXT_PARTS: tuple[ContextPart, ...] = get_args(ContextPart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

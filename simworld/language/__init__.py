@@ -5,7 +5,6 @@ A scenario chooses its language by the code: `language: zh`. Each file in `table
 """
 
 from simworld.language.language_table import (
-    ENGLISH,
     PROMPT_SLOT,
     PROMPT_SLOTS,
     Language,
@@ -15,7 +14,6 @@ from simworld.language.language_table import (
 )
 
 __all__ = [
-    "ENGLISH",
     "PROMPT_SLOT",
     "PROMPT_SLOTS",
     "Language",

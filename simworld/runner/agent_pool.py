@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 
 from agents import (
     HUMAN_MODEL,
@@ -73,21 +74,12 @@ class _LazyAgentPool(AgentPool):
 
     def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], AgentPool]) -> None:
         self._specs, self._load = specs, load
-        self._specs_by_key = {
-            model_key(loaded.spec): loaded.spec
-            for loaded in specs
-            if isinstance(loaded.spec, LMSpec)
-        }
+        lm_specs = [loaded.spec for loaded in specs if isinstance(loaded.spec, LMSpec)]
         self._loaded: AgentPool | None = None
-        lm_models = [
-            (loaded.spec.name, loaded.spec.model)
-            for loaded in specs
-            if isinstance(loaded.spec, LMSpec)
-        ]
-        models = {
-            model: identify_model(model) for model in dict.fromkeys(model for _, model in lm_models)
-        }
-        self._infos = {name: models[model] for name, model in lm_models}
+        lm_models = {model_key(spec): spec for spec in lm_specs}
+        self._loaded: LoadedAgents | None = None
+        identify = cache(identify_model)
+        self._infos = {spec.name: identify(spec.model) for spec in lm_specs}
 
     @property
     def agents(self) -> Mapping[str, Agent]:
@@ -148,11 +140,8 @@ def load_agents(
         MissingExtra: then, an optional package is missing.
     """
     specs = list(specs)
-    local_keys = {
-        model_key(s.spec)
-        for s in specs
-        if isinstance(s.spec, LMSpec) and not is_server_model(s.spec.model)
-    }
+    lm_specs = [loaded.spec for loaded in specs if isinstance(loaded.spec, LMSpec)]
+    local_keys = {model_key(spec) for spec in lm_specs if not is_server_model(spec.model)}
     bytes_each = None if cache_bytes is None else max(1, cache_bytes // max(1, len(local_keys)))
     _check_servers(specs, server)
     for spec in (loaded.spec for loaded in specs):
@@ -180,11 +169,7 @@ def load_agents(
                 backends[model_key(spec)] = backend
             elif isinstance(spec, HumanSpec) and terminal is not None:
                 backends[HUMAN_MODEL] = terminal
-        infos = {
-            loaded.spec.name: backends[model_key(loaded.spec)].info
-            for loaded in specs
-            if isinstance(loaded.spec, LMSpec)
-        }
+        infos = {spec.name: backends[model_key(spec)].info for spec in lm_specs}
         agents = {
             loaded.spec.name: make_agent(loaded, infos.get(loaded.spec.name)) for loaded in specs
         }

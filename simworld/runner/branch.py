@@ -117,30 +117,20 @@ def make_branch(
     problems = pattern_problems(scenario)
     if run_name is not None and not (run_name.strip() and run_name.isprintable()):
         problems.append(
-            Problem(
-                message=f"--name {run_name!r}: expected a word or more, without control characters"
-            )
+            Problem(f"--name {run_name!r}: expected a word or more, without control characters")
         )
     max_turns = max_kept_turns(parent, scenario)
     if not 0 <= kept_turns <= max_turns:
-        ended = (
-            f"episode {parent.id} has {counted(len(parent.episode.turns), 'turn')} and ended:"
-            f" {parent.summary.reason}"
+        message = (
+            f"--at {kept_turns}: episode {parent.id} has"
+            f" {counted(len(parent.episode.turns), 'turn')} and ended: {parent.summary.reason};"
+            f" expected the number of turns to keep, 0 to {max_turns}"
         )
-        problems.append(
-            Problem(
-                message=(
-                    f"--at {kept_turns}: {ended}; expected the number of turns to keep,"
-                    f" 0 to {max_turns}"
-                )
-            )
-        )
+        problems.append(Problem(message))
     stored_cast = {seat.seat: seat.agent_name for seat in parent.summary.seats}
     for unknown in [seat for seat in cast if seat not in stored_cast and seat != ANY_SEAT]:
         hint = did_you_mean(unknown, stored_cast) or f"; there are {', '.join(stored_cast)}"
-        problems.append(
-            Problem(message=f"--cast: no seat {unknown!r} in scenario {scenario.name!r}{hint}")
-        )
+        problems.append(Problem(f"--cast: no seat {unknown!r} in scenario {scenario.name!r}{hint}"))
     kept_seats = frozenset(
         seat for seat in stored_cast if seat not in cast and ANY_SEAT not in cast
     )
@@ -159,14 +149,8 @@ def make_branch(
             if any(repr(stored_cast[seat]) in str(p) for p in error.problems)
         ]
         if missing_casts:
-            problems.append(
-                Problem(
-                    message=(
-                        "seats not cast keep their agent, which must be found too; or add"
-                        f" {' '.join(missing_casts)}"
-                    )
-                )
-            )
+            message = "seats not cast keep their agent, which must be found too; or add"
+            problems.append(Problem(f"{message} {' '.join(missing_casts)}"))
     if problems:
         raise InputError(problems)
     return Branch(

@@ -163,6 +163,6 @@ class RunPlan:
                 if isinstance(agent, ScriptedAgent):
                     where = f"agent {name!r} as {seat!r} in scenario {scenario.name!r}"
                     unclear_lines = agent.unresolved_lines(observe(scenario, seat, (), 0, 0))
-                    problems += [Problem(message=line, where=where) for line in unclear_lines]
+                    problems += [Problem(line, where) for line in unclear_lines]
         if problems:
             raise InputError(dict.fromkeys(problems))

@@ -57,9 +57,8 @@ class Ratings:
     """All agents, the best first."""
 
     ratings: tuple[Rating, ...]
-    groups: tuple[
-        tuple[str, ...], ...
-    ]  # agents that are linked by games; with more than one group, ratings compare only within
+    # agents that are linked by games; with more than one group, ratings compare only within
+    groups: tuple[tuple[str, ...], ...]
 
 
 def fit_ratings(

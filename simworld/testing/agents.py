@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 from simworld.core.episode import Act, ActionKind, Observation
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.protocols import ActResult, Agent
 from simworld.core.requests import (
     AskPerson,
@@ -77,11 +77,7 @@ def check_agent(
         )
     if agent.id != id_before:
         raise NotConforming("`id` changed while the agent acted")
-    _run_act(
-        agent,
-        shown[0],
-        lambda request: Failure(boundary="model", kind="timeout", message="no answer in 60 s"),
-    )
+    _run_act(agent, shown[0], lambda request: model_failure("timeout", "no answer in 60 s"))
 
 
 def _run_act(

@@ -9,7 +9,7 @@ import numpy as np
 
 from simworld.core.engine import play
 from simworld.core.episode import Act, Action, ActionKind, Observation
-from simworld.core.errors import Failure
+from simworld.core.errors import model_failure
 from simworld.core.requests import (
     AskPerson,
     Completion,
@@ -126,13 +126,11 @@ class FakeBackend:
             new_words = request.sampling.max_new_tokens if isinstance(request, Generate) else 1
             if (words := _words(request.prompt)) + new_words > self._context:
                 message = f"{words} words and {new_words} new ones do not fit into {self._context}"
-                return Failure(boundary="model", kind="too-long", message=message)
+                return model_failure("too-long", message)
         if isinstance(request, Generate) and request.prefix is not None:
             shape = request.prefix.embeddings.shape
             if len(shape) != 2 or not shape[0] or shape[1] != FAKE_WIDTH:
-                return Failure(
-                    boundary="model", kind="invalid", message=f"no prefix for this model: {shape}"
-                )
+                return model_failure("invalid", f"no prefix for this model: {shape}")
         answer = self._answer(request)
         return generated(answer, request) if isinstance(answer, str) else answer
 

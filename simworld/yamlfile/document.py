@@ -63,10 +63,7 @@ class Document:
     def problem(self, loc: YamlPath, message: str, *, key: bool = False) -> Problem:
         """A problem at `loc`: `file:line:column: seats.1.goal: message`."""
         path = dotted_path(loc)
-        return Problem(
-            message=f"{path}: {message}" if path else message,
-            where=self.file_position(loc, key=key),
-        )
+        return Problem(f"{path}: {message}" if path else message, self.file_position(loc, key=key))
 
     def raw_text(self, loc: YamlPath) -> str | None:
         """The scalar at `loc` as the author wrote it, without quotes; None if there is no
@@ -141,9 +138,9 @@ def _load(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise InputError([Problem(message=syntax_message(error, text), where=where)]) from None
+        raise InputError(syntax_message(error, text), where) from None
     except yaml.YAMLError as error:
-        raise InputError([Problem(message=" ".join(str(error).split()), where=name)]) from None
+        raise InputError(" ".join(str(error).split()), name) from None
     if root is None:
         return Document(name=name, data=None, root=None)
     builder = _Builder(name)
@@ -165,16 +162,13 @@ def _forbidden_syntax(text: str, name: str) -> list[Problem]:
             documents += 1
             if documents > 1:
                 problems.append(
-                    Problem(
-                        message="a second document ('---') in one file; use a file for each",
-                        where=where,
-                    )
+                    Problem("a second document ('---') in one file; use a file for each", where)
                 )
                 return problems
         elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                return [Problem(message=f"nested deeper than {MAX_DEPTH} levels", where=where)]
+                return [Problem(f"nested deeper than {MAX_DEPTH} levels", where)]
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         tag = getattr(event, "tag", None)
@@ -182,8 +176,7 @@ def _forbidden_syntax(text: str, name: str) -> list[Problem]:
             shown = tag.replace("tag:yaml.org,2002:", "!!")
             problems.append(
                 Problem(
-                    message=f"tag '{shown}' is not allowed; write the value alone, text in quotes",
-                    where=where,
+                    f"tag '{shown}' is not allowed; write the value alone, text in quotes", where
                 )
             )
     return problems
@@ -268,7 +261,7 @@ class _Builder:
             self._report(node, f"control character U+{ord(control[0]):04X} in the text")
 
     def _report(self, node: yaml.Node, message: str) -> None:
-        self.problems.append(Problem(message=message, where=_position_text(self.name, node)))
+        self.problems.append(Problem(message, _position_text(self.name, node)))
 
 
 def _position_text(name: str, node: yaml.Node | yaml.Event) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError
 
 SUFFIXES = (".yaml", ".yml")
 MAX_ENTRIES = 100_000  # looked at for one folder or glob
@@ -33,9 +33,7 @@ def list_yaml_files(folder: Path) -> list[Path]:
         os.listdir(folder)  # subfolders that cannot be read are passed over, this one is not
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            [Problem(message=f"cannot be read: {reason}", where=str(folder))]
-        ) from None
+        raise InputError(f"cannot be read: {reason}", str(folder)) from None
     entries = _walk_pattern(folder, ("**", "*"), _entry_counter(str(folder)))
     return _sorted_files(
         str(folder), (path for path in entries if path.suffix in SUFFIXES and os.path.isfile(path))
@@ -88,9 +86,7 @@ def _walk_pattern(folder: Path, parts: Sequence[str], count: Callable[[], None])
 def _folder_entries(folder: Path, count: Callable[[], None]) -> list[os.DirEntry[str]]:
     """What is in a folder, by name; nothing if it is none, or cannot be read."""
     if len(folder.parts) > MAX_DEPTH:
-        raise InputError(
-            [Problem(message=f"folders more than {MAX_DEPTH} deep", where=str(folder)[:80])]
-        )
+        raise InputError(f"folders more than {MAX_DEPTH} deep", str(folder)[:80])
     inside = []
     try:
         with os.scandir(folder) as entries:
@@ -122,7 +118,7 @@ def _entry_counter(where: str) -> Callable[[], None]:
                 f"more than {MAX_ENTRIES:,} files and folders to look through; name a folder"
                 " further down"
             )
-            raise InputError([Problem(message=message, where=where)])
+            raise InputError(message, where)
 
     return count
 
@@ -132,7 +128,5 @@ def _sorted_files(where: str, paths: Iterator[Path]) -> list[Path]:
     for path in paths:
         files[path] = None
         if len(files) > MAX_FILES:
-            raise InputError(
-                [Problem(message=f"more than {MAX_FILES:,} YAML files; name fewer", where=where)]
-            )
+            raise InputError(f"more than {MAX_FILES:,} YAML files; name fewer", where)
     return sorted(files)

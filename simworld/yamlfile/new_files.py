@@ -16,7 +16,7 @@ def write_new_files(texts: Mapping[Path, str]) -> None:
     written; then none was.
     """
     problems = [
-        Problem(message=reason, where=str(path))
+        Problem(reason, str(path))
         for path, text in texts.items()
         if (reason := _why_not_writable(path, text))
     ]
@@ -36,7 +36,7 @@ def write_new_files(texts: Mapping[Path, str]) -> None:
             if isinstance(error, FileExistsError)
             else f"cannot be written: {error.strerror}"
         )
-        raise InputError([Problem(message=reason, where=str(path))]) from None
+        raise InputError(reason, str(path)) from None
 
 
 def _why_not_writable(path: Path, text: str) -> str:

@@ -37,7 +37,7 @@ def parse(document: Document, model: type[Model], *, data: Any = _FROM_DOCUMENT)
     """
     value = document.data if data is _FROM_DOCUMENT else data
     if value is None:
-        raise InputError([Problem(message="the file is empty", where=f"{document.name}:1:1")])
+        raise InputError("the file is empty", f"{document.name}:1:1")
     try:
         return model.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
@@ -89,7 +89,7 @@ def _problems(
             continue
         if len(problems) >= MAX_PROBLEMS:
             more = f"… and {counted(len(errors) - len(problems), 'more problem')}"
-            return [*problems, Problem(message=more, where=document.name)]
+            return [*problems, Problem(more, document.name)]
         key = _concerns_key(items)
         problems += [
             document.problem(loc, message, key=key)

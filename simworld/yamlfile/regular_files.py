@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError
 
 
 def regular_file_size(path: Path) -> int:
@@ -16,15 +16,15 @@ def regular_file_size(path: Path) -> int:
     try:
         status = os.stat(path)
     except FileNotFoundError:
-        raise _refusal(
-            "is a link to nothing" if os.path.islink(path) else "no such file", path
+        raise InputError(
+            "is a link to nothing" if os.path.islink(path) else "no such file", str(path)
         ) from None
     except (OSError, ValueError) as error:
-        raise _refusal(f"cannot be read: {_reason(error)}", path) from None
+        raise InputError(f"cannot be read: {_reason(error)}", str(path)) from None
     if stat.S_ISDIR(status.st_mode):
-        raise _refusal("is a folder; expected a file", path)
+        raise InputError("is a folder; expected a file", str(path))
     if not stat.S_ISREG(status.st_mode):
-        raise _refusal("is a pipe, a socket or a device; expected a file", path)
+        raise InputError("is a pipe, a socket or a device; expected a file", str(path))
     return status.st_size
 
 
@@ -34,17 +34,15 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     """
     size = regular_file_size(path)
     if size > max_bytes:
-        raise _refusal(f"is larger than {max_bytes >> 20} MiB, the most that is read here", path)
+        raise InputError(
+            f"is larger than {max_bytes >> 20} MiB, the most that is read here", str(path)
+        )
     try:
         with path.open("rb") as file:
             return file.read(size)  # room is made for as much as is asked for
     except OSError as error:
-        raise _refusal(f"cannot be read: {_reason(error)}", path) from None
+        raise InputError(f"cannot be read: {_reason(error)}", str(path)) from None
 
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
-
-
-def _refusal(message: str, path: Path) -> InputError:
-    return InputError([Problem(message=message, where=str(path))])

@@ -9,7 +9,7 @@ import re
 import stat
 from pathlib import Path
 
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError
 
 MAX_BYTES = 4 * 1024 * 1024
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
@@ -24,20 +24,20 @@ def read_source_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
         # A named pipe without a writer would be waited for without end; those that a shell opens
         # are in /dev.
         if stat.S_ISFIFO(os.stat(path).st_mode) and not name.startswith("/dev/"):
-            raise _refusal("is a pipe, not a file", name)
+            raise InputError("is a pipe, not a file", name)
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
     except FileNotFoundError:
-        raise _refusal(
+        raise InputError(
             "is a link to nothing" if os.path.islink(path) else "no such file", name
         ) from None
     except IsADirectoryError:
-        raise _refusal("is a folder; name a file", name) from None
+        raise InputError("is a folder; name a file", name) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _refusal(f"cannot be read: {reason}", name) from None
+        raise InputError(f"cannot be read: {reason}", name) from None
     if len(raw) > max_bytes:
-        raise _refusal(
+        raise InputError(
             f"is larger than {max_bytes // 1024 // 1024} MiB, the most that is read", name
         )
     try:
@@ -48,7 +48,7 @@ def read_source_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
             f"is not UTF-8 text: byte 0x{raw[error.start]:02x} in line {line}; save the file as"
             " UTF-8"
         )
-        raise _refusal(message, name) from None
+        raise InputError(message, name) from None
     refuse_control_characters(text, name)
     return text
 
@@ -61,8 +61,4 @@ def refuse_control_characters(text: str, name: str) -> None:
         line = text.count("\n", 0, control.start()) + 1
         column = control.start() - (text.rfind("\n", 0, control.start()) + 1) + 1
         message = f"control character U+{ord(control[0]):04X}: this is not a text file"
-        raise InputError([Problem(message=message, where=f"{name}:{line}:{column}")])
-
-
-def _refusal(message: str, name: str) -> InputError:
-    return InputError([Problem(message=message, where=name)])
+        raise InputError(message, f"{name}:{line}:{column}")

@@ -16,9 +16,8 @@ from store.cells.cell_blocks import block_columns
 from store.tables import EpisodeRow, EpisodeSeatRow, JudgementRow, VerdictRow
 
 StoredRubric = Mapping[str, Any]
-SeatMeasures = list[
-    dict[str, SampleMean] | None
-]  # by position; None where a score is no finite number
+# by position; None where a score is no finite number
+SeatMeasures = list[dict[str, SampleMean] | None]
 SampleKey = tuple[Any, ...]  # block, judge id, episode id
 
 

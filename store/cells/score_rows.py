@@ -55,14 +55,8 @@ def next_score_rows(
         .order_by(*key)
         .limit(BATCH)
     )
-    if judge_id is not None:
-        query = query.where(JudgementRow.judge_id == judge_id)
-    if run is not None:
-        query = query.where(EpisodeRow.run == run)
-    if dimension is not None:
-        query = query.where(VerdictRow.dimension == dimension)
-    if scenario is not None:
-        query = query.where(EpisodeRow.scenario_id == scenario)
+    filters = {"judge_id": judge_id, "run": run, "dimension": dimension, "scenario_id": scenario}
+    query = query.where(*(columns[k] == v for k, v in filters.items() if v is not None))
     if after is not None:
         query = query.where(tuple_(*key) > tuple_(*after))
     rows = connection.execute(query).mappings().all()

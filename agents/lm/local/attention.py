@@ -19,9 +19,8 @@ from torch.nn import functional as F
 ATTENTION_NAME = "simworld"  # under which transformers finds `attend`
 PASS_ARGUMENT = "simworld_pass"  # the model's keyword argument that carries the PackedPass
 
-_QUERY_BLOCK = (
-    128  # queries of a span that attend at a time: keys after the last of them are left out
-)
+# queries of a span that attend at a time: keys after the last of them are left out
+_QUERY_BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,14 +42,16 @@ class PrefillSpan:
     kv: Tensor
     start: int  # tokens cached before
     count: int  # new tokens
-    depths: Tensor | None = (
-        # (count,) int64: places counted from `start`, where the tokens form a tree and not a line
-        None
-    )
-    attends_to: Tensor | None = (
-        # (count, count) bool: which new tokens each new token attends to; None: those up to itself
-        None
-    )
+    # (count,) int64: places counted from `start`, where the tokens form a tree and not a line
+    depths: Tensor | None = None
+    # (count, count) bool: which new tokens each new token attends to; None: those up to itself
+    attends_to: Tensor | None = None
+
+    def place_depths(self) -> Tensor:
+        """(count,) int64, the places of the tokens counted from `start`."""
+        return (
+            torch.arange(self.count, device=self.kv.device) if self.depths is None else self.depths
+        )
 
 
 class PackedPass:
@@ -71,14 +72,7 @@ class PackedPass:
     def positions(self) -> Tensor:
         """(tokens,) int64, the place of each token in its own sequence."""
         parts = [rows.positions for rows in self._rows]
-        for span in self._spans:
-            depths = (
-                span.depths
-                if span.depths is not None
-                else torch.arange(span.count, device=self._device)
-            )
-            parts.append(depths + span.start)
-        return torch.cat(parts)
+        return torch.cat([*parts, *(span.place_depths() + span.start for span in self._spans)])
 
     def attend(
         self,
@@ -162,11 +156,7 @@ class PackedPass:
         """
         key = (i, window, dtype, low)
         if key not in self._masks:
-            depths = (
-                torch.arange(span.count, device=self._device)
-                if span.depths is None
-                else span.depths
-            )
+            depths = span.place_depths()
             sees = (
                 span.attends_to if span.attends_to is not None else depths[None] <= depths[:, None]
             )

@@ -27,7 +27,7 @@ from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import MIN_SHARED_TOKENS, PrefixCache
 from agents.lm.local.row_group import RowGroup
 from agents.lm.local.sampling import sample_tokens
-from simworld.core.errors import Failure
+from simworld.core.errors import model_failure
 from simworld.core.requests import Completion, Encode, Generate
 
 
@@ -90,7 +90,7 @@ class DecodingBatch:
             completion: Completion | None
             if logprob != logprob:
                 message = f"the model gave no finite logits at reply token {len(row.reply_ids)}"
-                completion = Failure(boundary="model", kind="not-finite", message=message)
+                completion = model_failure("not-finite", message)
                 group.zero_kv(row)
             else:
                 completion = row.append_token(token, logprob, self._local)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.lm.local.local_model import LocalModel
 from agents.lm.local.soft_prompt import insert_prefix
 from agents.lm.reasoning import SplitReply, split_thought, thinking_limit_failure
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.requests import Encode, Encoded, Generate, Generated
 from simworld.core.seeding import uniforms
 
@@ -30,14 +30,12 @@ class DecodingRow:
     request: Generate | Encode
     prompt_ids: list[int]  # its tokens; of an Encode those up to the state
     input_ids: list[int]  # what the model reads: the prompt and the prefix in it (`soft_prompt`)
-    reply_start: (
-        int  # where in `prompt_ids` the reply begins that is continued; 0: nothing is begun
-    )
+    # where in `prompt_ids` the reply begins that is continued; 0: nothing is begun
+    reply_start: int
     submitted: float  # perf_counter, seconds
     uniforms: NDArray[np.float64]  # (max_new_tokens,) uniforms, one per token; (0,) of an Encode
-    prefix_embeddings: dict[
-        int, NDArray[np.float32]
-    ]  # the prefix, by the numbers that stand for it
+    # the prefix, by the numbers that stand for it
+    prefix_embeddings: dict[int, NDArray[np.float32]]
     in_thought: bool = False  # the prompt ends inside a thought
     reply_ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
@@ -61,9 +59,7 @@ class DecodingRow:
     def finish_encode(self, state: NDArray[np.float32], local: LocalModel) -> Encoded | Failure:
         """The result of an Encode."""
         if not np.isfinite(state).all():
-            return Failure(
-                boundary="model", kind="not-finite", message="the model gave no finite state"
-            )
+            return model_failure("not-finite", "the model gave no finite state")
         latency = time.perf_counter() - self.submitted
         return Encoded(
             state=state, prompt_tokens=len(self.prompt_ids), latency_s=latency, dtype=local.dtype

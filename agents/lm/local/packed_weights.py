@@ -53,10 +53,8 @@ def pack_linear_layers(model: nn.Module) -> bool:
     try:
         with torch.no_grad():
             weights = [_pack_weight(layer) for layer in layers]
-    except (
-        RuntimeError,
-        AttributeError,
-    ) as error:  # what torch raises where it refuses, and where it has no such operator
+    # what torch raises where it refuses, and where it has no such operator
+    except (RuntimeError, AttributeError) as error:
         _log.info("weights stay as they are: %s", error)
         return False
     for layer, packed in zip(layers, weights, strict=True):

@@ -51,14 +51,9 @@ class PromptTokenizer:
         self.reasoning = reasoning  # how the model marks its thoughts
         self._tokenizer = tokenizer
         self._template = ChatTemplate(tokenizer, reasoning)
-        specials = {
-            token_id: str(token)
-            for token_id, token in tokenizer.added_tokens_decoder.items()
-            if token.special
-        }
-        marks = {
-            token_id for token_id, token in specials.items() if is_reasoning_mark(token, reasoning)
-        }
+        added_tokens = tokenizer.added_tokens_decoder.items()
+        specials = {id_: str(token) for id_, token in added_tokens if token.special}
+        marks = {id_ for id_, token in specials.items() if is_reasoning_mark(token, reasoning)}
         # Without the marks of a thought nobody could tell it from speech; where none of them is
         # special, all special ones go.
         self._hidden_ids = frozenset(specials) - marks if marks else None
@@ -109,15 +104,11 @@ class PromptTokenizer:
         text = self.render(prompt)
         prompt_ids = self.encode(prompt)
         split_char, head_ids = self._split_point(text, prompt_ids)
+        encode = self._encode_text if split_char == 0 else self._encode_bare
         tokenised = []
         for continuation in texts:
-            ids = head_ids + (
-                self._encode_text(text + self._template.remove_special_tokens(continuation))
-                if split_char == 0
-                else self._encode_bare(
-                    text[split_char:] + self._template.remove_special_tokens(continuation)
-                )
-            )
+            said = self._template.remove_special_tokens(continuation)
+            ids = head_ids + encode(text[split_char:] + said)
             start = max(1, common_prefix_length(prompt_ids, ids))
             if len(ids) <= start:
                 raise PromptError(f"the continuation {continuation!r} adds no token to the prompt")
@@ -210,10 +201,8 @@ class PromptTokenizer:
                 for char in chars
             ]
         encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        ids, ends = (
-            self._prepend_bos(list(encoding.input_ids)),
-            [end for _, end in encoding.offset_mapping],
-        )
+        ids = self._prepend_bos(list(encoding.input_ids))
+        ends = [end for _, end in encoding.offset_mapping]
         ends = [0] * (len(ids) - len(ends)) + ends
         return ids, [0 if char is None else bisect_right(ends, char) for char in chars]
 

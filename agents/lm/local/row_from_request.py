@@ -6,7 +6,7 @@ import numpy as np
 
 from agents.lm.local.decoding_row import DecodingRow, new_row
 from agents.lm.local.local_model import LocalModel
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.requests import Encode, Generate, Prefix, Request
 
 
@@ -66,11 +66,6 @@ def context_failure(local: LocalModel, prompt: int, reply: int) -> Failure | Non
     return model_failure(
         "too-long", f"{asked} do not fit the model's context of {local.context_length}"
     )
-
-
-def model_failure(kind: str, message: str) -> Failure:
-    """A failure of the model's boundary."""
-    return Failure(boundary="model", kind=kind, message=message)
 
 
 def _fit_to_context(local: LocalModel, row: DecodingRow) -> DecodingRow | Failure:

@@ -37,7 +37,7 @@ class RowGroup:
         self._awaiting_prefill.append(row)
         self.kv_block.reserve(slot + 1)
         if cached_kv is not None:
-            self.kv_block.write_slot(slot, cached_kv)
+            self.kv_block.kv[:, :, slot, :, : cached_kv.shape[3]] = cached_kv
             row.cached_tokens = cached_kv.shape[3]
 
     def leave(self, row: DecodingRow) -> None:
@@ -50,7 +50,8 @@ class RowGroup:
             last = self._slots.pop()
             if last is not None:
                 hole = self._slots.index(None)
-                self.kv_block.copy_slot(len(self._slots), hole, last.cached_tokens)
+                kv, count = self.kv_block.kv, last.cached_tokens
+                kv[:, :, hole, :, :count] = kv[:, :, len(self._slots), :, :count]
                 self._slots[hole] = last
 
     def take_prefill(self) -> tuple[list[PrefillSpan], list[int]]:
@@ -69,8 +70,8 @@ class RowGroup:
 
     def kv_of(self, row: DecodingRow) -> Tensor:
         """The memory of a row, (layers, 2, kv heads, capacity, head size)."""
-        return self.kv_block.slot_kv(self._slots.index(row))
+        return self.kv_block.kv[:, :, self._slots.index(row)]
 
     def zero_kv(self, row: DecodingRow) -> None:
-        """Leaves nothing of a row's cache."""
-        self.kv_block.zero_slot(self._slots.index(row))
+        """Leaves nothing of a row whose numbers ran away: masking could not hide them."""
+        self.kv_of(row).zero_()

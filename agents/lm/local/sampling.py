@@ -18,11 +18,9 @@ from simworld.core.requests import Sampling
 # at a time on a processor: what is computed from more logits than that does not stay in its caches
 _CPU_ROWS = 4
 _TOP_K_BLOCK = 128  # scores of which only the largest counts at first
-_TOP_P_CANDIDATES = (
-    # top-p without top-k looks at this many tokens first, and at 8 times more while they do not
-    # hold the mass
-    64
-)
+# top-p without top-k looks at this many tokens first, and at 8 times more while they do not hold
+# the mass
+_TOP_P_CANDIDATES = 64
 
 
 def sample_tokens(

@@ -21,11 +21,11 @@ from agents.lm.local.memory import default_cache_budget
 from agents.lm.local.meter import Meter
 from agents.lm.local.prefix_cache import PrefixCache
 from agents.lm.local.prompt_tokenizer import Continuation, PromptError
-from agents.lm.local.row_from_request import context_failure, model_failure, prepare_row
+from agents.lm.local.row_from_request import context_failure, prepare_row
 from agents.lm.local.scoring import score_continuations
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.profile import ProfilePart
-from simworld.core.requests import Finished, ModelInfo, Request, Score, Scored
+from simworld.core.requests import Completion, Finished, ModelInfo, Request, Score, Scored
 
 MAX_PREFILL_TOKENS = 1024  # prompt tokens that join a step, unless a single prompt is longer
 # threads parked, at most, for each row of the batch: bounds what ended conversations leave behind
@@ -69,7 +69,7 @@ class TransformersBackend:
         budget = default_cache_budget(local.device) if cache_bytes is None else cache_bytes
         self.meter = Meter()
         self._local: LocalModel | None = local
-        self._info = ModelInfo(
+        self.info = ModelInfo(
             spec=spec,
             id=model_id,
             dtype=local.dtype,
@@ -91,14 +91,8 @@ class TransformersBackend:
             max_threads=max(_MIN_THREADS, _THREADS_PER_ROW * batch_size),
         )
         self._batch = DecodingBatch(local, self._prefix_cache, self.meter)
-        self._retrying_half = (
-            False  # the rows of the batch are a part of one that failed: no others join
-        )
-
-    @property
-    def info(self) -> ModelInfo:
-        """What runs here."""
-        return self._info
+        # the rows of the batch are a part of one that failed: no others join
+        self._retrying_half = False
 
     @property
     def local(self) -> LocalModel:
@@ -126,7 +120,7 @@ class TransformersBackend:
         except Exception as error:  # the boundary: text that the tokenizer chokes on fails alone
             row = _failure_from(error)
         if isinstance(row, Failure):
-            self._finished.append(Finished(ticket=ticket, completion=row))
+            self._finish(ticket, row)
         else:
             self.meter.tokenised_tokens += len(row.input_ids)
             self._waiting.append(row)
@@ -180,10 +174,12 @@ class TransformersBackend:
         except Exception as error:  # the boundary: a failure of the model is data
             self._halve_failed_batch(error)
             return True
-        self._finished.extend(
-            Finished(ticket=row.ticket, completion=completion) for row, completion in done
-        )
+        for row, completion in done:
+            self._finish(row.ticket, completion)
         return True
+
+    def _finish(self, ticket: int, completion: Completion) -> None:
+        self._finished.append(Finished(ticket=ticket, completion=completion))
 
     def _admit_rows(self) -> None:
         """Lets waiting rows join, first come, first served."""
@@ -210,12 +206,12 @@ class TransformersBackend:
         try:
             self._batch.join(row)
         except Exception as error:  # the boundary, as in `_work_once`
-            self._finished.append(Finished(ticket=row.ticket, completion=_failure_from(error)))
+            self._finish(row.ticket, _failure_from(error))
 
     def _halve_failed_batch(self, error: Exception) -> None:
         rows = self._batch.remove_all()
         if len(rows) == 1:
-            self._finished.append(Finished(ticket=rows[0].ticket, completion=_failure_from(error)))
+            self._finish(rows[0].ticket, _failure_from(error))
             return
         for row in rows:
             row.restart()
@@ -253,9 +249,7 @@ class TransformersBackend:
                 for work, _, _ in tokenised:
                     self._score([work])
             else:
-                self._finished.append(
-                    Finished(ticket=works[0].ticket, completion=_failure_from(error))
-                )
+                self._finish(works[0].ticket, _failure_from(error))
             return
         offset, now = 0, time.perf_counter()
         for work, continuations, length in tokenised:
@@ -264,10 +258,10 @@ class TransformersBackend:
                 lengths=tuple(len(part.ids) - part.start for part in continuations),
                 prompt_tokens=length,
                 latency_s=now - work.submitted,
-                dtype=self._info.dtype,
+                dtype=self.info.dtype,
             )
             offset += len(continuations)
-            self._finished.append(Finished(ticket=work.ticket, completion=completion))
+            self._finish(work.ticket, completion)
 
     def _tokenise_scoring(self, work: _ScoringWork) -> tuple[list[Continuation], int] | None:
         """A scoring's continuations in tokens and its prompt's length; None where it is answered
@@ -289,7 +283,7 @@ class TransformersBackend:
             failure = _failure_from(error)
         self.meter.add_time("tokenise", started, time.perf_counter())
         if failure is not None:
-            self._finished.append(Finished(ticket=work.ticket, completion=failure))
+            self._finish(work.ticket, failure)
             return None
         self.meter.tokenised_tokens += length + sum(
             len(part.ids) - part.start for part in continuations
@@ -319,4 +313,4 @@ def _failure_from(error: Exception) -> Failure:
         or type(error).__name__ == "OutOfMemoryError"
         or "allocate memory" in message
     )
-    return Failure(boundary="model", kind="out-of-memory" if memory else "error", message=message)
+    return model_failure("out-of-memory" if memory else "error", message)

@@ -8,13 +8,13 @@ import asyncio
 import email.utils
 import time
 import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.lm.server.address import ServerAddress, ServerKey
+from agents.lm.server.options import ServerOptions
 from agents.lm.server.payload import Payload
-from simworld.core.errors import Failure, MissingExtra
+from simworld.core.errors import Failure, MissingExtra, model_failure
 from simworld.core.requests import Completion, Generated
 from simworld.core.text import harmless
 
@@ -37,15 +37,7 @@ class Response:
 class ServerClient:
     """The connections to one server, made on first use inside the event loop that they live in."""
 
-    def __init__(
-        self,
-        address: ServerAddress,
-        key: ServerKey,
-        *,
-        headers: Mapping[str, str],
-        timeout_s: float,
-        concurrency: int,
-    ) -> None:
+    def __init__(self, address: ServerAddress, key: ServerKey, options: ServerOptions) -> None:
         """Nothing is sent yet. Raises MissingExtra."""
         try:
             import httpx2
@@ -59,9 +51,9 @@ class ServerClient:
             "accept-encoding": "identity",  # what is packed small may be large
             "user-agent": "simworld",
             **key.headers,
-            **headers,
+            **options.headers,
         }
-        self._timeout_s, self._concurrency = timeout_s, concurrency
+        self._timeout_s, self._concurrency = options.timeout_s, options.concurrency
         self._http_client: Any = None
 
     async def post(self, payload: Payload) -> Response | Failure:
@@ -106,11 +98,11 @@ class ServerClient:
             async with asyncio.timeout(self._timeout_s):
                 return await self._exchange(method, self._address.endpoint(path), content)
         except (TimeoutError, httpx.TimeoutException):
-            return _failure("timeout", f"{url}: no answer within {self._timeout_s:g} s")
+            return model_failure("timeout", f"{url}: no answer within {self._timeout_s:g} s")
         except httpx.ConnectError as error:
-            return _failure("refused", f"{url}: cannot be reached: {error}")
+            return model_failure("refused", f"{url}: cannot be reached: {error}")
         except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
-            return _failure(
+            return model_failure(
                 "invalid", f"{url}: the answer broke off: {str(error) or type(error).__name__}"
             )
 
@@ -122,7 +114,7 @@ class ServerClient:
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > MAX_RESPONSE_BYTES:
-                    return _failure(
+                    return model_failure(
                         "invalid",
                         f"{self._address.url}: the answer has more than"
                         f" {MAX_RESPONSE_BYTES:,} bytes",
@@ -145,7 +137,7 @@ class ServerClient:
             return body
         if packing not in ("gzip", "x-gzip", "deflate"):
             message = f"the answer is packed with {packing!r} although this was not asked for"
-            return _failure("invalid", f"{self._address.url}: {message}")
+            return model_failure("invalid", f"{self._address.url}: {message}")
         # 47: gzip or zlib, whichever it is
         return zlib.decompressobj(47).decompress(body, MAX_RESPONSE_BYTES)
 
@@ -177,7 +169,3 @@ def _retry_after_s(value: str) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-
-
-def _failure(kind: str, message: str) -> Failure:
-    return Failure(boundary="model", kind=kind, message=message)

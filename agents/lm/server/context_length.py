@@ -33,10 +33,6 @@ class ContextLength:
         self.was_requested = False  # for the list of models, once
         self._bytes_per_token = _BYTES_PER_TOKEN
 
-    def read_model_list(self, body: bytes, model: str) -> None:
-        """Takes the length from a list of models."""
-        self.tokens = read_context_length(body, model)
-
     def calibrate(self, size: int, tokens: int) -> None:
         """A prompt of so many bytes had so many tokens."""
         if tokens > 0:

@@ -33,9 +33,8 @@ class MessageParts:
             _collect_parts(content, said, thoughts, depth=0)
         elif content is not None:
             return None
-        whole = dict.fromkeys(
-            thought.strip() for thought in thoughts
-        )  # some servers give the same thought in two fields
+        # some servers give the same thought in two fields
+        whole = dict.fromkeys(thought.strip() for thought in thoughts)
         return cls(
             text="".join(said), thought="\n".join(filter(None, whole)), missing=content is None
         )

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 
 from agents.lm.reasoning import is_known_thinker, thinking_limit_failure
 from agents.lm.reasoning_marks import Reasoning
-from agents.lm.server.address import ServerAddress, ServerKey, parse_address, read_key
+from agents.lm.server.address import parse_address, read_key
 from agents.lm.server.client import Response, ServerClient
-from agents.lm.server.context_length import ContextLength
+from agents.lm.server.context_length import ContextLength, read_context_length
 from agents.lm.server.options import ServerOptions
 from agents.lm.server.payload import Payload, build_payload
 from agents.lm.server.refusals import parameters_to_omit, read_refusal, refusal_failure
 from agents.lm.server.server_answer import ServerAnswer, read_answer
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request
 
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
@@ -46,54 +46,28 @@ class RetryDelays:
     longest_retry_after_s: float = 120.0  # a server that asks for more is given up
 
 
-def open_server(
-    spec: str,
-    options: ServerOptions | None = None,
-    *,
-    reasoning: Reasoning | None = None,
-    delays: RetryDelays | None = None,
-) -> OpenAIBackend:
-    """A backend for `openai:<model>@<base url>`. Nothing is sent yet.
-
-    Raises ModelError for an address that is not understood and for a key that is not there, and
-    MissingExtra.
-    """
-    options = options or ServerOptions()
-    address = parse_address(spec)
-    key = read_key(address, options.api_key_env)
-    return OpenAIBackend(
-        spec=spec,
-        address=address,
-        key=key,
-        options=options,
-        reasoning=reasoning,
-        delays=delays or RetryDelays(),
-    )
-
-
 class OpenAIBackend:
     """A Backend that asks a server. `submit` and `poll` may be called from one thread at a time."""
 
     def __init__(
         self,
-        *,
         spec: str,
-        address: ServerAddress,
-        key: ServerKey,
-        options: ServerOptions,
-        reasoning: Reasoning | None,
-        delays: RetryDelays,
+        options: ServerOptions | None = None,
+        *,
+        reasoning: Reasoning | None = None,
+        delays: RetryDelays | None = None,
     ) -> None:
-        self._client = ServerClient(
-            address,
-            key,
-            headers=options.headers,
-            timeout_s=options.timeout_s,
-            concurrency=options.concurrency,
-        )
-        self._address, self._key, self._options, self._delays = address, key, options, delays
+        """A backend for `openai:<model>@<base url>`. Nothing is sent yet.
+
+        Raises ModelError for an address that is not understood and for a key that is not there, and
+        MissingExtra.
+        """
+        self._options, self._delays = options or ServerOptions(), delays or RetryDelays()
+        self._address = address = parse_address(spec)
+        self._key = read_key(address, self._options.api_key_env)
+        self._client = ServerClient(address, self._key, self._options)
         meta = {"model": address.model, "url": address.url}
-        self._info = ModelInfo(spec=spec, id=address.id, dtype="", context=None, meta=meta)
+        self.info = ModelInfo(spec=spec, id=address.id, dtype="", context=None, meta=meta)
         self._reasoning = reasoning
         # Whether its template opens a thought, so that a reply cut short is one, and whether a stop
         # string might end a thought.
@@ -112,15 +86,10 @@ class OpenAIBackend:
         self._refused: frozenset[str] = frozenset()
         self._random = random.Random()  # spreads retries only, and so needs no seed
         self._loop = asyncio.new_event_loop()
-        self._slots = asyncio.Semaphore(options.concurrency)
+        self._slots = asyncio.Semaphore(self._options.concurrency)
         self._context_length = ContextLength()
         self._thread = threading.Thread(target=self._run_loop, name="simworld-openai", daemon=True)
         self._thread.start()
-
-    @property
-    def info(self) -> ModelInfo:
-        """What is asked here; the id hashes the model's name and the address."""
-        return self._info
 
     def submit(self, request: Request) -> int:
         """A ticket for the request, which is on its way as soon as a slot is free."""
@@ -129,23 +98,21 @@ class OpenAIBackend:
         ticket = self._next_ticket
         self._next_ticket += 1
         self._open_tickets += 1
-        if isinstance(request, Generate) and request.prefix is not None:
-            message = (
-                "a server takes no prefix embeddings; use a local model (builtin: or hf:) for"
-                " steered agents"
-            )
-            self._finished.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
-        elif isinstance(request, Generate):
+        if isinstance(request, Generate) and request.prefix is None:
             asyncio.run_coroutine_threadsafe(
                 self._serve(ticket, request, time.perf_counter()), self._loop
             )
-        else:
-            what = type(request).__name__
-            message = (
-                f"a server cannot answer {what} requests; use a local model (builtin: or hf:) for"
-                " likelihoods and states"
-            )
-            self._finished.put(Finished(ticket=ticket, completion=_failure("unsupported", message)))
+            return ticket
+        message = (
+            "a server takes no prefix embeddings; use a local model (builtin: or hf:) for steered"
+            " agents"
+            if isinstance(request, Generate)
+            else f"a server cannot answer {type(request).__name__} requests; use a local model"
+            " (builtin: or hf:) for likelihoods and states"
+        )
+        self._finished.put(
+            Finished(ticket=ticket, completion=model_failure("unsupported", message))
+        )
         return ticket
 
     def poll(self, wait_s: float | None = None) -> Sequence[Finished]:
@@ -195,10 +162,9 @@ class OpenAIBackend:
                 return
             try:
                 done = await self._ask(request, submitted)
-            except (
-                Exception
-            ) as error:  # the boundary: whatever goes wrong in the client fails this request alone
-                done = _failure("error", str(error) or type(error).__name__)
+            # the boundary: whatever goes wrong in the client fails this request alone
+            except Exception as error:
+                done = model_failure("error", str(error) or type(error).__name__)
         self._finished.put(Finished(ticket=ticket, completion=self._client.without_key(done)))
 
     async def _ask(self, request: Generate, submitted: float) -> Completion:
@@ -208,12 +174,9 @@ class OpenAIBackend:
         attempt = omissions = 0
         refused = self._refused
         while True:
-            payload = build_payload(
-                request,
-                self._address.model,
-                refused | self._stop_to_omit(),
-                self._options.extra_body,
-            )
+            omitted = refused | self._stop_to_omit()
+            extra_body = self._options.extra_body
+            payload = build_payload(request, self._address.model, omitted, extra_body)
             response = await self._client.post(payload)
             retry_after_s = None
             if isinstance(response, Failure):
@@ -222,23 +185,20 @@ class OpenAIBackend:
                 answer = self._read(response.body, request, submitted)
                 if isinstance(answer, ServerAnswer):
                     self._refused |= refused  # remembered only now that leaving it out has helped
-                    self._context_length.calibrate(
-                        len(payload.body), answer.generated.prompt_tokens
-                    )
-                    if answer.only_thought and answer.generated.finish == "length":
-                        tokens = answer.generated.reasoning_tokens
-                        return thinking_limit_failure(request.sampling.max_new_tokens, tokens)
+                    generated = answer.generated
+                    self._context_length.calibrate(len(payload.body), generated.prompt_tokens)
+                    if answer.only_thought and generated.finish == "length":
+                        limit = request.sampling.max_new_tokens
+                        return thinking_limit_failure(limit, generated.reasoning_tokens)
                     if answer.only_thought and "stop" in payload.sent_names:
                         # a stop string may have ended it inside its thought: now none is sent
                         continue
-                    return answer.generated
+                    return generated
                 failure = answer
             else:
                 refusal = read_refusal(response.status, response.body)
-                failure, retry_after_s = (
-                    self._add_hint(response, refusal_failure(refusal, self._address.url)),
-                    response.retry_after_s,
-                )
+                failure = self._add_hint(response, refusal_failure(refusal, self._address.url))
+                retry_after_s = response.retry_after_s
                 if (
                     failure.kind == f"http-{response.status}"
                     and omissions < _MAX_OMISSIONS
@@ -299,7 +259,8 @@ class OpenAIBackend:
             self._context_length.was_requested = True
             response = await self._client.get("models")
             if isinstance(response, Response) and response.status == 200:
-                self._context_length.read_model_list(response.body, self._address.model)
+                tokens = read_context_length(response.body, self._address.model)
+                self._context_length.tokens = tokens
         return self._context_length.may_exceed(len(payload.body), request.sampling.max_new_tokens)
 
     def _add_hint(self, response: Response, failure: Failure) -> Failure:
@@ -325,7 +286,3 @@ class OpenAIBackend:
 def _is_retried_status(kind: str) -> bool:
     status = int(kind.removeprefix("http-")) if kind.startswith("http-") else 0
     return status in _RETRIED_STATUS or status >= 500
-
-
-def _failure(kind: str, message: str) -> Failure:
-    return Failure(boundary="model", kind=kind, message=message)

@@ -24,10 +24,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # of a request: what simworld itself must say
 _RESERVED_PARAMETERS = ("messages", "model", "n", "prompt", "stream")
 _SERVER_ONLY_FIELDS = ("api_key_env", "timeout", "retries", "concurrency", "headers", "extra_body")
-_REPLY_SHAPING_FIELDS = (
-    "extra_body",
-    "reasoning",
-)  # change what a model says, and so belong to ids
+# change what a model says, and so belong to ids
+_REPLY_SHAPING_FIELDS = ("extra_body", "reasoning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,12 +131,8 @@ class ServerFields(BaseModel):
         """How the server is asked; what `overrides` (the command line) sets goes before what the
         file sets.
         """
-        values = {name: value for name, value in self._set_values().items() if name != "reasoning"}
-        values |= {
-            name: value
-            for name, value in (overrides._set_values() if overrides else {}).items()
-            if name != "reasoning"
-        }
+        values = self._set_values() | (overrides._set_values() if overrides else {})
+        values.pop("reasoning", None)
         if "timeout" in values:
             values["timeout_s"] = values.pop("timeout")
         return ServerOptions(**values)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.lm.server.payload import Payload
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 
 _TOO_LONG = re.compile(
     "(?i)"
@@ -142,7 +142,7 @@ def refusal_failure(refusal: Refusal, server_url: str) -> Failure:
         kind = "too-long"
     code = f" ({refusal.code})" if refusal.code and not refusal.code.isdigit() else ""
     message = f"{server_url}: HTTP {refusal.status}{code}: {refusal.message[:300] or 'no message'}"
-    return Failure(boundary="model", kind=kind, message=message)
+    return model_failure(kind, message)
 
 
 def is_too_long(refusal: Refusal) -> bool:

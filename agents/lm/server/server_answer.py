@@ -13,7 +13,7 @@ from agents.lm.reasoning import SplitReply, split_json_reply, split_thought
 from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.message import MessageParts, tool_call_arguments, why_empty
 from agents.lm.server.refusals import parse_refusal, refusal_failure
-from simworld.core.errors import Failure
+from simworld.core.errors import Failure, model_failure
 from simworld.core.requests import Generate, Generated
 from simworld.core.text import replace_controls
 
@@ -73,17 +73,17 @@ def read_answer(
     truncated = finish in _TRUNCATION_REASONS
     parts = MessageParts.of(message)
     if parts is None:
-        return _failure("invalid", f"the server's reply is no text: {_excerpt(body)}")
+        return model_failure("invalid", f"the server's reply is no text: {_excerpt(body)}")
     if len(parts.text) + len(parts.thought) > _MAX_REPLY_CHARS:
-        return _failure("invalid", f"the reply is longer than {_MAX_REPLY_CHARS} characters")
+        return model_failure("invalid", f"the reply is longer than {_MAX_REPLY_CHARS} characters")
     text = parts.text
     if not text.strip() and request.json_schema is not None and not truncated:
         # the schema decides whether one of these is the answer
         text = "\n\n".join(tool_call_arguments(message)) or parts.thought
     if parts.missing and not text and not parts.thought:
-        return _failure("empty", why_empty(message))
+        return model_failure("empty", why_empty(message))
     if not text.strip() and finish in _FILTER_REASONS:
-        return _failure("filtered", f"{server_url}: the server's filter withheld the reply")
+        return model_failure("filtered", f"{server_url}: the server's filter withheld the reply")
     reply = (
         split_json_reply(text, reasoning, truncated=truncated)
         if request.json_schema is not None
@@ -120,6 +120,7 @@ def _answer(
     )
     reasoning = "\n".join(filter(None, (thought.strip(), reply.thought)))
     thought_tokens = _thought_tokens(usage)
+    thought_aloud = bool(reasoning) or reply.state != "none" or bool(thought_tokens)
     return ServerAnswer(
         generated=Generated(
             text=text[:stop_index] if stop_index >= 0 else text,
@@ -131,28 +132,27 @@ def _answer(
             reasoning=replace_controls(reasoning),
             reasoning_tokens=thought_tokens,
         ),
-        thought_aloud=bool(reasoning) or reply.state != "none" or bool(thought_tokens),
+        thought_aloud=thought_aloud,
         unopened_thought=reply.unopened,
         truncated=truncated,
-        only_thought=not text.strip()
-        and (bool(reasoning) or reply.state != "none" or bool(thought_tokens)),
+        only_thought=thought_aloud and not text.strip(),
     )
 
 
 def _parse_body(body: bytes) -> dict[str, Any] | Failure:
     start = body[:200].lstrip()
     if not start:
-        return _failure("empty", "the server answered with an empty body")
+        return model_failure("empty", "the server answered with an empty body")
     if start.startswith((b"data:", b"event:", b": ")):
         message = (
             "the server answered with a stream of events although none was asked for; switch"
             " streaming off there"
         )
-        return _failure("stream", message)
+        return model_failure("stream", message)
     try:
         data: Any = json.loads(body, parse_int=_parse_integer)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError too
-        return _failure("invalid", f"the server's answer is not JSON: {_excerpt(body)}")
+        return model_failure("invalid", f"the server's answer is not JSON: {_excerpt(body)}")
     return data if isinstance(data, dict) else {}
 
 
@@ -161,7 +161,7 @@ def _missing_choice_failure(data: Any, choice: Any, body: bytes, server_url: str
         (d["error"] for d in (choice, data) if isinstance(d, dict) and d.get("error")), None
     )
     if error is None:
-        return _failure("invalid", f"the server's answer has no choices: {_excerpt(body)}")
+        return model_failure("invalid", f"the server's answer has no choices: {_excerpt(body)}")
     refusal = parse_refusal(200, {"error": error})
     status = (
         int(refusal.code)
@@ -170,7 +170,7 @@ def _missing_choice_failure(data: Any, choice: Any, body: bytes, server_url: str
     )
     if 400 <= status <= 599:
         return refusal_failure(parse_refusal(status, {"error": error}), server_url)
-    return _failure(
+    return model_failure(
         "invalid",
         f"{server_url}: an error in place of an answer: {refusal.code} {refusal.message[:300]}",
     )
@@ -222,7 +222,3 @@ def _logprob(logprobs: Any) -> float | None:
 def _excerpt(body: bytes) -> str:
     text = " ".join(body[:200].decode(errors="replace").split())
     return text[:100] + ("…" if len(text) > 100 else "")
-
-
-def _failure(kind: str, message: str) -> Failure:
-    return Failure(boundary="model", kind=kind, message=message)

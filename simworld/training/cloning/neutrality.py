@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,15 +43,7 @@ class Neutrality:
         return {name: getattr(self, name).mean for name in NEUTRALITY_MEASURES}
 
 
-NEUTRALITY_MEASURES = (
-    "kl",
-    "random_kl",
-    "reach",
-    "cross_entropy",
-    "unsteered_cross_entropy",
-    "agreement",
-    "perplexity_ratio",
-)
+NEUTRALITY_MEASURES = tuple(name for name in Neutrality.__dataclass_fields__ if name != "replies")
 
 
 def kl_divergence(first: Tensor, second: Tensor) -> Tensor:
@@ -89,12 +81,11 @@ def measure_neutrality(
         on_progress(i + 1, len(replies))
     estimates = {name: mean_by_family(values) for name, values in by_measure.items()}
     log_ratio = estimates["perplexity_ratio"]
-    estimates["perplexity_ratio"] = Estimate(
+    estimates["perplexity_ratio"] = replace(
+        log_ratio,
         mean=math.exp(log_ratio.mean),
         low=None if log_ratio.low is None else math.exp(log_ratio.low),
         high=None if log_ratio.high is None else math.exp(log_ratio.high),
-        n=log_ratio.n,
-        families=log_ratio.families,
     )
     return Neutrality(**estimates, replies=len(replies))
 

@@ -40,7 +40,7 @@ def check_trainable(transitions: Transitions, *, held_out: float) -> None:
             " can be held out to know when to stop; add scenarios, or train without (held-out 0)"
         )
     if problems:
-        raise InputError(Problem(message=message) for message in problems)
+        raise InputError(Problem(message) for message in problems)
 
 
 def _check_actions(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:

@@ -42,11 +42,8 @@ class Dispersion:
 
     resultant: float  # length of the mean direction: 1 all alike, near 0 all over the sphere
     cosine: float | None  # mean over pairs; None for one action
-    effective_rank: (
-        # exp of the entropy of the covariance's spectrum (Roy & Vetterli 2007), 0 to d'; 0: no
-        # spread
-        float
-    )
+    # exp of the entropy of the covariance's spectrum (Roy & Vetterli 2007), 0 to d'; 0: no spread
+    effective_rank: float
     dimensions: int  # d'
     mean_norm: float
     distinct: bool  # whether at least two actions differ

@@ -66,7 +66,7 @@ class RuleRewards:
             if rule.standardised:
                 ready.append(rule)
             elif len(counted) < 2 or not (deviation := float(counted.std())) > 0:
-                problems.append(Problem(message=_no_deviation(index, counted, len(turns))))
+                problems.append(Problem(_no_deviation(index, counted, len(turns))))
             else:
                 known = {"mean": float(counted.mean()), "deviation": deviation}
                 ready.append(rule.model_copy(update=known))

@@ -66,11 +66,10 @@ def credit_measured(values: NDArray[np.float64], placement: RewardPlacement) -> 
     """Gives the reward of numbers measured on utterances (n,); their mean is the score."""
     score = float(values.mean())
     if placement == "utterance":
-        return SeatReward(credit=credit_by_measurement(list(values)), scores=(score,))
-    return SeatReward(
-        credit=(credit_at_end if placement == "end" else credit_uniformly)(score, len(values)),
-        scores=(score,),
-    )
+        credit = credit_by_measurement(list(values))
+    else:
+        credit = (credit_at_end if placement == "end" else credit_uniformly)(score, len(values))
+    return SeatReward(credit=credit, scores=(score,))
 
 
 def _credit_judgement(

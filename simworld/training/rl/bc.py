@@ -30,16 +30,12 @@ class BC:
 
     def __init__(self, actor: Actor, settings: BCSettings) -> None:
         """Takes the actor as it is and trains it in place."""
-        self._actor = actor
+        self.actor = actor
         self._adam = fused_adam(list(actor.parameters()), settings.actor_lr)
         self._parts: StateParts = {"actor": actor, "adam": self._adam}
 
-    @property
-    def actor(self) -> Actor:
-        return self._actor
-
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
-        loss = F.mse_loss(self._actor(batch.states), batch.actions)
+        loss = F.mse_loss(self.actor(batch.states), batch.actions)
         gradient_step(self._adam, [loss])
         return {"bc_distance": loss.detach()}
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,14 +96,7 @@ def constant_checkpoint(
         metrics={} if explained is None else {"r2": explained.r2},
         parent=parent.id,
     )
-    return Checkpoint(
-        info=info,
-        upmap=parent.upmap,
-        mean=parent.mean,
-        std=parent.std,
-        constant=torch.from_numpy(action),
-        ways=parent.ways,
-    )
+    return replace(parent, info=info, actor=None, constant=torch.from_numpy(action))
 
 
 def _action_moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:

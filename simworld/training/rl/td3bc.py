@@ -119,24 +119,24 @@ class TD3BC:
         """Takes the actor as it is (a clone's, say) and trains it in place; the critics start from
         the seed.
         """
-        self._actor, self._settings = actor, settings
+        self.actor, self._settings = actor, settings
         self._generator = torch.Generator().manual_seed(seed)
-        self._critic = TwinCritic(
+        self.critic = TwinCritic(
             actor.d_state,
             actor.d_action,
             hidden=settings.critic_hidden,
             layer_norm=settings.layer_norm,
             generator=self._generator,
         )
-        self.target_actor, self.target_critic = copy.deepcopy(actor), copy.deepcopy(self._critic)
+        self.target_actor, self.target_critic = copy.deepcopy(actor), copy.deepcopy(self.critic)
         self._adam_actor = fused_adam(list(actor.parameters()), settings.actor_lr)
-        self._adam_critic = fused_adam(list(self._critic.parameters()), settings.critic_lr)
-        self._online_parameters = [*actor.parameters(), *self._critic.parameters()]
+        self._adam_critic = fused_adam(list(self.critic.parameters()), settings.critic_lr)
+        self._online_parameters = [*actor.parameters(), *self.critic.parameters()]
         targets = (self.target_actor, self.target_critic)
         self._target_parameters = [p for target in targets for p in target.parameters()]
         self._parts: StateParts = {
             "actor": actor,
-            "critic": self._critic,
+            "critic": self.critic,
             "target_actor": self.target_actor,
             "target_critic": self.target_critic,
             "adam_actor": self._adam_actor,
@@ -144,26 +144,18 @@ class TD3BC:
         }
         self._updates = 0
 
-    @property
-    def actor(self) -> Actor:
-        return self._actor
-
-    @property
-    def critic(self) -> TwinCritic:
-        return self._critic
-
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
         """Takes one step of the critics and, every `policy_delay` updates, one of the actor and the
         target networks.
         """
         noise = torch.randn(batch.actions.shape, generator=self._generator)
         targets = self.td_target(batch, noise * self._settings.policy_noise)
-        loss = critic_loss(self._critic, batch, targets)
+        loss = critic_loss(self.critic, batch, targets)
         gradient_step(self._adam_critic, [loss])
         metrics = {"critic_loss": loss.detach()}
         self._updates += 1
         if self._updates % self._settings.policy_delay == 0:
-            loss, parts = actor_loss(self._actor, self._critic, batch, alpha=self._settings.alpha)
+            loss, parts = actor_loss(self.actor, self.critic, batch, alpha=self._settings.alpha)
             gradient_step(self._adam_actor, [loss])
             soft_update(self._target_parameters, self._online_parameters, self._settings.tau)
             metrics |= parts
@@ -176,7 +168,7 @@ class TD3BC:
             self.target_actor(batch.next_states),
             noise,
             clip=self._settings.noise_clip,
-            projection=self._actor.projection,
+            projection=self.actor.projection,
         )
         values = self.target_critic(batch.next_states, next_action)
         settings = self._settings

@@ -141,14 +141,8 @@ def train_planner(
         metrics=dict(metrics),
         parent=clone.id,
     )
-    return Checkpoint(
-        info=planner_info,
-        upmap=clone.upmap,
-        actor=actor,
-        mean=normalizer.mean,
-        std=normalizer.std,
-        ways=clone.ways,
-    )
+    mean, std = normalizer.mean, normalizer.std
+    return replace(clone, info=planner_info, actor=actor, mean=mean, std=std, constant=None)
 
 
 def _train_actor(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agents.lm.local.weights import BUILTIN_MODELS, packaged_file
-from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays, open_server
+from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays
 from agents.lm.server.options import ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling, TextPrompt
@@ -79,7 +79,7 @@ def backend(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIB
 
 def connect(url: str) -> OpenAIBackend:
     options = ServerOptions(api_key_env="LLAMA_KEY", timeout_s=60.0, concurrency=4)
-    return open_server(f"openai:smollm2@{url}", options, delays=RetryDelays(first_wait_s=0.05))
+    return OpenAIBackend(f"openai:smollm2@{url}", options, delays=RetryDelays(first_wait_s=0.05))
 
 
 def gather(backend: OpenAIBackend, *requests: Generate) -> list[Any]:

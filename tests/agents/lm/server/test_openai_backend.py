@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from agents.lm.server import client
-from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays, open_server
+from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays
 from agents.lm.server.options import ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import (
@@ -66,7 +66,7 @@ def connect(server: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[O
         url: str = "", options: ServerOptions = FAST, *, model: str = "tiny", **settings: Any
     ) -> OpenAIBackend:
         made.append(
-            open_server(f"openai:{model}@{url or server.url}", options, delays=PACE, **settings)
+            OpenAIBackend(f"openai:{model}@{url or server.url}", options, delays=PACE, **settings)
         )
         return made[-1]
 
@@ -370,7 +370,7 @@ def test_the_id_hashes_name_and_address(connect: Open, server: FaultyServer) -> 
 @pytest.mark.filterwarnings("error")
 def test_closing_while_connections_are_begun_is_silent(server: FaultyServer) -> None:
     for polled in range(8):
-        backend = open_server(f"openai:tiny@{server.url}", FAST)
+        backend = OpenAIBackend(f"openai:tiny@{server.url}", FAST)
         for _ in range(32):
             backend.submit(ASK)
         for _ in range(polled % 3):

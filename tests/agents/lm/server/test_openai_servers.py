@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agents.lm.reasoning_marks import ReasoningMarks
-from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays, open_server
+from agents.lm.server.openai_backend import OpenAIBackend, RetryDelays
 from agents.lm.server.options import ServerOptions
 from simworld.core.errors import Failure
 from simworld.core.requests import ChatPrompt, Generate, Generated, Message, Sampling
@@ -51,7 +51,7 @@ def connect(server: FaultyServer) -> Iterator[Open]:
         options: ServerOptions = FAST, *, model: str = "tiny", url: str = "", **settings: Any
     ) -> OpenAIBackend:
         made.append(
-            open_server(f"openai:{model}@{url or server.url}", options, delays=PACE, **settings)
+            OpenAIBackend(f"openai:{model}@{url or server.url}", options, delays=PACE, **settings)
         )
         return made[-1]
 
