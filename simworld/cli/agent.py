@@ -24,7 +24,7 @@ from simworld.cli.terminal import console, grid
 from simworld.cli.text import harmless, plain_json
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def agent() -> None:
     """List, show, check and write agents."""
 

@@ -21,14 +21,10 @@ from simworld.core.errors import InputError
 from store.codebook import ColumnInfo, describe_database, list_columns, table_meanings
 
 COMMANDS: LazyCommands = {
-    "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
-    "info": ("simworld.cli.db", "info", "Show what a database holds, or the codebook."),
-    "query": (
-        "simworld.cli.db_query",
-        "query",
-        "Ask it in SQL, or by a ready query; reading only.",
-    ),
-    "export": ("simworld.cli.db", "export", "Write whole episodes to a file."),
+    "upgrade": ("db:upgrade", "Bring a database to this version."),
+    "info": ("db:info", "Show what a database holds, or the codebook."),
+    "query": ("db_query:query", "Ask it in SQL, or by a ready query; reading only."),
+    "export": ("db:export", "Write whole episodes to a file."),
 }
 
 

@@ -48,9 +48,7 @@ ROWS_PER_TABLE = 200  # rows laid out in one table
     type=click.IntRange(min=0),
     help="The most rows; 0: all.  [default: 1000 in tables, else all]",
 )
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds."
-)
+@click.option("--timeout", type=click.FloatRange(min=0.001), default=30.0, help="Seconds.")
 @db_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")

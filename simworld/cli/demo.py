@@ -61,29 +61,21 @@ THANKS_PATTERN = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 
 @click.command()
 @click.option(
-    "--db",
-    metavar="URL",
-    default="sqlite:///simworld-demo.db",
-    show_default=True,
-    help="Where the episodes go.",
+    "--db", metavar="URL", default="sqlite:///simworld-demo.db", help="Where the episodes go."
 )
 @click.option(
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     default="simworld-demo.html",
-    show_default=True,
     help="The page with all of it; one that is there is replaced.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
-)
+@click.option("--seed", type=int, default=0, help="All randomness derives from it.")
 @click.option(
     "--scenarios",
     "count",
     type=click.IntRange(1, len(SCENARIOS)),
     default=DEFAULT_SCENARIO_COUNT,
-    show_default=True,
     help=f"How many scenarios, at most {len(SCENARIOS)}; each makes two conversations.",
 )
 @threads_option

@@ -19,29 +19,15 @@ from simworld.core.episode import Ending
 from store import EpisodeSummary
 
 COMMANDS: LazyCommands = {
-    "list": ("simworld.cli.episode", "list_", "List episodes, the latest last."),
-    "show": (
-        "simworld.cli.episode",
-        "show",
-        "Show one: who sat where, what was said, checks, scores.",
-    ),
-    "replay": (
-        "simworld.cli.episode_replay",
-        "replay",
-        "Show one turn by turn, or as one seat sees it.",
-    ),
-    "branch": (
-        "simworld.cli.episode_branch",
-        "branch",
-        "Play one on from a turn with another cast, and compare.",
-    ),
-    "search": ("simworld.cli.episode_search", "search", "Find episodes by meaning."),
+    "list": ("episode:list_", "List episodes, the latest last."),
+    "show": ("episode:show", "Show one: who sat where, what was said, checks, scores."),
+    "replay": ("episode_replay:replay", "Show one turn by turn, or as one seat sees it."),
+    "branch": ("episode_branch:branch", "Play one on from a turn with another cast, and compare."),
+    "search": ("episode_search:search", "Find episodes by meaning."),
 }
 
 
-@click.group(
-    cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS)
 def episode() -> None:
     """List, show, replay, branch and search stored episodes."""
 
@@ -56,13 +42,7 @@ def episode() -> None:
     type=click.Choice([ending.value for ending in Ending]),
     help="Only those that ended so.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help="The latest so many; 0: all.",
-)
+@click.option("--limit", type=click.IntRange(min=0), default=50, help="The latest so many; 0: all.")
 @db_option
 @json_option
 def list_(

@@ -17,13 +17,7 @@ from simworld.core.errors import InputError
 
 @click.command()
 @click.argument("text")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1, max=1000),
-    default=10,
-    show_default=True,
-    help="So many episodes.",
-)
+@click.option("--limit", type=click.IntRange(min=1, max=1000), default=10, help="So many episodes.")
 @click.option("--run", metavar="NAME", help="Only this run's episodes.")
 @db_option
 @json_option

@@ -57,15 +57,10 @@ if TYPE_CHECKING:
     "--seats",
     type=click.Choice(["both", "first", "second"]),
     default="both",
-    show_default=True,
     help="Where the arms play; both: each seat in turn.",
 )
 @click.option(
-    "--repeats",
-    type=click.IntRange(1, MAX_REPEATS),
-    default=1,
-    show_default=True,
-    help="Episodes per cell and arm.",
+    "--repeats", type=click.IntRange(1, MAX_REPEATS), default=1, help="Episodes per cell and arm."
 )
 @click.option("--judge", "judge_name", metavar="SPEC", help="A shipped judge's name, or a file.")
 @click.option(
@@ -79,9 +74,7 @@ if TYPE_CHECKING:
 @click.option(
     "--name", metavar="NAME", help="The run's name; default: derived from the other options."
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
-)
+@click.option("--seed", type=int, default=0, help="All randomness derives from it.")
 @click.option(
     "--require",
     "required",
@@ -96,17 +89,10 @@ if TYPE_CHECKING:
     "--quality",
     type=click.IntRange(min=0),
     default=400,
-    show_default=True,
     help="Replies of each arm that are read for perplexity and embeddings; 0: none.",
 )
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
-@click.option(
-    "--live",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Conversations at once.",
-)
+@click.option("--live", type=click.IntRange(min=1), default=32, help="Conversations at once.")
 @threads_option
 @request_limit_options
 @db_option

@@ -50,7 +50,6 @@ db_option = click.option(
     metavar="URL",
     envvar="SIMWORLD_DB",
     default="sqlite:///simworld.db",
-    show_default=True,
     show_envvar=True,
     callback=_watch_for_damage,
     help="The database: sqlite:///FILE, a file name, or postgresql://USER@HOST/NAME.",

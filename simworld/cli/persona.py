@@ -13,7 +13,7 @@ from simworld.cli.next_command import suggest_next
 from simworld.cli.template_files import names_argument, out_option, write_templates
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def persona() -> None:
     """Write and check personas: who sits in a seat."""
 

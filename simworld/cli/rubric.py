@@ -12,7 +12,7 @@ from simworld.cli.next_command import suggest_next
 from simworld.cli.template_files import names_argument, out_option, write_templates
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def rubric() -> None:
     """Write and check rubrics: what a judge scores."""
 

@@ -66,12 +66,9 @@ if TYPE_CHECKING:
     "--repeats",
     type=click.IntRange(1, MAX_REPEATS),
     default=1,
-    show_default=True,
     help="Episodes per scenario and cast.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
-)
+@click.option("--seed", type=int, default=0, help="All randomness derives from it.")
 @click.option(
     "--name",
     help="The run's name; default: made of the content of scenarios and agents, and the seed.",
@@ -83,11 +80,7 @@ if TYPE_CHECKING:
     "--retry-failed", is_flag=True, help="Play failed episodes again, as a further attempt."
 )
 @click.option(
-    "--live",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Conversations under way at once.",
+    "--live", type=click.IntRange(min=1), default=32, help="Conversations under way at once."
 )
 @threads_option
 @memory_option

@@ -39,7 +39,7 @@ from simworld.language import load_language
 from simworld.yamlfile import sort_problems
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def scenario() -> None:
     """List, show, check, write and import scenarios."""
 

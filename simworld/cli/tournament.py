@@ -25,7 +25,7 @@ from simworld.cli.tournament_run import run
 from simworld.core.counts import counted
 
 
-@click.group("tournament", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("tournament")
 def tournament_group() -> None:
     """Play agents against each other in equal circumstances, and say who is better and how sure
     that is.

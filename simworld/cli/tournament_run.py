@@ -45,13 +45,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Begin at most so many now; default: the file's budget.",
 )
-@click.option(
-    "--live",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Conversations at once.",
-)
+@click.option("--live", type=click.IntRange(min=1), default=32, help="Conversations at once.")
 @threads_option
 @memory_option
 @request_limit_options

@@ -17,20 +17,19 @@ from simworld.judging.new_judge_template import new_judge_text
 @click.command()
 @names_argument
 @click.option(
-    "--rubric",
-    default="",
-    metavar="FILE",
-    help="The rubric that it names; default: each scenario's own.",
+    "--rubric", metavar="FILE", help="The rubric that it names; default: each scenario's own."
 )
 @out_option
-def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
+def new(names: tuple[str, ...], rubric: str | None, out: Path | None) -> None:
     """Write commented judges to start from.
 
     Never overwrites a file.
     """
     if rubric:
         load_rubric_option(rubric, beside=out.parent if out is not None else Path())
-    write_templates(names, out, lambda name, file, _: new_judge_text(name, file, rubric=rubric))
+    write_templates(
+        names, out, lambda name, file, _: new_judge_text(name, file, rubric=rubric or "")
+    )
     suggest_next("tournament new", "my-tournament")
 
 

@@ -33,7 +33,6 @@ from simworld.cli.train.reply_options import (
     "--loss",
     type=click.Choice(["kl", "ce"]),
     default="kl",
-    show_default=True,
     help="KL to the unsteered model, or cross-entropy of its replies.",
 )
 @click.option(
@@ -43,14 +42,12 @@ from simworld.cli.train.reply_options import (
     "--reach",
     type=click.FloatRange(min=0),
     default=0.2,
-    show_default=True,
     help="With --train-upmap: the reach to hold, in nats per token.",
 )
 @click.option(
     "--reach-weight",
     type=click.FloatRange(min=0),
     default=3.0,
-    show_default=True,
     help="With --train-upmap: what reach counts against the loss.",
 )
 @reply_options
@@ -58,7 +55,6 @@ from simworld.cli.train.reply_options import (
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="float32",
-    show_default=True,
     help="Numbers of the model.",
 )
 @threads_option

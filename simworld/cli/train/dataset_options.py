@@ -83,16 +83,10 @@ _DATASET_OPTIONS = (
     ),
     click.option("--no-centre", is_flag=True, help="Leave the mean of each family in."),
     click.option(
-        "--lexical",
-        default="",
-        metavar="PATTERN",
-        help="Reward utterances in which this is found; no judge.",
+        "--lexical", metavar="PATTERN", help="Reward utterances in which this is found; no judge."
     ),
     click.option(
-        "--like",
-        default="",
-        metavar="TEXT",
-        help="Reward utterances for likeness to a text; no judge.",
+        "--like", metavar="TEXT", help="Reward utterances for likeness to a text; no judge."
     ),
     click.option(
         "--states-only", is_flag=True, help="States alone, recorded ones too, and no reward."
@@ -134,8 +128,8 @@ def data_query(options: dict[str, Any]) -> DataQuery:
         "place": options["place"],
         "weights": _parse_weights(options["weights"]),
         "centre": not options["no_centre"],
-        "pattern": lexical,
-        "text": like,
+        "pattern": lexical or "",
+        "text": like or "",
     }
     fields = DataQuery.model_fields.keys() - {"since", "until", "reward"}
     try:

@@ -21,7 +21,6 @@ from simworld.core.errors import InputError
     "format_",
     type=click.Choice(["npz", "minari"]),
     default="npz",
-    show_default=True,
     help="Of the dataset.",
 )
 @click.option(
@@ -30,9 +29,7 @@ from simworld.core.errors import InputError
     type=click.Path(path_type=Path),
     help="npz: the file. minari: the folder that holds Minari's datasets.",
 )
-@click.option(
-    "--name", default="simworld-v0", show_default=True, help="minari: the dataset's name."
-)
+@click.option("--name", default="simworld-v0", help="minari: the dataset's name.")
 @click.option("--force", is_flag=True, help="npz: replace the file if it exists.")
 @data_options
 @datasets_option

@@ -33,43 +33,20 @@ POSITIVE = click.IntRange(min=1)
     required=True,
     help="The clone to make it around.",
 )
+@click.option("--size", type=POSITIVE, default=32, help="Directions; actions have one number more.")
+@click.option("--ways", type=POSITIVE, default=24, help="Ways of replying to know, at most.")
 @click.option(
-    "--size",
-    type=POSITIVE,
-    default=32,
-    show_default=True,
-    help="Directions; actions have one number more.",
-)
-@click.option(
-    "--ways",
-    type=POSITIVE,
-    default=24,
-    show_default=True,
-    help="Ways of replying to know, at most.",
-)
-@click.option(
-    "--strength", type=click.FloatRange(min=0, min_open=True), default=4.0, show_default=True,
-    help="Of a direction to begin with, in lengths of a token embedding.",
-)  # fmt: skip
+    "--strength", type=click.FloatRange(min=0, min_open=True), default=4.0,
+    help="Of a direction to begin with, in lengths of a token embedding.")  # fmt: skip
 @source_options
+@click.option("--replies", type=POSITIVE, default=700, help="To learn from, at most.")
+@click.option("--steps", type=POSITIVE, default=120, help="Updates.")
+@click.option("--batch-size", type=POSITIVE, default=8, help="Replies a step.")
 @click.option(
-    "--replies", type=POSITIVE, default=700, show_default=True, help="To learn from, at most."
-)
-@click.option("--steps", type=POSITIVE, default=120, show_default=True, help="Updates.")
-@click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Replies a step.")
-@click.option(
-    "--lr",
-    type=click.FloatRange(min=0, min_open=True),
-    default=0.006,
-    show_default=True,
-    help="Learning rate.",
+    "--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, help="Learning rate."
 )
 @click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of families, the choice and the order.",
+    "--seed", type=click.IntRange(min=0), default=0, help="Of families, the choice and the order."
 )
 @threads_option
 @click.option(

@@ -33,35 +33,15 @@ _SOURCE_OPTIONS = (
 _REPLY_OPTIONS = (
     *_SOURCE_OPTIONS,
     click.option(
-        "--replies",
-        type=click.IntRange(min=1),
-        default=240,
-        show_default=True,
-        help="To learn from, at most.",
+        "--replies", type=click.IntRange(min=1), default=240, help="To learn from, at most."
+    ),
+    click.option("--steps", type=click.IntRange(min=1), default=160, help="Updates."),
+    click.option("--batch-size", type=click.IntRange(min=1), default=2, help="Replies a step."),
+    click.option(
+        "--lr", type=click.FloatRange(min=0, min_open=True), default=0.006, help="Learning rate."
     ),
     click.option(
-        "--steps", type=click.IntRange(min=1), default=160, show_default=True, help="Updates."
-    ),
-    click.option(
-        "--batch-size",
-        type=click.IntRange(min=1),
-        default=2,
-        show_default=True,
-        help="Replies a step.",
-    ),
-    click.option(
-        "--lr",
-        type=click.FloatRange(min=0, min_open=True),
-        default=0.006,
-        show_default=True,
-        help="Learning rate.",
-    ),
-    click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help="Of families, order, weights.",
+        "--seed", type=click.IntRange(min=0), default=0, help="Of families, order, weights."
     ),
 )
 

@@ -70,7 +70,6 @@ def _parse_widths(
     "--learner",
     type=click.Choice(["td3bc", "bc"]),
     default="td3bc",
-    show_default=True,
     help="bc: stay near the data alone, to compare with.",
 )
 @click.option("--steps", type=POSITIVE, help="Updates.")
