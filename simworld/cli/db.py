@@ -15,7 +15,7 @@ from simworld.cli.lazy_group import LazyCommands, LazyGroup
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import harmless, print_json, say
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from store.codebook import ColumnInfo, describe_database, list_columns, table_meanings
@@ -87,7 +87,7 @@ def info(db: str, columns: bool, as_json: bool) -> None:
                 for summary in runs
             ],
         }
-        click.echo(plain_json(data))
+        print_json(data)
         return
     click.echo(
         f"{harmless(description.where)}: version {description.version},"
@@ -122,7 +122,7 @@ def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
             }
             for column in columns
         ]
-        click.echo(plain_json(codebook_json))
+        print_json(codebook_json)
         return
     for name, table_columns in groupby(columns, key=lambda column: column.table):
         click.echo(f"{name}: {row_meanings[name]}\n")
@@ -175,5 +175,5 @@ def export(
             else:
                 with temporary.open("w", encoding="utf-8", newline="\n") as file:
                     count = export_jsonl(database, file, run=run, vectors=vectors)
-    click.echo(harmless(f"Wrote {counted(count, 'episode')} to {out}."))
+    say(f"Wrote {counted(count, 'episode')} to {out}.")
     suggest_next("db info", "--columns", db=db)

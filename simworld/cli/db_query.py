@@ -21,7 +21,7 @@ from simworld.analysis.empty_results import explain_empty
 from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import harmless, plain_json, print_json, say
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
@@ -114,7 +114,7 @@ def query(
             click.echo(f"{answer.truncation_note('--limit 0 gives all').capitalize()}.", err=True)
     if has_no_rows:
         reason = f": {explain_empty(db, ready, values)}" if ready is not None else ""
-        click.echo(harmless(f"No rows{reason}."), err=True)
+        say(f"No rows{reason}.", err=True)
 
 
 def _parse_assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _list_ready_queries(queries: Sequence[ReadyQuery], as_json: bool) -> None:
             }
             for query in queries
         ]
-        click.echo(plain_json(queries_json, indent=1))
+        print_json(queries_json, indent=1)
         return
     table = grid("query", "what it answers", "--set")
     for query in queries:

@@ -22,7 +22,7 @@ from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.remaining_time import duration_text
 from simworld.cli.run import make_plan
 from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless
+from simworld.cli.text import say
 from simworld.cli.transcript import print_transcript
 from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
@@ -101,7 +101,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         plan_text = (
             f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         )
-        click.echo(harmless(f"{plan_text}: {_duration_forecast(due, threads)}."))
+        say(f"{plan_text}: {_duration_forecast(due, threads)}.")
         screen = console()
         with load_agents(
             plan.specs.values(),
@@ -141,7 +141,7 @@ def demo(db: str, out: Path, seed: int, count: int, threads: int | None) -> None
         "  simworld learn small --db learn.db         teach a planner and compare it with its"
         " controls"
     )
-    click.echo(harmless(f"\nLook at it: {out.absolute().as_uri()}"))
+    say(f"\nLook at it: {out.absolute().as_uri()}")
 
 
 def demo_plan(count: int, seed: int) -> RunPlan:

@@ -13,7 +13,7 @@ from simworld.cli.lazy_group import LazyCommands, LazyGroup
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import plain_json
+from simworld.cli.text import print_json
 from simworld.cli.transcript import SHORT_ID, print_checks, print_scores, print_transcript
 from simworld.core.episode import Ending
 from store import EpisodeSummary
@@ -67,7 +67,7 @@ def list_(
             limit=limit or None,
         )
     if as_json:
-        click.echo(plain_json([_summary_json(summary) for summary in summaries], indent=1))
+        print_json([_summary_json(summary) for summary in summaries], indent=1)
         return
     if not summaries:
         click.echo("No episodes match.", err=True)
@@ -125,7 +125,7 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     if as_json:
         from simworld.export import record
 
-        click.echo(plain_json(record(stored, judgements), indent=1))
+        print_json(record(stored, judgements), indent=1)
         return
     screen = console()
     print_transcript(screen, stored, scenario, reasoning=reasoning)

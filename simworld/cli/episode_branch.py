@@ -22,7 +22,7 @@ from simworld.cli.options import (
     threads_option,
 )
 from simworld.cli.terminal import cell, console, grid, say_loading, warn
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 from simworld.cli.transcript import SHORT_ID
 from simworld.core.errors import InputError
 
@@ -111,7 +111,7 @@ def branch(
             "played": progress.played,
         }
         rows = [asdict(row) | {"difference": row.difference} for row in differences]
-        click.echo(plain_json(report | {"rows": rows}, indent=1))
+        print_json(report | {"rows": rows}, indent=1)
     else:
         _print_differences(differences, parent.id, branched.id)
         if branched.failure is not None:
@@ -122,10 +122,7 @@ def branch(
         else:
             suggest_next("episode show", branched.id[:SHORT_ID], db=db)
     if branched.failure is not None:
-        click.echo(
-            harmless(f"The branch failed: {branched.failure_text}; --retry-failed plays it again."),
-            err=True,
-        )
+        say(f"The branch failed: {branched.failure_text}; --retry-failed plays it again.", err=True)
         raise click.exceptions.Exit(1)
 
 

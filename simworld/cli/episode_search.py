@@ -10,7 +10,7 @@ from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import plain_json
+from simworld.cli.text import print_json
 from simworld.cli.transcript import SHORT_ID
 from simworld.core.errors import InputError
 
@@ -55,7 +55,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
             }
             for hit, summary in episodes
         ]
-        click.echo(plain_json(data, indent=1))
+        print_json(data, indent=1)
         return
     if not episodes:
         click.echo("No episodes to search.", err=True)

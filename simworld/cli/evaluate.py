@@ -23,7 +23,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import say_loading, show_notes, warn
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem
 
@@ -200,10 +200,7 @@ def evaluate(
                     stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
-            click.echo(
-                harmless(f"Stopped: run {plan.run} is kept; the same command goes on from here."),
-                err=True,
-            )
+            say(f"Stopped: run {plan.run} is kept; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
         except BudgetSpent as spent:
             if not requirements:
@@ -219,7 +216,7 @@ def evaluate(
         click.echo(used, err=True)
     if as_json:
         report = evaluation_json(evaluation, outcomes) | {"cautions": list(judge_cautions)}
-        click.echo(plain_json(report, indent=1))
+        print_json(report, indent=1)
     else:
         show_evaluation(evaluation)
         show_notes(judge_cautions)

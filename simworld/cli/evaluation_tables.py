@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless
+from simworld.cli.text import harmless, say
 
 if TYPE_CHECKING:
     from simworld.pipeline.evaluation_result import Evaluation
@@ -93,4 +93,4 @@ def show_requirements(outcomes: Sequence[RequirementOutcome]) -> None:
     """Whether each requirement holds."""
     for outcome in outcomes:
         word = "holds" if outcome.holds else "does not hold"
-        click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
+        say(f"{outcome.requirement.text} {word}: {outcome.reason}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from simworld.cli.text import harmless
+from simworld.cli.text import say
 
 DEFAULT_DB = "sqlite:///simworld.db"
 ARGV_KEY = "simworld.given"  # in a context's `meta`: the words after `simworld`
@@ -37,4 +37,4 @@ def suggest_again(*options: str, without: str = "") -> None:
 
 
 def _print_next(words: Sequence[str]) -> None:
-    click.echo(harmless(" ".join(["next: simworld", *map(shlex.quote, words)])))
+    say(" ".join(["next: simworld", *map(shlex.quote, words)]))

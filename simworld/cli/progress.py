@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,7 +24,7 @@ from rich.progress import (
 from rich.text import Text
 
 from simworld.cli.remaining_time import RecentRate, RemainingTime, duration_text
-from simworld.cli.text import harmless
+from simworld.cli.text import harmless, say
 
 if TYPE_CHECKING:
     from simworld.runner import stored_run
@@ -81,7 +80,7 @@ class ProgressBar:
 
     def _print(self, line: str) -> None:
         if self._progress.disable:
-            click.echo(harmless(line), err=True)
+            say(line, err=True)
         else:
             self._progress.console.print(harmless(line), markup=False)
 

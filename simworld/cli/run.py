@@ -30,7 +30,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.profile import print_profile
 from simworld.cli.terminal import say_loading, warn
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 from simworld.core.counts import counted
 from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import InputError, Problem
@@ -177,7 +177,7 @@ def run(
                     f"episode {of_run} is stored",
                     f"episodes {of_run} are stored",
                 )
-            click.echo(harmless(f"Stopped: {stored}; the same command plays the rest."), err=True)
+            say(f"Stopped: {stored}; the same command plays the rest.", err=True)
             raise click.exceptions.Exit(130) from None
         failures = failure_lines(store, plan.run)
     report = {
@@ -189,13 +189,13 @@ def run(
     }
     if as_json:
         profile = {"profile": done.profile.to_json()} if with_profile and done.profile else {}
-        click.echo(plain_json(report | token_usage_json(limits.stopping) | profile))
+        print_json(report | token_usage_json(limits.stopping) | profile)
     else:
         counts = (
             f"{counted(done.played, 'episode')} played ({done.failed} failed),"
             f" {done.finished_before} already there"
         )
-        click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
+        say(f"run {plan.run}: {counts}, {done.planned} planned")
         if used := token_usage_line(limits.stopping):
             click.echo(used)
         for line in failures:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.text import harmless
+from simworld.cli.text import say
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import write_new_files
 
@@ -43,10 +43,5 @@ def write_templates(
     write_new_files(text_by_path)
     files = list(text_by_path)
     pronoun = "it" if len(files) == 1 else "them"
-    click.echo(
-        harmless(
-            f"Wrote {', '.join(map(str, files))}: edit {pronoun};"
-            " `simworld check` says what is wrong."
-        )
-    )
+    say(f"Wrote {', '.join(map(str, files))}: edit {pronoun}; `simworld check` says what is wrong.")
     return files

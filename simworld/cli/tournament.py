@@ -12,7 +12,7 @@ from simworld.cli.completion import complete_tournaments
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.template_files import names_argument, out_option, write_templates
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 from simworld.cli.tournament_compare import compare
 from simworld.cli.tournament_output import (
     choose_judge,
@@ -49,13 +49,13 @@ def check(file: str, as_json: bool) -> None:
         "episodes": casts * tournament.file.repeats,
     }
     if as_json:
-        click.echo(plain_json({"tournament": tournament.name, **counts}))
+        print_json({"tournament": tournament.name, **counts})
         return
     text = ", ".join(
         counted(number, "family" if name == "families" else name.removesuffix("s"), name)
         for name, number in counts.items()
     )
-    click.echo(harmless(f"{tournament.name}: {text}"))
+    say(f"{tournament.name}: {text}")
     suggest_next("tournament run", file)
 
 

@@ -10,7 +10,7 @@ from simworld.cli.completion import complete_tournaments
 from simworld.cli.evaluation_tables import show_requirements
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import show_notes
-from simworld.cli.text import plain_json
+from simworld.cli.text import print_json
 from simworld.cli.tournament_output import choose_judge, judge_option, suggest_report
 from simworld.cli.tournament_tables import show_differences
 from simworld.core.errors import InputError
@@ -98,7 +98,7 @@ def compare(
         report["requirements"] = [
             {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes
         ]
-        click.echo(plain_json(report, indent=1))
+        print_json(report, indent=1)
     else:
         show_differences(first, second, measures)
         show_notes(warnings)

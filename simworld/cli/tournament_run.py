@@ -24,7 +24,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.progress import playing_bar, progress_bar
 from simworld.cli.terminal import say_loading, show_notes, warn
-from simworld.cli.text import harmless
+from simworld.cli.text import harmless, say
 from simworld.cli.tournament_output import show_remaining_cost, show_standings, suggest_report
 from simworld.core.counts import counted
 
@@ -117,11 +117,9 @@ def run(
                     stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
-            click.echo(
-                harmless(
-                    f"Stopped: tournament {tournament.name} is kept;"
-                    " the same command goes on from here."
-                ),
+            say(
+                f"Stopped: tournament {tournament.name} is kept;"
+                " the same command goes on from here.",
                 err=True,
             )
             raise click.exceptions.Exit(130) from None
@@ -141,11 +139,9 @@ def run(
             if not as_json:
                 show_notes(own_rubric_notes(judge_by_name[judge].rubric, tally.overruled_scenarios))
             if tally.last_failure:
-                click.echo(
-                    harmless(
-                        f"{counted(tally.failed, 'judgement')} by {judge} failed, the last:"
-                        f" {tally.last_failure}"
-                    ),
+                say(
+                    f"{counted(tally.failed, 'judgement')} by {judge} failed, the last:"
+                    f" {tally.last_failure}",
                     err=True,
                 )
     if used := token_usage_line(limits.stopping):

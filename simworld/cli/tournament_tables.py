@@ -11,7 +11,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.terminal import console, grid, show_notes
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import harmless, print_json, say
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
@@ -208,15 +208,13 @@ def show_differences(first: str, second: str, differences: Mapping[str, Differen
 def show_cost(name: str, cost: CostEstimate, as_json: bool) -> None:
     """What is played, what is left, and what it will take."""
     if as_json:
-        click.echo(plain_json({"tournament": name, **asdict(cost)}))
+        print_json({"tournament": name, **asdict(cost)})
         return
     bound = "at most " if cost.upper_bound else ""
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
-    click.echo(
-        harmless(
-            f"{name}: {bound}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
-            f" {cost.left:,} left"
-        )
+    say(
+        f"{name}: {bound}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
+        f" {cost.left:,} left"
     )
     click.echo(f"judgements: {bound}{cost.judgements:,} to make")
     if cost.left:
@@ -239,4 +237,4 @@ def show_cost(name: str, cost: CostEstimate, as_json: bool) -> None:
             f"Note: no episode of {names} is in the database; `run --episodes 8` plays a few, and"
             " then this is measured."
         )
-        click.echo(harmless(text), err=True)
+        say(text, err=True)

@@ -11,7 +11,7 @@ import click
 from simworld.cli.judge.judge_options import run_option
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import cell, console, grid
-from simworld.cli.text import plain_json
+from simworld.cli.text import print_json
 
 if TYPE_CHECKING:
     from simworld.results.agreement import Agreement, AgreementFigure
@@ -47,7 +47,7 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
             "raters": {rater.id: rater.name for rater in raters},
             "dimensions": [_agreement_json(dimension) for dimension in agreements],
         }
-        click.echo(plain_json(report, indent=1))
+        print_json(report, indent=1)
         return
     _print_agreements(raters, agreements)
 

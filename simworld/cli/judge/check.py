@@ -25,7 +25,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import harmless, print_json
 from simworld.cli.wrong_kind import expecting_kind
 from simworld.core.counts import counted
 from simworld.judging.judge_spec import DEFAULT_JUDGE
@@ -105,7 +105,7 @@ def check(
             measurement = check_summary(trust, "shipped" if pairs_file is None else str(pairs_file))
             store.record_judge_check(judge.id, judge.name, judge.to_json(), measurement)
     if as_json:
-        click.echo(plain_json(trust.to_json(), indent=2))
+        print_json(trust.to_json(), indent=2)
     else:
         _print_trust(trust)
     failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]

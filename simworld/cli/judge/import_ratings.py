@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 from simworld.core.counts import counted
 
 
@@ -34,9 +34,9 @@ def import_(file: Path, rater: str, rubric: str | None, db: str, as_json: bool) 
     with open_store(db) as store:
         result = import_ratings(store, file, rater, rubric=rubric or "")
     if as_json:
-        click.echo(plain_json(asdict(result)))
+        print_json(asdict(result))
         return
     added = counted(result.added, "episode")
     counts = f"{added} scored by {rater}, {result.already} already there"
-    click.echo(harmless(f"{counts}; {counted(result.verdicts, 'score')} in the file"))
+    say(f"{counts}; {counted(result.verdicts, 'score')} in the file")
     suggest_next("judge agree", db=db)

@@ -30,7 +30,7 @@ from simworld.cli.options import (
 from simworld.cli.profile import print_profile
 from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import show_notes
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import harmless, print_json
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def run(
             token_usage_json(limits.stopping),
         ]
         parts += [{"profile": profile.to_json()}] if with_profile else []
-        click.echo(plain_json({name: value for part in parts for name, value in part.items()}))
+        print_json({name: value for part in parts for name, value in part.items()})
     else:
         click.echo(_tally_text(tally))
         if used := token_usage_line(limits.stopping):

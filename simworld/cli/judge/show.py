@@ -8,7 +8,7 @@ from simworld.cli.completion import complete_judges
 from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
 from simworld.cli.options import json_option
 from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import harmless, print_json, say
 from simworld.judging.judge_spec import DEFAULT_JUDGE, builtin_judges, load_judge
 
 
@@ -18,13 +18,11 @@ def list_(as_json: bool) -> None:
     """List the shipped judges."""
     specs = [load_judge(name)[0] for name in builtin_judges()]
     if as_json:
-        click.echo(
-            plain_json(
-                [
-                    {"name": s.name, "title": s.title, "method": s.method, "model": s.model}
-                    for s in specs
-                ]
-            )
+        print_json(
+            [
+                {"name": s.name, "title": s.title, "method": s.method, "model": s.model}
+                for s in specs
+            ]
         )
         return
     table = grid("name", "method", "model", "what")
@@ -55,18 +53,16 @@ def show(judge_name: str, as_json: bool) -> None:
             }
             for d in rubric.dimensions
         ]
-        click.echo(
-            plain_json(
-                {
-                    "from": origin,
-                    "spec": spec.model_dump(mode="json"),
-                    "rubric": {"id": rubric.id, "dimensions": dimensions},
-                },
-                indent=2,
-            )
+        print_json(
+            {
+                "from": origin,
+                "spec": spec.model_dump(mode="json"),
+                "rubric": {"id": rubric.id, "dimensions": dimensions},
+            },
+            indent=2,
         )
         return
-    click.echo(harmless(f"{spec.name} ({origin}): {spec.title}".rstrip(": ")))
+    say(f"{spec.name} ({origin}): {spec.title}".rstrip(": "))
     for key, value in spec.model_dump(
         mode="json", exclude={"name", "title", "calibration"}, exclude_defaults=True
     ).items():

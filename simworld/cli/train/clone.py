@@ -85,7 +85,7 @@ def clone(
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_writable
     from simworld.cli.progress import progress_bar
-    from simworld.cli.text import harmless, plain_json
+    from simworld.cli.text import print_json, say
     from simworld.training.cloning.clone_checkpoint import clone_checkpoint, open_cloning_data
     from simworld.training.cloning.self_cloning import CloneSettings
     from store import open_store
@@ -117,12 +117,10 @@ def clone(
             save_checkpoint(out, checkpoint)
             finish(checkpoint)
     if as_json:
-        click.echo(
-            plain_json(
-                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
-            )
+        print_json(
+            {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
         )
         return
-    click.echo(harmless(f"{out}: {checkpoint.id}"))
+    say(f"{out}: {checkpoint.id}")
     click.echo("\n".join(neutrality_lines(neutrality)))
     suggest_next("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option
-from simworld.cli.text import harmless
+from simworld.cli.text import say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
@@ -47,11 +47,11 @@ def export(
     if format_ == "npz":
         with new_file(out, force=force) as temporary:
             count = export_npz(dataset_folder(db, options, datasets), temporary)
-        click.echo(harmless(f"Wrote {counted(count, 'transition')} to {out}."))
+        say(f"Wrote {counted(count, 'transition')} to {out}.")
         suggest_next("train inspect", db=db)
         return
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give --out the folder that holds Minari's datasets")
     count = export_minari(dataset_folder(db, options, datasets), name, out)
-    click.echo(harmless(f"Wrote {counted(count, 'episode')} as {name} in {out}."))
+    say(f"Wrote {counted(count, 'episode')} as {name} in {out}.")
     suggest_next("train inspect", db=db)

@@ -10,7 +10,7 @@ import click
 
 from simworld.cli.options import db_option, json_option
 from simworld.cli.terminal import console, grid
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import harmless, print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 
@@ -41,12 +41,12 @@ def inspect_(db: str, datasets: Path | None, as_json: bool, **options: Any) -> N
             "meta": inspection.meta.model_dump(mode="json"),
             "folder": str(folder),
         }
-        click.echo(plain_json(report, indent=2))
+        print_json(report, indent=2)
         return
     _show_inspection(inspection)
     for warning in inspection.warnings:
         click.echo(f"Note: {harmless(warning)}.", err=True)
-    click.echo(harmless(f"Dataset {folder}"))
+    say(f"Dataset {folder}")
 
 
 def _show_inspection(inspection: Inspection) -> None:

@@ -11,7 +11,7 @@ import click
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 from simworld.cli.train.reply_options import (
     estimate_text,
     neutrality_lines,
@@ -122,22 +122,18 @@ def latent(
             save_checkpoint(out, checkpoint)
             finish(checkpoint)
     if as_json:
-        click.echo(
-            plain_json(
-                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
-            )
+        print_json(
+            {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
         )
         return
-    click.echo(
-        harmless(
-            f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
-            f" {counted(checkpoint.info.ways, 'way')} of replying"
-        )
+    say(
+        f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
+        f" {counted(checkpoint.info.ways, 'way')} of replying"
     )
     click.echo(
         f"  a reply behind its own code {estimate_text(measured.log_ratio)} nats likelier than"
         " behind another's"
     )
     click.echo("\n".join(neutrality_lines(neutrality)))
-    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
+    say(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}")
     suggest_next("agent new", "my-agent")

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
@@ -209,15 +209,11 @@ def _combine_sinks(sinks: Sequence[MetricsSink]) -> MetricsSink:
 def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
     info = planner.info
     if as_json:
-        click.echo(
-            plain_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")})
-        )
+        print_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")})
         return
-    click.echo(
-        harmless(
-            f"{out}: {planner.id}: update {info.metrics['best_step']:.0f} of"
-            f" {info.metrics['steps']:.0f}"
-        )
+    say(
+        f"{out}: {planner.id}: update {info.metrics['best_step']:.0f} of"
+        f" {info.metrics['steps']:.0f}"
     )
     for name in (
         "held_value",
@@ -230,5 +226,5 @@ def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
     ):
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
-    click.echo(harmless(f"  steering: {{planner: {out}}}"))
+    say(f"  steering: {{planner: {out}}}")
     suggest_next("agent new", "my-agent")

@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
-from simworld.cli.text import harmless, plain_json
+from simworld.cli.text import print_json, say
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
@@ -83,7 +83,7 @@ def upmap(
 
     check_writable(out)
     weights = find_local_weights(model)
-    click.echo(harmless(f"loading {model} …"), err=True)
+    say(f"loading {model} …", err=True)
     local = load_local_model(weights, dtype=dtype, device="cpu", threads=None)
     checkpoint = pca_checkpoint(
         local,
@@ -103,15 +103,13 @@ def upmap(
 def _show_checkpoint(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
     info = checkpoint.info
     if as_json:
-        click.echo(
-            plain_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")})
-        )
+        print_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")})
         return
     norm = info.act_norm * info.embedding_norm
     summary = (
         f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {norm:.3g}"
         f" long, at {info.position}"
     )
-    click.echo(harmless(f"{out}: {checkpoint.id}: {summary}"))
-    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))
+    say(f"{out}: {checkpoint.id}: {summary}")
+    say(f"  steering: {{planner: {out}, explore: {{kind: random}}}}")
     suggest_next("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")
