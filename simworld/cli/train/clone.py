@@ -10,14 +10,13 @@ import click
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.text import print_json, say
 from simworld.cli.train.reply_options import (
     descent_settings,
     neutrality_lines,
-    open_local,
-    record_training,
     reply_options,
     reply_query,
-    work_folder,
+    training_on_replies,
 )
 
 
@@ -50,7 +49,7 @@ from simworld.cli.train.reply_options import (
     default=3.0,
     help="With --train-upmap: what reach counts against the loss.",
 )
-@reply_options
+@reply_options(replies=240, steps=160, batch_size=2, seed_help="Of families, order, weights.")
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16"]),
@@ -82,13 +81,10 @@ def clone(
     It learns from stored replies of unsteered agents, is chosen by those of other families, and is
     measured on those of families it has never seen.
     """
-    from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from agents.steering.checkpoint import load_checkpoint
     from agents.steering.checkpoint_folder import check_writable
-    from simworld.cli.progress import progress_bar
-    from simworld.cli.text import print_json, say
-    from simworld.training.cloning.clone_checkpoint import clone_checkpoint, open_cloning_data
+    from simworld.training.cloning.clone_checkpoint import clone_checkpoint
     from simworld.training.cloning.self_cloning import CloneSettings
-    from store import open_store
 
     check_writable(out)
     base = load_checkpoint(base_folder)
@@ -99,27 +95,17 @@ def clone(
         reach_weight=reach_weight,
         training=descent_settings(options),
     )
-    with open_store(db) as store, progress_bar("cloning") as show:
-        query = reply_query(options)
-        store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
-        local = open_local(base, dtype, threads)
-        settings_data = settings.to_json()
-        with (
-            open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings_data, cloning.provenance) as (
-                log,
-                finish,
-            ),
-        ):
-            checkpoint, neutrality = clone_checkpoint(
-                cloning, base, settings, sink=log, on_progress=show, state_folder=work_folder(out)
-            )
-            save_checkpoint(out, checkpoint)
-            finish(checkpoint)
-    if as_json:
-        print_json(
-            {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
+    query = reply_query(options)
+    with training_on_replies(
+        "clone", "cloning", db, base, settings.to_json(), query, out, dtype=dtype, threads=threads
+    ) as training:
+        checkpoint, neutrality = clone_checkpoint(
+            training.data, base, settings, **training.reporting
         )
+        training.save(checkpoint)
+    if as_json:
+        metrics = dict(checkpoint.info.metrics)
+        print_json({"id": checkpoint.id, "folder": str(out), "metrics": metrics})
         return
     say(f"{out}: {checkpoint.id}")
     click.echo("\n".join(neutrality_lines(neutrality)))

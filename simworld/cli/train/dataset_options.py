@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simworld.cli.options import Command
+from simworld.cli.options import option_group
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ _OPTION_OF_FIELD = {
     "reward.place": "--place",
     "reward": "reward",
 }
-_DATASET_OPTIONS = (
+# A command gets them as keywords, and gives them to `data_query`.
+data_options = option_group(
     click.option("--run", "runs", multiple=True, metavar="NAME", help="Only these runs."),
     click.option(
         "--agent",
@@ -92,15 +93,6 @@ _DATASET_OPTIONS = (
         "--states-only", is_flag=True, help="States alone, recorded ones too, and no reward."
     ),
 )
-
-
-def data_options(command: Command) -> Command:
-    """Adds the options of a dataset; the command gets them as keywords, and gives them to
-    `data_query`.
-    """
-    for option in reversed(_DATASET_OPTIONS):
-        command = option(command)
-    return command
 
 
 datasets_option = click.option(
