@@ -15,7 +15,7 @@ from simworld.analysis.questions.mean_scores import (
     require_one_meaning,
 )
 from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
-from simworld.analysis.questions.scope import resolve_scope
+from simworld.analysis.questions.scope import ScopeFilters, resolve_scope
 from simworld.analysis.questions.seat_frames import ALL_COLUMN
 from simworld.stats.intervals import mean_from_sums
 
@@ -35,18 +35,10 @@ _LAST_ATTEMPT = """(e.ending <> 'failed' OR NOT EXISTS (
     AND l.attempt > e.attempt))"""
 
 
-def endings(
-    source: QuerySource,
-    *,
-    by: Sequence[str],
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-) -> pd.DataFrame:
+def endings(source: QuerySource, filters: ScopeFilters, *, by: Sequence[str]) -> pd.DataFrame:
     """See `Analysis.endings`."""
     groups = [name for name in group_columns(by, list(_COLUMNS)) if name != ALL_COLUMN]
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     seats = not _SEAT_COLUMNS.isdisjoint(groups)
     if seats:
         require_one_meaning(source, scope)

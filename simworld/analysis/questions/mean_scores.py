@@ -11,7 +11,7 @@ import pandas as pd
 from simworld.analysis.questions.judge_choice import choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
-from simworld.analysis.questions.scope import Scope, require_known, resolve_scope
+from simworld.analysis.questions.scope import Scope, ScopeFilters, require_known, resolve_scope
 from simworld.analysis.questions.seat_frames import ALL_COLUMN, SEAT_COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.stats.intervals import Estimate, means_from_sums
@@ -24,18 +24,15 @@ UNIT = "unit"  # the family, where it may be a column to group by as well
 
 def scores(
     source: QuerySource,
+    filters: ScopeFilters,
     *,
     by: Sequence[str],
     measures: Sequence[str],
-    run: str | None,
     judge: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
 ) -> pd.DataFrame:
     """See `Analysis.scores`."""
     groups = group_columns(by, SEAT_COLUMNS)
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     require_one_meaning(source, scope)
     choice = choose_judge(source, judge, scope)
     asked = judge_measures(choice, measures)
