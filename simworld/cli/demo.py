@@ -207,15 +207,8 @@ def judge_demo(store: Store, run: str, loaded_agents: LoadedAgents) -> None:
 def _print_scores(store: Store, run: str) -> None:
     """Means by agent and dimension, with n and intervals that resample scenario families."""
     rows = list(store.score_rows(run=run))
-    table = grid(
-        "dimension",
-        "agent",
-        "mean",
-        "95 % interval",
-        "n",
-        "families",
-        right=("mean", "n", "families"),
-    )
+    columns = ("dimension", "agent", "mean", "95 % interval", "n", "families")
+    table = grid(*columns, right=("mean", "n", "families"))
     for dimension in dict.fromkeys(row.dimension for row in rows):
         dimension_rows = [row for row in rows if row.dimension == dimension]
         for agent, estimate in _means_by_agent(dimension_rows):

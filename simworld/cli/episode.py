@@ -57,14 +57,10 @@ def list_(
 ) -> None:
     """List episodes, the latest last."""
     with store.open_store(db) as database:
-        database.check_names(run=run, scenario=scenario, family=family, agent=agent)
+        filters = {"run": run, "scenario": scenario, "family": family, "agent": agent}
+        database.check_names(**filters)
         summaries = database.episode_summaries(
-            run=run,
-            scenario=scenario,
-            family=family,
-            agent=agent,
-            ending=Ending(ending) if ending else None,
-            limit=limit or None,
+            **filters, ending=Ending(ending) if ending else None, limit=limit or None
         )
     if as_json:
         print_json([_summary_json(summary) for summary in summaries], indent=1)
@@ -72,17 +68,8 @@ def list_(
     if not summaries:
         click.echo("No episodes match.", err=True)
         return
-    table = grid(
-        "id",
-        "run",
-        "scenario",
-        "cast",
-        "repeat",
-        "ending",
-        "turns",
-        "ended",
-        right=("repeat", "turns"),
-    )
+    columns = ("id", "run", "scenario", "cast", "repeat", "ending", "turns", "ended")
+    table = grid(*columns, right=("repeat", "turns"))
     for summary in summaries:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
         ending_text = f"{summary.ending.value}: {summary.reason}"

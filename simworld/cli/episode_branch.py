@@ -164,15 +164,8 @@ def _play_branch(
 
 
 def _print_differences(rows: list[BranchDifference], parent: str, branch: str) -> None:
-    parent_column, branch_column = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
-    table = grid(
-        "",
-        "of",
-        parent_column,
-        branch_column,
-        "difference",
-        right=(parent_column, branch_column, "difference"),
-    )
+    numbers = (f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}", "difference")
+    table = grid("", "of", *numbers, right=numbers)
     for row in rows:
         difference = "" if row.difference is None else f"{row.difference:+.6g}"
         table.add_row(cell(row.what), cell(row.of), cell(row.parent), cell(row.branch), difference)

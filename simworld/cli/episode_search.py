@@ -34,8 +34,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
     with store.open_store(db) as database:
         database.check_names(run=run)
         from agents.lm.sentence_encoder import load_sentence_encoder
-        from simworld.analysis.semantic_search import index_episodes
-        from simworld.analysis.semantic_search import search_episodes as search_episodes
+        from simworld.analysis.semantic_search import index_episodes, search_episodes
 
         encoder = load_sentence_encoder()
         with progress_bar("embedding") as show:

@@ -288,17 +288,9 @@ def _comparison_cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) 
         "–" if paired[name] is None else f"{paired[name]:{form}}"
         for name, form in (("z", ".2f"), ("p", ".3g"))
     )
-    return [
-        label,
-        report["main"],
-        f"{paired['mean']:+.3f}",
-        interval,
-        z,
-        p,
-        str(paired["pairs"]),
-        str(paired["families"]),
-        ratio,
-    ]
+    numbers = (f"{paired['mean']:+.3f}", interval, z, p)
+    counts = (str(paired["pairs"]), str(paired["families"]))
+    return [label, report["main"], *numbers, *counts, ratio]
 
 
 def _result_json(result: LearnResult) -> dict[str, Any]:

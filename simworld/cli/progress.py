@@ -170,10 +170,7 @@ def _calling_every(seconds: float, callback: Callable[[], None]) -> Iterator[Non
         while not stopped.wait(seconds):
             try:
                 callback()
-            except (
-                OSError,
-                ValueError,
-            ):  # nobody reads, or the stream was closed: the work goes on
+            except (OSError, ValueError):  # nobody reads, or the stream is closed
                 return
 
     thread = threading.Thread(target=repeat, name="progress", daemon=True)

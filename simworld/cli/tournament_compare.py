@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from simworld.cli.completion import complete_tournaments
@@ -15,9 +13,6 @@ from simworld.cli.tournament_output import choose_judge, judge_option, suggest_r
 from simworld.cli.tournament_tables import show_differences
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()

@@ -100,21 +100,9 @@ def show_results(
 
 
 def _standings_table(main: MeasureStandings, standings: Standings) -> object:
-    numbers = (
-        "rating",
-        "score",
-        "n",
-        "families",
-        "games",
-        "won",
-        "tied",
-        "lost",
-        "seats",
-        "failed",
-        "unscored",
-    )
-    columns = ("agent", "rating", INTERVAL, "score", INTERVAL, *numbers[2:])
-    table = grid(*columns, right=numbers, exact=(INTERVAL,))
+    counts = ("n", "families", "games", "won", "tied", "lost", "seats", "failed", "unscored")
+    columns = ("agent", "rating", INTERVAL, "score", INTERVAL, *counts)
+    table = grid(*columns, right=("rating", "score", *counts), exact=(INTERVAL,))
     for standing in main.standings:
         seats = standings.seats[standing.agent]
         rating, score = standing.rating, standing.score
@@ -201,8 +189,7 @@ def show_differences(first: str, second: str, differences: Mapping[str, Differen
             DASH if difference.families_needed is None else f"{difference.families_needed:,}",
         )
     screen.print(table)
-    for note in notes:
-        click.echo(f"Note: {note}", err=True)
+    show_notes(tuple(notes))
 
 
 def show_cost(name: str, cost: CostEstimate, as_json: bool) -> None:

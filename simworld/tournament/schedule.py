@@ -48,7 +48,7 @@ def focal_matches(
     return tuple(
         match
         for match in round_robin_matches(agents, self_play=self_play)
-        if center in _names(match) or _is_self_play(match)
+        if center in (match.agent, match.partner) or match.agent == match.partner
     )
 
 
@@ -123,11 +123,3 @@ def _pair_neighbours(
         ):
             return ((first, other), *others_paired)
     return None
-
-
-def _names(match: Match) -> tuple[str, str]:
-    return match.agent, match.partner
-
-
-def _is_self_play(match: Match) -> bool:
-    return match.agent == match.partner

@@ -244,14 +244,7 @@ def _notes(comparisons: Iterable[PairedComparison]) -> list[str]:
 
 def _as_row(difference: Difference) -> tuple[Any, ...]:
     paired = difference.comparison
-    numbers = (
-        paired.mean,
-        paired.low,
-        paired.high,
-        difference.effect_size,
-        paired.z,
-        paired.p,
-        paired.p_holm,
-        paired.sign_p,
-    )
-    return (*numbers, paired.pairs, paired.cells, paired.families, difference.families_needed)
+    numbers = (paired.mean, paired.low, paired.high, difference.effect_size)
+    tests = (paired.z, paired.p, paired.p_holm, paired.sign_p)
+    counts = (paired.pairs, paired.cells, paired.families, difference.families_needed)
+    return (*numbers, *tests, *counts)

@@ -68,16 +68,8 @@ GROUP BY {group_by} ORDER BY {group_by}"""
             share = mean_from_sums(
                 {unit: (of_family.get(unit, 0), total) for unit, total in totals[group].items()}
             )
-            rows.append(
-                (
-                    *group,
-                    ending,
-                    reason,
-                    n,
-                    *estimate_columns(share),
-                    turns[*group, ending, reason] / n,
-                )
-            )
+            mean_turns = turns[*group, ending, reason] / n
+            rows.append((*group, ending, reason, n, *estimate_columns(share), mean_turns))
     number = dict.fromkeys(("share", "low", "high"), "float64")
     columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}
     families = len({unit for of_group in totals.values() for unit in of_group})

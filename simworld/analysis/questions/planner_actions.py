@@ -66,21 +66,13 @@ def action_vectors(
 ) -> pd.DataFrame:
     """See `Analysis.action_vectors`."""
     acts = _read_acts(source, filters, planner, limit, states=states)
-    names = (
-        "episode",
-        "run",
-        "scenario",
-        "family",
-        "agent",
-        "seat",
-        "turn",
-        "kind",
-        "text",
-        "planner",
-        "encoder",
-        "noisy",
-    )
-    frame = to_frame(acts.rows, {**dict.fromkeys(names, ""), "turn": "int64", "noisy": "bool"})
+    columns = {
+        **dict.fromkeys(("episode", "run", "scenario", "family", "agent", "seat"), ""),
+        "turn": "int64",
+        **dict.fromkeys(("kind", "text", "planner", "encoder"), ""),
+        "noisy": "bool",
+    }
+    frame = to_frame(acts.rows, columns)
     frame["action"] = pd.Series(acts.actions, dtype="object")
     if states:
         frame["state"] = pd.Series(acts.states, dtype="object")

@@ -125,16 +125,8 @@ def _print_trust(trust: JudgeCheckResult) -> None:
     has_several_sets = len(trust.by_set) > 1
     for name in trust.by_set if has_several_sets else [""]:
         trust_in_set = trust.for_set(name) if name else trust
-        table = grid(
-            name or "dimension",
-            "right",
-            "of",
-            "share",
-            "95 %",
-            "ties",
-            "longer text wins",
-            right=("right", "of", "share", "ties"),
-        )
+        columns = ("right", "of", "share", "95 %", "ties", "longer text wins")
+        table = grid(name or "dimension", *columns, right=("right", "of", "share", "ties"))
         for dimension, accuracy in trust_in_set.by_dimension.items():
             table.add_row(dimension, *_accuracy_cells(accuracy))
         table.add_row("all", *_accuracy_cells(trust_in_set.overall), style="bold")

@@ -38,5 +38,5 @@ def schema() -> None:
     """Print the JSON Schema of judge files, for editors."""
     from simworld.yamlfile.json_schema import json_schema
 
-    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema(JudgeSpec)}
-    click.echo(json.dumps(text | {"title": "simworld judge"}, indent=2, ensure_ascii=False))
+    schema = json_schema(JudgeSpec, "simworld judge")
+    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))

@@ -18,12 +18,8 @@ def list_(as_json: bool) -> None:
     """List the shipped judges."""
     specs = [load_judge(name)[0] for name in builtin_judges()]
     if as_json:
-        print_json(
-            [
-                {"name": s.name, "title": s.title, "method": s.method, "model": s.model}
-                for s in specs
-            ]
-        )
+        names = ("name", "title", "method", "model")
+        print_json([{name: getattr(spec, name) for name in names} for spec in specs])
         return
     table = grid("name", "method", "model", "what")
     for spec in specs:
@@ -43,16 +39,8 @@ def show(judge_name: str, as_json: bool) -> None:
     spec, origin = load_judge_option(judge_name)
     rubric = load_rubric_option(spec.rubric or "sotopia")
     if as_json:
-        dimensions = [
-            {
-                "name": d.name,
-                "low": d.low,
-                "high": d.high,
-                "weight": d.weight,
-                "question": d.question,
-            }
-            for d in rubric.dimensions
-        ]
+        names = ("name", "low", "high", "weight", "question")
+        dimensions = [{name: getattr(d, name) for name in names} for d in rubric.dimensions]
         print_json(
             {
                 "from": origin,

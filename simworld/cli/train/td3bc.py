@@ -215,15 +215,8 @@ def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
         f"{out}: {planner.id}: update {info.metrics['best_step']:.0f} of"
         f" {info.metrics['steps']:.0f}"
     )
-    for name in (
-        "held_value",
-        "held_return",
-        "bc_distance",
-        "action_shift",
-        "action_dispersion",
-        "q_correlation",
-        "held_q_correlation",
-    ):
+    of_actions = ("bc_distance", "action_shift", "action_dispersion")
+    for name in ("held_value", "held_return", *of_actions, "q_correlation", "held_q_correlation"):
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     say(f"  steering: {{planner: {out}}}")

@@ -140,15 +140,8 @@ def _example_line(store: Store, transitions: Transitions, row: int) -> str:
 
 def _show_ways(tried: WayRanking, examples: list[str]) -> None:
     unit = "acts" if tried.by_act else "seats"
-    table = grid(
-        "way",
-        unit,
-        "reward",
-        "95 %",
-        "expected",
-        "for example",
-        right=("way", unit, "reward", "expected"),
-    )
+    columns = ("way", unit, "reward", "95 %", "expected", "for example")
+    table = grid(*columns, right=("way", unit, "reward", "expected"))
     for number, (way, example) in enumerate(zip(tried.ways, examples, strict=True), start=1):
         reward = way.reward
         interval = (
