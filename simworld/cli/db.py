@@ -28,6 +28,9 @@ COMMANDS: LazyCommands = {
 }
 
 
+RUN_COUNTS = ("planned", "done", "failed", "episodes", "judged")
+
+
 @click.group(cls=LazyGroup, lazy_commands=COMMANDS)
 def db() -> None:
     """Describe, query, export and upgrade a database."""
@@ -78,11 +81,7 @@ def info(db: str, columns: bool, as_json: bool) -> None:
                     "name": summary.run.name,
                     "seed": summary.run.seed,
                     "created": summary.run.created.isoformat(),
-                    "planned": summary.planned,
-                    "done": summary.done,
-                    "failed": summary.failed,
-                    "episodes": summary.episodes,
-                    "judged": summary.judged,
+                    **{name: getattr(summary, name) for name in RUN_COUNTS},
                 }
                 for summary in runs
             ],

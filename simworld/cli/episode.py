@@ -27,6 +27,10 @@ COMMANDS: LazyCommands = {
 }
 
 
+# of a summary, which tell the episode from others
+NAMING_FIELDS = ("id", "run", "attempt", "scenario_id", "scenario_name", "family", "repeat")
+
+
 @click.group(cls=LazyGroup, lazy_commands=COMMANDS)
 def episode() -> None:
     """List, show, replay, branch and search stored episodes."""
@@ -126,13 +130,7 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
 
 def _summary_json(summary: EpisodeSummary) -> dict[str, Any]:
     return {
-        "id": summary.id,
-        "run": summary.run,
-        "attempt": summary.attempt,
-        "scenario_id": summary.scenario_id,
-        "scenario_name": summary.scenario_name,
-        "family": summary.family,
-        "repeat": summary.repeat,
+        **{name: getattr(summary, name) for name in NAMING_FIELDS},
         "cast": {seat.seat: seat.agent_name for seat in summary.seats},
         "ending": summary.ending.value,
         "reason": summary.reason,

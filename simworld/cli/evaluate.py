@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -25,7 +24,7 @@ from simworld.cli.progress import progress_bar
 from simworld.cli.terminal import say_loading, show_notes, warn
 from simworld.cli.text import print_json, say
 from simworld.core.episode import MAX_REPEATS
-from simworld.core.errors import BudgetSpent, InputError, Problem
+from simworld.core.errors import BudgetSpent, InputError, Problem, collecting_problems
 
 if TYPE_CHECKING:
     from simworld.training.data.dataset_query import RewardSettings
@@ -141,12 +140,12 @@ def evaluate(
     agent_by_arm = _parse_arms(arms, problems)
     reward = _parse_reward(lexical, like, problems)
     judge = None
-    with _collecting_problems(problems):
+    with collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None
-    with _collecting_problems(problems):
+    with collecting_problems(problems):
         plan = plan_arms(
             agent_by_arm,
             scenarios=_split_at_commas(scenarios),
@@ -269,14 +268,6 @@ def _parse_reward(
         option = "--lexical" if lexical is not None else "--like"
         problems.extend(Problem(message=text, where=option) for text in problem_texts(error))
         return None
-
-
-@contextmanager
-def _collecting_problems(problems: list[Problem]) -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        problems.extend(error.problems)
 
 
 def _split_at_commas(texts: Sequence[str]) -> list[str]:

@@ -33,7 +33,7 @@ from simworld.cli.terminal import say_loading, warn
 from simworld.cli.text import print_json, say
 from simworld.core.counts import counted
 from simworld.core.episode import MAX_REPEATS
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 
 if TYPE_CHECKING:
     from agents import LoadedSpec
@@ -233,36 +233,24 @@ def make_plan(
         )
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
-    try:
+    with collecting_problems(problems):
         loaded_scenarios = find_scenarios(selectors)
         note_duplicates(
             "scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios)
         )
         scenarios = tuple(loaded.scenario for loaded in loaded_scenarios)
-    except InputError as error:
-        problems += error.problems
-    try:
-        specs = find_specs(
-            tuple(dict.fromkeys(agent for cast in casts for agent in cast.agent_names))
-        )
-    except InputError as error:
-        problems += error.problems
+    names = tuple(dict.fromkeys(agent for cast in casts for agent in cast.agent_names))
+    with collecting_problems(problems):
+        specs = find_specs(names)
     if problems:
         raise InputError(problems)
-    spec_by_name = dict(
-        zip(
-            dict.fromkeys(agent for cast in casts for agent in cast.agent_names), specs, strict=True
-        )
-    )
+    spec_names = {given: loaded.spec.name for given, loaded in zip(names, specs, strict=True)}
     plan = RunPlan(
         run=name or "",
         seed=seed,
         repeats=repeats,
         scenarios=scenarios,
-        casts=tuple(
-            cast.with_spec_names({name: loaded.spec.name for name, loaded in spec_by_name.items()})
-            for cast in casts
-        ),
+        casts=tuple(cast.with_spec_names(spec_names) for cast in casts),
         specs={loaded.spec.name: loaded for loaded in specs},
     )
     plan.seatings()

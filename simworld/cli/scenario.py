@@ -32,7 +32,7 @@ from simworld.cli.template_files import names_argument, out_option, write_templa
 from simworld.cli.text import harmless, print_json, say
 from simworld.core.counts import counted
 from simworld.core.episode import Observation
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.core.scenario import ENGLISH, Persona, Scenario, nondefaults
 from simworld.core.visibility import observe
 from simworld.language import load_language
@@ -122,7 +122,7 @@ def check(paths: tuple[Path, ...]) -> None:
     problems: list[Problem] = []
     others: set[str] = set()
     for path in paths:
-        try:
+        with collecting_problems(problems):
             yaml_paths = scenario_files(path) if os.path.isdir(path) else [path]
             relevant = relevant_files(yaml_paths) if os.path.isdir(path) else yaml_paths
             others |= {os.path.realpath(file) for file in yaml_paths} - {
@@ -130,8 +130,6 @@ def check(paths: tuple[Path, ...]) -> None:
             }
             for file in relevant:
                 files.setdefault(os.path.realpath(file), file)
-        except InputError as error:
-            problems += error.problems
     selection = read_files(files.values(), PersonaFinder())
     others -= files.keys()
     left_out = (

@@ -95,10 +95,8 @@ def cast_matches(
         names = [seat.name for seat in scenario.seats]
         for match in matches:
             for own in compared_seat_names(scenario, seats):
-                yield (
-                    scenario,
-                    {name: match.agent if name == own else match.partner for name in names},
-                )
+                cast = {name: match.agent if name == own else match.partner for name in names}
+                yield scenario, cast
 
 
 def compared_seat_names(scenario: Scenario, seats: Seats) -> tuple[str, ...]:

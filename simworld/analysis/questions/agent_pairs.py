@@ -107,8 +107,8 @@ def pairs_frame(
         for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": scope.run})
     }
     columns = ["family", "scenario", "seat", "partners", "repeat"]
-    frame = paired.sort_values(columns).reset_index(drop=True)[columns]
     ordered = paired.sort_values(columns)
+    frame = ordered.reset_index(drop=True)[columns]
     for side in ("first", "second"):
         frame[side] = ordered[f"{name}_{side}"].to_numpy()
     frame["difference"] = frame["first"] - frame["second"]

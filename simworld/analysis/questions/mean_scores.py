@@ -40,13 +40,10 @@ def scores(
     sums, counts, seats = [], [], []
     for frame in seat_frames(source, scope, groups, choice, asked):
         seats.append(_count_played(frame, groups))
-        ended = (
-            frame[~frame["failed"]]
-            .assign(**{UNIT: frame["family"]})
-            .groupby([UNIT, *groups])[names]
-        )
-        sums.append(ended.sum())
-        counts.append(ended.count())
+        ended = frame[~frame["failed"]].assign(**{UNIT: frame["family"]})
+        scored = ended.groupby([UNIT, *groups])[names]
+        sums.append(scored.sum())
+        counts.append(scored.count())
     total, n = _sum_by_family(sums, groups), _sum_by_family(counts, groups)
     means = means_from_sums(total.to_numpy(), n.to_numpy())
     estimates = dict(zip(total.columns, means, strict=True))
@@ -60,11 +57,8 @@ def scores(
                 (*key, measure.name, *estimate_columns(mean), raw_score, played, failed, unscored)
             )
     number, whole = "float64", "int64"
-    columns = {
-        **dict.fromkeys(groups, ""),
-        "measure": "",
-        **dict.fromkeys(("mean", "low", "high"), number),
-    }
+    columns = {**dict.fromkeys(groups, ""), "measure": ""}
+    columns |= dict.fromkeys(("mean", "low", "high"), number)
     columns |= {"n": whole, "families": whole, "score": number}
     families = int((n.to_numpy() > 0).any(axis=1).sum())
     return with_notes(

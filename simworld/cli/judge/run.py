@@ -126,13 +126,9 @@ def run(
             )
             profile = profiler.profile({spec.model: sum(judging.backend_seconds.values())})
     if as_json:
-        parts: list[dict[str, object]] = [
-            _tally_json(tally),
-            {"cautions": list(judge_cautions)},
-            token_usage_json(limits.stopping),
-        ]
-        parts += [{"profile": profile.to_json()}] if with_profile else []
-        print_json({name: value for part in parts for name, value in part.items()})
+        report = _tally_json(tally) | {"cautions": list(judge_cautions)}
+        profile_json = {"profile": profile.to_json()} if with_profile else {}
+        print_json(report | token_usage_json(limits.stopping) | profile_json)
     else:
         click.echo(_tally_text(tally))
         if used := token_usage_line(limits.stopping):
