@@ -262,12 +262,7 @@ def library_agent_names() -> tuple[str, ...]:
 
 def agent_json_schema() -> dict[str, Any]:
     """The JSON Schema of an agent file."""
-    schema = json_schema(AgentFile)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "simworld agent",
-    }
+    return json_schema(AgentFile, "simworld agent")
 
 
 def agent_schema_text(schema: Mapping[str, Any]) -> str:

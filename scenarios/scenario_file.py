@@ -265,19 +265,14 @@ class ScenarioFile(_ScenarioPart):
 
 def scenario_json_schema() -> dict[str, Any]:
     """The JSON Schema of a scenario file, as committed beside the library."""
-    return _titled_schema(ScenarioFile, "simworld scenario")
+    return json_schema(ScenarioFile, "simworld scenario")
 
 
 def persona_json_schema() -> dict[str, Any]:
     """The JSON Schema of a persona file."""
-    return _titled_schema(PersonaFields, "simworld persona")
+    return json_schema(PersonaFields, "simworld persona")
 
 
 def schema_text(schema: Mapping[str, Any]) -> str:
     """A JSON Schema as the text of its file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _titled_schema(model: type[BaseModel], title: str) -> dict[str, Any]:
-    schema = json_schema(model)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}

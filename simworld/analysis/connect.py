@@ -20,6 +20,7 @@ from simworld.analysis.questions import planner_actions as _actions
 from simworld.analysis.questions import standings as _standings
 from simworld.analysis.questions import stored_rows as _rows
 from simworld.analysis.questions.query_source import QuerySource, to_frame
+from simworld.analysis.questions.scope import ScopeFilters
 from simworld.core.errors import SimworldError
 from simworld.core.measures import OVERALL
 from store import open_store
@@ -190,15 +191,8 @@ class Analysis:
             ending: only those that ended so.
             limit: the most rows; 0: all. Where more were there, a Note says so.
         """
-        return _rows.episodes(
-            self._source,
-            run=run,
-            scenario=scenario,
-            family=family,
-            agents=agents,
-            ending=ending,
-            limit=limit,
-        )
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
+        return _rows.episodes(self._source, filters, ending=ending, limit=limit)
 
     def transcripts(
         self,
@@ -226,15 +220,8 @@ class Analysis:
             agents: only what these said, by names or ids.
             limit: the most rows; 0: all. Where more were there, a Note says so.
         """
-        return _rows.transcripts(
-            self._source,
-            episode=episode,
-            run=run,
-            scenario=scenario,
-            family=family,
-            agents=agents,
-            limit=limit,
-        )
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
+        return _rows.transcripts(self._source, filters, episode=episode, limit=limit)
 
     def endings(
         self,
@@ -261,9 +248,8 @@ class Analysis:
             family: only this family.
             agents: only these, by names or ids.
         """
-        return _endings.endings(
-            self._source, by=by, run=run, scenario=scenario, family=family, agents=agents
-        )
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
+        return _endings.endings(self._source, filters, by=by)
 
     def scores(
         self,
@@ -300,16 +286,8 @@ class Analysis:
             InputError: something is not there, nothing is scored, several judges have scored and
                 none is named, or one name means two agents.
         """
-        return _scores.scores(
-            self._source,
-            by=by,
-            measures=measures,
-            run=run,
-            judge=judge,
-            scenario=scenario,
-            family=family,
-            agents=agents,
-        )
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
+        return _scores.scores(self._source, filters, by=by, measures=measures, judge=judge)
 
     def paired(
         self,
@@ -477,16 +455,8 @@ class Analysis:
         Raises:
             InputError: as `scores`; or no check was made.
         """
-        return _checks.checks(
-            self._source,
-            by=by,
-            measure=measure,
-            run=run,
-            judge=judge,
-            scenario=scenario,
-            family=family,
-            agents=agents,
-        )
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
+        return _checks.checks(self._source, filters, by=by, measure=measure, judge=judge)
 
     def language(
         self,
@@ -516,9 +486,8 @@ class Analysis:
             most: seats of episodes that are read of each agent, a random sample that is the same
                 each time; 0: all.
         """
-        return _language.language(
-            self._source, run=run, scenario=scenario, family=family, agents=agents, most=most
-        )
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
+        return _language.language(self._source, filters, most=most)
 
     def planner_actions(
         self,
@@ -551,15 +520,8 @@ class Analysis:
         Raises:
             InputError: something is not there, or no planner acted.
         """
-        return _actions.planner_actions(
-            self._source,
-            planner=planner,
-            run=run,
-            scenario=scenario,
-            family=family,
-            agents=agents,
-            limit=most,
-        )
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
+        return _actions.planner_actions(self._source, filters, planner=planner, limit=most)
 
     def action_vectors(
         self,
@@ -580,13 +542,7 @@ class Analysis:
 
         Arguments and errors as `planner_actions`; `limit` is the most rows of each planner, 0: all.
         """
+        filters = ScopeFilters(run=run, scenario=scenario, family=family, agents=agents)
         return _actions.action_vectors(
-            self._source,
-            planner=planner,
-            run=run,
-            scenario=scenario,
-            family=family,
-            agents=agents,
-            states=states,
-            limit=limit,
+            self._source, filters, planner=planner, states=states, limit=limit
         )

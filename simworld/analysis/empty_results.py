@@ -11,6 +11,9 @@ from simworld.analysis.ready_queries import ReadyQuery
 from store.query_parameters import BoundValue
 
 _OF_RUN = "e.run = COALESCE(:run, e.run)"
+_JUDGED = "SELECT 1 FROM judgements j JOIN episodes e ON e.id = j.episode_id WHERE"
+_CHECKED = "SELECT 1 FROM checks c JOIN episodes e ON e.id = c.episode_id WHERE"
+_STEERED = "SELECT 1 FROM plan_steps p JOIN episodes e ON e.id = p.episode_id WHERE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,25 +33,17 @@ _NEEDS = (
     ),
     _Need(
         pattern="episode_scores|verdicts|judgements",
-        sql=(
-            f"SELECT 1 FROM judgements j JOIN episodes e ON e.id = j.episode_id WHERE {_OF_RUN}"
-            " LIMIT 1"
-        ),
+        sql=f"{_JUDGED} {_OF_RUN} LIMIT 1",
         message="nothing is judged{of}; `simworld judge run` judges",
     ),
     _Need(
         pattern="episode_scores|verdicts",
-        sql=(
-            "SELECT 1 FROM judgements j JOIN episodes e ON e.id = j.episode_id "
-            f"WHERE j.status = 'ok' AND {_OF_RUN} LIMIT 1"
-        ),
+        sql=f"{_JUDGED} j.status = 'ok' AND {_OF_RUN} LIMIT 1",
         message="every judgement{of} failed; `simworld judge run --retry-failed` tries again",
     ),
     _Need(
         pattern="checks",
-        sql=(
-            f"SELECT 1 FROM checks c JOIN episodes e ON e.id = c.episode_id WHERE {_OF_RUN} LIMIT 1"
-        ),
+        sql=f"{_CHECKED} {_OF_RUN} LIMIT 1",
         message=(
             "no scenario that was played{of} has checks; a scenario's file names them under"
             " `checks:`"
@@ -61,10 +56,7 @@ _NEEDS = (
     ),
     _Need(
         pattern="plan_steps",
-        sql=(
-            f"SELECT 1 FROM plan_steps p JOIN episodes e ON e.id = p.episode_id WHERE {_OF_RUN}"
-            " LIMIT 1"
-        ),
+        sql=f"{_STEERED} {_OF_RUN} LIMIT 1",
         message="no agent that played{of} was steered by a planner",
     ),
     _Need(

@@ -8,6 +8,7 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Protocol
 
@@ -73,7 +74,7 @@ def index_episodes(
     total = sum(1 for _ in store.unembedded(id_))
     if not total:
         return 0
-    scenarios: dict[str, Scenario] = {}
+    scenario_of = lru_cache(MAX_SCENARIOS)(store.scenario)
     missing = store.unembedded(id_)
     done = 0
     while ids := list(islice(missing, EPISODES_PER_BATCH)):
@@ -82,13 +83,8 @@ def index_episodes(
         piece_ends = []
         for episode_id in ids:
             episode = store.episode(episode_id, vectors=False).episode
-            if episode.scenario_id not in scenarios:
-                if len(scenarios) >= MAX_SCENARIOS:
-                    scenarios.pop(next(iter(scenarios)))
-                scenarios[episode.scenario_id] = store.scenario(episode.scenario_id)
-            pieces += split_for_encoder(
-                episode_lines(scenarios[episode.scenario_id], episode), encoder
-            )
+            lines = episode_lines(scenario_of(episode.scenario_id), episode)
+            pieces += split_for_encoder(lines, encoder)
             piece_ends.append(len(pieces))
         vectors = np.split(encoder.encode(pieces), piece_ends[:-1])
         store.add_embeddings(

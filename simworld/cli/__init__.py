@@ -37,9 +37,8 @@ def main() -> None:
     except KeyboardInterrupt as interrupt:
         if is_default_handler:  # a second one, while Python ends
             _signal.signal(_signal.SIGINT, _exit_at_once)
-        sys.unraisablehook = (
-            _ignore_unraisable  # what was half made is taken down now, and complains
-        )
+        # what was half made is taken down now, and complains
+        sys.unraisablehook = _ignore_unraisable
         print(f"Stopped{interrupt}.", file=sys.stderr, flush=True)  # noqa: T201
         sys.exit(130)
 

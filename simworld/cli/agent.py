@@ -21,10 +21,10 @@ from simworld.cli.files.template_files import names_argument, out_option, write_
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.output.terminal import console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json, say
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def agent() -> None:
     """List, show, check and write agents."""
 
@@ -35,7 +35,7 @@ def list_(as_json: bool) -> None:
     """List the library's agents."""
     specs = find_specs(library_agent_names())
     if as_json:
-        click.echo(plain_json([_summary_json(loaded) for loaded in specs]))
+        print_json([_summary_json(loaded) for loaded in specs])
         return
     table = grid("name", "kind", "model", "description")
     for loaded in specs:
@@ -70,7 +70,7 @@ def show(name: str, as_json: bool) -> None:
         }
         data["notes"] = _planner_notes(loaded)
     if as_json:
-        click.echo(plain_json(data))
+        print_json(data)
         return
     for key, value in data.items():
         if value is None or value == []:
@@ -78,9 +78,9 @@ def show(name: str, as_json: bool) -> None:
         if isinstance(value, dict):
             click.echo(f"{key}:")
             for inner, text in value.items():
-                click.echo(harmless(f"  {inner}: {_indent_lines(text)}"))
+                say(f"  {inner}: {_indent_lines(text)}")
         else:
-            click.echo(harmless(f"{key}: {_indent_lines(value)}"))
+            say(f"{key}: {_indent_lines(value)}")
 
 
 @agent.command()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.yamlfile import join_with_and
 
 if TYPE_CHECKING:
@@ -103,10 +103,8 @@ def explain_split_cast(
                 or "write --cast SEAT=AGENT,SEAT=AGENT"
             )
         problems.append(Problem(message=f"{message}; {advice}"))
-    try:
+    with collecting_problems(problems):
         find_scenarios(scenario_words)
-    except InputError as error:
-        problems += error.problems
     return InputError(problems)
 
 

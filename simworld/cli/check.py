@@ -10,7 +10,7 @@ import click
 
 from simworld.cli.files.duplicate_files import note_duplicates
 from simworld.cli.next_command import suggest_next
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import say
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import list_yaml_files
@@ -56,7 +56,7 @@ def check(paths: tuple[Path, ...]) -> None:
         note_duplicates(kind, contents)
     if problems:
         for problem in problems:
-            click.echo(harmless(str(problem)), err=True)
+            say(str(problem), err=True)
         raise InputError(
             f"{counted(len(problems), 'problem')} in"
             f" {counted(len(real_paths) - other_count, 'file')}{left_out}"

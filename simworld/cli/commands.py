@@ -9,39 +9,26 @@ import click
 from simworld.cli.lazy_group import LazyCommands, LazyGroup
 
 COMMANDS: LazyCommands = {
-    "demo": ("simworld.cli.demo", "demo", "Play, judge and show eight conversations, offline."),
-    "scenario": (
-        "simworld.cli.scenario",
-        "scenario",
-        "List, show, check, write and import scenarios.",
-    ),
-    "persona": ("simworld.cli.persona", "persona", "Write and check personas: who sits in a seat."),
-    "agent": ("simworld.cli.agent", "agent", "List, show, check and write agents."),
-    "check": ("simworld.cli.check", "check", "Check every file of a folder, each by its kind."),
-    "model": ("simworld.cli.model", "model", "Get and verify the packaged weights."),
-    "run": ("simworld.cli.run", "run", "Play scenarios with a cast of agents."),
-    "judge": ("simworld.cli.judge", "judge", "Score stored episodes, and measure a judge."),
-    "rubric": ("simworld.cli.rubric", "rubric", "Write and check rubrics: what a judge scores."),
-    "train": ("simworld.cli.train", "train", "Teach planners from stored episodes."),
+    "demo": ("demo:demo", "Play, judge and show eight conversations, offline."),
+    "scenario": ("scenario:scenario", "List, show, check, write and import scenarios."),
+    "persona": ("persona:persona", "Write and check personas: who sits in a seat."),
+    "agent": ("agent:agent", "List, show, check and write agents."),
+    "check": ("check:check", "Check every file of a folder, each by its kind."),
+    "model": ("model:model", "Get and verify the packaged weights."),
+    "run": ("run:run", "Play scenarios with a cast of agents."),
+    "judge": ("judge:judge", "Score stored episodes, and measure a judge."),
+    "rubric": ("rubric:rubric", "Write and check rubrics: what a judge scores."),
+    "train": ("train:train", "Teach planners from stored episodes."),
     "tournament": (
-        "simworld.cli.tournament",
-        "tournament_group",
+        "tournament:tournament_group",
         "Play agents against each other, and say who is better.",
     ),
-    "evaluate": ("simworld.cli.evaluate", "evaluate", "Compare agents in equal circumstances."),
-    "learn": ("simworld.cli.learn", "learn", "Collect, judge, train and evaluate, from one file."),
-    "episode": (
-        "simworld.cli.episode",
-        "episode",
-        "List, show, replay, branch and search stored episodes.",
-    ),
-    "serve": (
-        "simworld.cli.serve",
-        "serve",
-        "Browse runs, standings, episodes and training in a web page.",
-    ),
-    "report": ("simworld.cli.report", "report", "Write a tournament as one HTML file to send."),
-    "db": ("simworld.cli.db", "db", "Describe, query, export and upgrade a database."),
+    "evaluate": ("evaluate:evaluate", "Compare agents in equal circumstances."),
+    "learn": ("learn:learn", "Collect, judge, train and evaluate, from one file."),
+    "episode": ("episode:episode", "List, show, replay, branch and search stored episodes."),
+    "serve": ("serve:serve", "Browse runs, standings, episodes and training in a web page."),
+    "report": ("report:report", "Write a tournament as one HTML file to send."),
+    "db": ("db:db", "Describe, query, export and upgrade a database."),
 }
 
 
@@ -58,7 +45,7 @@ HELP_SECTIONS = {
     cls=LazyGroup,
     lazy_commands=COMMANDS,
     sections=HELP_SECTIONS,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @click.version_option(package_name="simworld")
 def cli() -> None:

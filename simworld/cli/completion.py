@@ -29,14 +29,9 @@ def complete_scenarios(ctx: click.Context, param: click.Parameter, incomplete: s
     """Scenarios of the library, by file, its sets, and files."""
     from scenarios.shipped_folders import LIBRARY_FOLDER
 
-    names = [
-        "library",
-        "heldout",
-        "exam",
-        "languages",
-        *(path.stem for path in sorted(LIBRARY_FOLDER.glob("*.yaml"))),
-    ]
-    return _starting_with([*names, *_yaml_files(incomplete)], incomplete)
+    sets = ("library", "heldout", "exam", "languages")
+    files = (path.stem for path in sorted(LIBRARY_FOLDER.glob("*.yaml")))
+    return _starting_with([*sets, *files, *_yaml_files(incomplete)], incomplete)
 
 
 def complete_judges(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -15,21 +15,20 @@ from simworld.cli.lazy_group import LazyCommands, LazyGroup
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json, say
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from store.codebook import ColumnInfo, describe_database, list_columns, table_meanings
 
 COMMANDS: LazyCommands = {
-    "upgrade": ("simworld.cli.db", "upgrade", "Bring a database to this version."),
-    "info": ("simworld.cli.db", "info", "Show what a database holds, or the codebook."),
-    "query": (
-        "simworld.cli.db_query",
-        "query",
-        "Ask it in SQL, or by a ready query; reading only.",
-    ),
-    "export": ("simworld.cli.db", "export", "Write whole episodes to a file."),
+    "upgrade": ("db:upgrade", "Bring a database to this version."),
+    "info": ("db:info", "Show what a database holds, or the codebook."),
+    "query": ("db_query:query", "Ask it in SQL, or by a ready query; reading only."),
+    "export": ("db:export", "Write whole episodes to a file."),
 }
+
+
+RUN_COUNTS = ("planned", "done", "failed", "episodes", "judged")
 
 
 @click.group(cls=LazyGroup, lazy_commands=COMMANDS)
@@ -82,16 +81,12 @@ def info(db: str, columns: bool, as_json: bool) -> None:
                     "name": summary.run.name,
                     "seed": summary.run.seed,
                     "created": summary.run.created.isoformat(),
-                    "planned": summary.planned,
-                    "done": summary.done,
-                    "failed": summary.failed,
-                    "episodes": summary.episodes,
-                    "judged": summary.judged,
+                    **{name: getattr(summary, name) for name in RUN_COUNTS},
                 }
                 for summary in runs
             ],
         }
-        click.echo(plain_json(data))
+        print_json(data)
         return
     click.echo(
         f"{harmless(description.where)}: version {description.version},"
@@ -126,7 +121,7 @@ def _show_codebook(columns: Iterable[ColumnInfo], as_json: bool) -> None:
             }
             for column in columns
         ]
-        click.echo(plain_json(codebook_json))
+        print_json(codebook_json)
         return
     for name, table_columns in groupby(columns, key=lambda column: column.table):
         click.echo(f"{name}: {row_meanings[name]}\n")
@@ -179,5 +174,5 @@ def export(
             else:
                 with temporary.open("w", encoding="utf-8", newline="\n") as file:
                     count = export_jsonl(database, file, run=run, vectors=vectors)
-    click.echo(harmless(f"Wrote {counted(count, 'episode')} to {out}."))
+    say(f"Wrote {counted(count, 'episode')} to {out}.")
     suggest_next("db info", "--columns", db=db)

@@ -21,7 +21,7 @@ from simworld.analysis.empty_results import explain_empty
 from simworld.analysis.ready_queries import ReadyQuery, check_names, ready_queries, ready_query
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, plain_json, print_json, say
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
 
@@ -48,9 +48,7 @@ ROWS_PER_TABLE = 200  # rows laid out in one table
     type=click.IntRange(min=0),
     help="The most rows; 0: all.  [default: 1000 in tables, else all]",
 )
-@click.option(
-    "--timeout", type=click.FloatRange(min=0.001), default=30.0, show_default=True, help="Seconds."
-)
+@click.option("--timeout", type=click.FloatRange(min=0.001), default=30.0, help="Seconds.")
 @db_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -116,7 +114,7 @@ def query(
             click.echo(f"{answer.truncation_note('--limit 0 gives all').capitalize()}.", err=True)
     if has_no_rows:
         reason = f": {explain_empty(db, ready, values)}" if ready is not None else ""
-        click.echo(harmless(f"No rows{reason}."), err=True)
+        say(f"No rows{reason}.", err=True)
 
 
 def _parse_assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -144,7 +142,7 @@ def _list_ready_queries(queries: Sequence[ReadyQuery], as_json: bool) -> None:
             }
             for query in queries
         ]
-        click.echo(plain_json(queries_json, indent=1))
+        print_json(queries_json, indent=1)
         return
     table = grid("query", "what it answers", "--set")
     for query in queries:

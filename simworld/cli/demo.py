@@ -21,7 +21,7 @@ from simworld.cli.output.followed_conversation import FollowedConversation
 from simworld.cli.output.progress import playing_bar, progress_bar
 from simworld.cli.output.remaining_time import duration_text
 from simworld.cli.output.terminal import console, grid
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import say
 from simworld.cli.output.transcript import print_transcript
 from simworld.cli.run import make_plan
 from simworld.core.counts import counted
@@ -61,29 +61,21 @@ THANKS_PATTERN = re.compile(r"\b(thanks?|grateful|appreciate)", re.IGNORECASE)
 
 @click.command()
 @click.option(
-    "--db",
-    metavar="URL",
-    default="sqlite:///simworld-demo.db",
-    show_default=True,
-    help="Where the episodes go.",
+    "--db", metavar="URL", default="sqlite:///simworld-demo.db", help="Where the episodes go."
 )
 @click.option(
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     default="simworld-demo.html",
-    show_default=True,
     help="The page with all of it; one that is there is replaced.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
-)
+@click.option("--seed", type=int, default=0, help="All randomness derives from it.")
 @click.option(
     "--scenarios",
     "count",
     type=click.IntRange(1, len(SCENARIOS)),
     default=DEFAULT_SCENARIO_COUNT,
-    show_default=True,
     help=f"How many scenarios, at most {len(SCENARIOS)}; each makes two conversations.",
 )
 @threads_option
@@ -109,7 +101,7 @@ def demo(db: str, out: Path, seed: int, count: int, cpu_threads: int | None) -> 
         plan_text = (
             f"The demo plays {counted(2 * count, 'conversation')}, judges them and writes {out}"
         )
-        click.echo(harmless(f"{plan_text}: {_duration_forecast(due, cpu_threads)}."))
+        say(f"{plan_text}: {_duration_forecast(due, cpu_threads)}.")
         screen = console()
         with load_agents(
             plan.specs.values(),
@@ -149,7 +141,7 @@ def demo(db: str, out: Path, seed: int, count: int, cpu_threads: int | None) -> 
         "  simworld learn small --db learn.db         teach a planner and compare it with its"
         " controls"
     )
-    click.echo(harmless(f"\nLook at it: {out.absolute().as_uri()}"))
+    say(f"\nLook at it: {out.absolute().as_uri()}")
 
 
 def demo_plan(count: int, seed: int) -> RunPlan:
@@ -215,15 +207,8 @@ def judge_demo(store: Store, run: str, agent_pool: AgentPool) -> None:
 def _print_scores(store: Store, run: str) -> None:
     """Means by agent and dimension, with n and intervals that resample scenario families."""
     rows = list(store.score_rows(run=run))
-    table = grid(
-        "dimension",
-        "agent",
-        "mean",
-        "95 % interval",
-        "n",
-        "families",
-        right=("mean", "n", "families"),
-    )
+    columns = ("dimension", "agent", "mean", "95 % interval", "n", "families")
+    table = grid(*columns, right=("mean", "n", "families"))
     for dimension in dict.fromkeys(row.dimension for row in rows):
         dimension_rows = [row for row in rows if row.dimension == dimension]
         for agent, estimate in _means_by_agent(dimension_rows):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import click
 from rich.text import Text
 
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json
 
 if TYPE_CHECKING:
     from simworld.runner.run_plan import PlannedEpisode, RunPlan
@@ -34,7 +33,7 @@ def show_plan(
             due = due_episodes(planned, store, plan.run, retry_failed=retry_failed)
     due_keys = {episode.item.key for episode in due}
     if as_json:
-        click.echo(plain_json(_plan_json(plan, agent_ids, planned, due_keys), indent=1))
+        print_json(_plan_json(plan, agent_ids, planned, due_keys), indent=1)
         return
     table = grid("scenario", "cast", "episodes", "to play", "seeds", right=("episodes", "to play"))
     for episodes in _group_by_cast(planned).values():

@@ -13,35 +13,25 @@ from simworld.cli.lazy_group import LazyCommands, LazyGroup
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import plain_json
+from simworld.cli.output.text import print_json
 from simworld.cli.output.transcript import SHORT_ID, print_checks, print_scores, print_transcript
 from simworld.core.episode import Ending
 from store import EpisodeSummary
 
 COMMANDS: LazyCommands = {
-    "list": ("simworld.cli.episode", "list_", "List episodes, the latest last."),
-    "show": (
-        "simworld.cli.episode",
-        "show",
-        "Show one: who sat where, what was said, checks, scores.",
-    ),
-    "replay": (
-        "simworld.cli.episode_replay",
-        "replay",
-        "Show one turn by turn, or as one seat sees it.",
-    ),
-    "branch": (
-        "simworld.cli.episode_branch",
-        "branch",
-        "Play one on from a turn with another cast, and compare.",
-    ),
-    "search": ("simworld.cli.episode_search", "search", "Find episodes by meaning."),
+    "list": ("episode:list_", "List episodes, the latest last."),
+    "show": ("episode:show", "Show one: who sat where, what was said, checks, scores."),
+    "replay": ("episode_replay:replay", "Show one turn by turn, or as one seat sees it."),
+    "branch": ("episode_branch:branch", "Play one on from a turn with another cast, and compare."),
+    "search": ("episode_search:search", "Find episodes by meaning."),
 }
 
 
-@click.group(
-    cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
-)
+# of a summary, which tell the episode from others
+NAMING_FIELDS = ("id", "run", "attempt", "scenario_id", "scenario_name", "family", "repeat")
+
+
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS)
 def episode() -> None:
     """List, show, replay, branch and search stored episodes."""
 
@@ -56,13 +46,7 @@ def episode() -> None:
     type=click.Choice([ending.value for ending in Ending]),
     help="Only those that ended so.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(min=0),
-    default=50,
-    show_default=True,
-    help="The latest so many; 0: all.",
-)
+@click.option("--limit", type=click.IntRange(min=0), default=50, help="The latest so many; 0: all.")
 @db_option
 @json_option
 def list_(
@@ -77,32 +61,19 @@ def list_(
 ) -> None:
     """List episodes, the latest last."""
     with store.open_store(db) as database:
-        database.check_names(run=run, scenario=scenario, family=family, agent=agent)
+        filters = {"run": run, "scenario": scenario, "family": family, "agent": agent}
+        database.check_names(**filters)
         summaries = database.episode_summaries(
-            run=run,
-            scenario=scenario,
-            family=family,
-            agent=agent,
-            ending=Ending(ending) if ending else None,
-            limit=limit or None,
+            **filters, ending=Ending(ending) if ending else None, limit=limit or None
         )
     if as_json:
-        click.echo(plain_json([_summary_json(summary) for summary in summaries], indent=1))
+        print_json([_summary_json(summary) for summary in summaries], indent=1)
         return
     if not summaries:
         click.echo("No episodes match.", err=True)
         return
-    table = grid(
-        "id",
-        "run",
-        "scenario",
-        "cast",
-        "repeat",
-        "ending",
-        "turns",
-        "ended",
-        right=("repeat", "turns"),
-    )
+    columns = ("id", "run", "scenario", "cast", "repeat", "ending", "turns", "ended")
+    table = grid(*columns, right=("repeat", "turns"))
     for summary in summaries:
         cast = ", ".join(f"{seat.seat}={seat.agent_name}" for seat in summary.seats)
         ending_text = f"{summary.ending.value}: {summary.reason}"
@@ -145,7 +116,7 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     if as_json:
         from simworld.export import record
 
-        click.echo(plain_json(record(stored, judgements), indent=1))
+        print_json(record(stored, judgements), indent=1)
         return
     screen = console()
     print_transcript(screen, stored, scenario, reasoning=reasoning)
@@ -159,13 +130,7 @@ def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
 
 def _summary_json(summary: EpisodeSummary) -> dict[str, Any]:
     return {
-        "id": summary.id,
-        "run": summary.run,
-        "attempt": summary.attempt,
-        "scenario_id": summary.scenario_id,
-        "scenario_name": summary.scenario_name,
-        "family": summary.family,
-        "repeat": summary.repeat,
+        **{name: getattr(summary, name) for name in NAMING_FIELDS},
         "cast": {seat.seat: seat.agent_name for seat in summary.seats},
         "ending": summary.ending.value,
         "reason": summary.reason,

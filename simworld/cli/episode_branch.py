@@ -22,7 +22,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.output.human_view import listen_to_play, terminal_backend
 from simworld.cli.output.terminal import cell, console, grid, say_loading, warn
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.cli.output.transcript import SHORT_ID
 from simworld.core.errors import InputError
 
@@ -111,7 +111,7 @@ def branch(
             "played": progress.played,
         }
         rows = [asdict(row) | {"difference": row.difference} for row in differences]
-        click.echo(plain_json(report | {"rows": rows}, indent=1))
+        print_json(report | {"rows": rows}, indent=1)
     else:
         _print_differences(differences, parent.id, branched.id)
         if branched.failure is not None:
@@ -122,10 +122,7 @@ def branch(
         else:
             suggest_next("episode show", branched.id[:SHORT_ID], db=db)
     if branched.failure is not None:
-        click.echo(
-            harmless(f"The branch failed: {branched.failure_text}; --retry-failed plays it again."),
-            err=True,
-        )
+        say(f"The branch failed: {branched.failure_text}; --retry-failed plays it again.", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -167,15 +164,8 @@ def _play_branch(
 
 
 def _print_differences(rows: list[BranchDifference], parent: str, branch: str) -> None:
-    parent_column, branch_column = f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}"
-    table = grid(
-        "",
-        "of",
-        parent_column,
-        branch_column,
-        "difference",
-        right=(parent_column, branch_column, "difference"),
-    )
+    numbers = (f"parent {parent[:SHORT_ID]}", f"branch {branch[:SHORT_ID]}", "difference")
+    table = grid("", "of", *numbers, right=numbers)
     for row in rows:
         difference = "" if row.difference is None else f"{row.difference:+.6g}"
         table.add_row(cell(row.what), cell(row.of), cell(row.parent), cell(row.branch), difference)

@@ -10,20 +10,14 @@ from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import plain_json
+from simworld.cli.output.text import print_json
 from simworld.cli.output.transcript import SHORT_ID
 from simworld.core.errors import InputError
 
 
 @click.command()
 @click.argument("text")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1, max=1000),
-    default=10,
-    show_default=True,
-    help="So many episodes.",
-)
+@click.option("--limit", type=click.IntRange(min=1, max=1000), default=10, help="So many episodes.")
 @click.option("--run", metavar="NAME", help="Only this run's episodes.")
 @db_option
 @json_option
@@ -40,8 +34,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
     with store.open_store(db) as database:
         database.check_names(run=run)
         from agents.lm.sentence_encoder import load_sentence_encoder
-        from simworld.analysis.semantic_search import index_episodes
-        from simworld.analysis.semantic_search import search_episodes as search_episodes
+        from simworld.analysis.semantic_search import index_episodes, search_episodes
 
         encoder = load_sentence_encoder()
         with progress_bar("embedding") as show:
@@ -61,7 +54,7 @@ def search(text: str, limit: int, run: str | None, db: str, as_json: bool) -> No
             }
             for hit, summary in episodes
         ]
-        click.echo(plain_json(data, indent=1))
+        print_json(data, indent=1)
         return
     if not episodes:
         click.echo("No episodes to search.", err=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -23,9 +22,9 @@ from simworld.cli.options import (
 from simworld.cli.output.evaluation_tables import show_evaluation, show_requirements
 from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import say_loading, show_notes, warn
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.core.episode import MAX_REPEATS
-from simworld.core.errors import BudgetSpent, InputError, Problem
+from simworld.core.errors import BudgetSpent, InputError, Problem, collecting_problems
 
 if TYPE_CHECKING:
     from simworld.training.data.dataset_query import RewardSettings
@@ -57,15 +56,10 @@ if TYPE_CHECKING:
     "--seats",
     type=click.Choice(["both", "first", "second"]),
     default="both",
-    show_default=True,
     help="Where the arms play; both: each seat in turn.",
 )
 @click.option(
-    "--repeats",
-    type=click.IntRange(1, MAX_REPEATS),
-    default=1,
-    show_default=True,
-    help="Episodes per cell and arm.",
+    "--repeats", type=click.IntRange(1, MAX_REPEATS), default=1, help="Episodes per cell and arm."
 )
 @click.option("--judge", "judge_name", metavar="SPEC", help="A shipped judge's name, or a file.")
 @click.option(
@@ -79,9 +73,7 @@ if TYPE_CHECKING:
 @click.option(
     "--name", metavar="NAME", help="The run's name; default: derived from the other options."
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
-)
+@click.option("--seed", type=int, default=0, help="All randomness derives from it.")
 @click.option(
     "--require",
     "required",
@@ -96,18 +88,12 @@ if TYPE_CHECKING:
     "--quality",
     type=click.IntRange(min=0),
     default=400,
-    show_default=True,
     help="Replies of each arm that are read for perplexity and embeddings; 0: none.",
 )
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
-@click.option(
-    "--live",
+@click.option("--live",
     "max_live",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Conversations at once.",
-)
+    type=click.IntRange(min=1), default=32, help="Conversations at once.")
 @threads_option
 @request_limit_options
 @db_option
@@ -156,12 +142,12 @@ def evaluate(
     agent_by_arm = _parse_arms(arms, problems)
     reward = _parse_reward(lexical, like, problems)
     judge = None
-    with _collecting_problems(problems):
+    with collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
         problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
     plan = None
-    with _collecting_problems(problems):
+    with collecting_problems(problems):
         plan = plan_arms(
             agent_by_arm,
             scenarios=_split_at_commas(scenarios),
@@ -215,10 +201,7 @@ def evaluate(
                     stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
-            click.echo(
-                harmless(f"Stopped: run {plan.run} is kept; the same command goes on from here."),
-                err=True,
-            )
+            say(f"Stopped: run {plan.run} is kept; the same command goes on from here.", err=True)
             raise click.exceptions.Exit(130) from None
         except BudgetSpent as spent:
             if not requirements:
@@ -234,7 +217,7 @@ def evaluate(
         click.echo(used, err=True)
     if as_json:
         report = evaluation_json(evaluation, outcomes) | {"cautions": list(judge_cautions)}
-        click.echo(plain_json(report, indent=1))
+        print_json(report, indent=1)
     else:
         show_evaluation(evaluation)
         show_notes(judge_cautions)
@@ -287,14 +270,6 @@ def _parse_reward(
         option = "--lexical" if lexical is not None else "--like"
         problems.extend(Problem(message=text, where=option) for text in problem_texts(error))
         return None
-
-
-@contextmanager
-def _collecting_problems(problems: list[Problem]) -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        problems.extend(error.problems)
 
 
 def _split_at_commas(texts: Sequence[str]) -> list[str]:

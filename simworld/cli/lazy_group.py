@@ -4,7 +4,7 @@ torch nor SQLAlchemy.
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +12,8 @@ import click
 
 from simworld.cli.next_command import ARGV_KEY
 
-LazyCommands = Mapping[str, tuple[str, str, str]]  # name → (module, attribute, one line of help)
+# name → (`module:attribute` in `simworld.cli`, one line of help)
+LazyCommands = Mapping[str, tuple[str, str]]
 
 
 class LazyGroup(click.Group):
@@ -41,8 +42,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._lazy:
             return None
-        module, attribute, _ = self._lazy[cmd_name]
-        command = getattr(importlib.import_module(module), attribute)
+        command = pkgutil.resolve_name(f"simworld.cli.{self._lazy[cmd_name][0]}")
         assert isinstance(command, click.Command)
         return command
 
@@ -50,4 +50,4 @@ class LazyGroup(click.Group):
         width = max(map(len, self._lazy))
         for heading, names in self._sections.items():
             with formatter.section(heading):
-                formatter.write_dl([(name.ljust(width), self._lazy[name][2]) for name in names])
+                formatter.write_dl([(name.ljust(width), self._lazy[name][1]) for name in names])

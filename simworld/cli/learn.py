@@ -24,7 +24,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json, say
 from simworld.code_version import code_version
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem, StoreMismatch
@@ -57,14 +57,9 @@ MIN_FAMILIES = 20  # with fewer, intervals are rough
     is_flag=True,
     help="Do again the stages in which something failed, and what depends on them.",
 )
-@click.option(
-    "--live",
+@click.option("--live",
     "max_live",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Conversations at once.",
-)
+    type=click.IntRange(min=1), default=32, help="Conversations at once.")
 @threads_option
 @request_limit_options
 @db_option
@@ -127,10 +122,7 @@ def learn(
         try:
             for number, (point, context) in enumerate(zip(points, contexts, strict=True), 1):
                 if len(points) > 1:
-                    click.echo(
-                        harmless(f"{number} of {len(points)}: {_values_text(point.values)}"),
-                        err=True,
-                    )
+                    say(f"{number} of {len(points)}: {_values_text(point.values)}", err=True)
                 stages = cache.run(declare_stages(context), context)
                 results.append(read_result(stages, point.values))
         except KeyboardInterrupt:
@@ -139,7 +131,7 @@ def learn(
     if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
-        click.echo(plain_json([_result_json(result) for result in results], indent=1))
+        print_json([_result_json(result) for result in results], indent=1)
     elif dry_run:
         _show_stages(results)
     else:
@@ -202,7 +194,7 @@ def _print_stage(stage: StageState) -> None:
         parts.append(f"by simworld {stage.code_version}")
     if stage.output.failed:
         parts.append(f"{stage.output.failed} failed (--retry-failed tries again)")
-    click.echo(harmless(", ".join(parts)), err=True)
+    say(", ".join(parts), err=True)
 
 
 def _show_stages(results: Sequence[LearnResult]) -> None:
@@ -243,12 +235,8 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
         click.echo(explain_results(reports, name))
     for result in results:
         values = f" ({_values_text(result.values)})" if result.values else ""
-        click.echo(harmless(f"planner{values}: {result.planner}"))
-    click.echo(
-        harmless(
-            f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json"
-        )
-    )
+        say(f"planner{values}: {result.planner}")
+    say(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json")
 
 
 def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:
@@ -302,17 +290,9 @@ def _comparison_cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) 
         "–" if paired[name] is None else f"{paired[name]:{form}}"
         for name, form in (("z", ".2f"), ("p", ".3g"))
     )
-    return [
-        label,
-        report["main"],
-        f"{paired['mean']:+.3f}",
-        interval,
-        z,
-        p,
-        str(paired["pairs"]),
-        str(paired["families"]),
-        ratio,
-    ]
+    numbers = (f"{paired['mean']:+.3f}", interval, z, p)
+    counts = (str(paired["pairs"]), str(paired["families"]))
+    return [label, report["main"], *numbers, *counts, ratio]
 
 
 def _result_json(result: LearnResult) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import plain_json
+from simworld.cli.output.text import print_json
 from simworld.core.errors import ModelError
 
 
@@ -67,7 +67,7 @@ def list_(as_json: bool) -> None:
             }
             for entry in entries
         ]
-        click.echo(plain_json({"cache": str(cache_root()), "models": models}, indent=2))
+        print_json({"cache": str(cache_root()), "models": models}, indent=2)
         return
     table = grid("model", "kind", "state", "MB", "SHA-256", "cached", right=("MB",))
     for entry in entries:

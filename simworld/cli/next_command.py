@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import say
 
 DEFAULT_DB = "sqlite:///simworld.db"
 ARGV_KEY = "simworld.given"  # in a context's `meta`: the words after `simworld`
@@ -15,13 +15,8 @@ ARGV_KEY = "simworld.given"  # in a context's `meta`: the words after `simworld`
 
 def suggest_next(command: str, *arguments: str, db: str | None = None) -> None:
     """Prints `next: simworld …`; `db` is left out where it is the default."""
-    _print_next(
-        [
-            *command.split(),
-            *map(str, arguments),
-            *(["--db", db] if db not in (None, DEFAULT_DB) else []),
-        ]
-    )
+    database = ["--db", db] if db is not None and db != DEFAULT_DB else []
+    _print_next([*command.split(), *map(str, arguments), *database])
 
 
 def suggest_again(*options: str, without: str = "") -> None:
@@ -37,4 +32,4 @@ def suggest_again(*options: str, without: str = "") -> None:
 
 
 def _print_next(words: Sequence[str]) -> None:
-    click.echo(harmless(" ".join(["next: simworld", *map(shlex.quote, words)])))
+    say(" ".join(["next: simworld", *map(shlex.quote, words)]))

@@ -50,11 +50,22 @@ db_option = click.option(
     metavar="URL",
     envvar="SIMWORLD_DB",
     default="sqlite:///simworld.db",
-    show_default=True,
     show_envvar=True,
     callback=_watch_for_damage,
     help="The database: sqlite:///FILE, a file name, or postgresql://USER@HOST/NAME.",
 )
+
+
+def option_group(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several options as one decorator; help lists them in this order."""
+
+    def add_options(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add_options
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
@@ -125,7 +136,7 @@ def _reject_nan(ctx: click.Context, param: click.Parameter, value: float | None)
     return value
 
 
-_REQUEST_LIMITS = (
+_REQUEST_LIMITS = option_group(
     click.option(
         "--concurrency",
         type=click.IntRange(min=1, max=10_000),
@@ -186,9 +197,7 @@ def request_limit_options(command: Callable[..., None]) -> Callable[..., None]:
         stopping = StopTracker(budget_tokens=budget_tokens, max_failures=max_failures)
         command(limits=RequestLimits(server=server, stopping=stopping), **other_options)
 
-    for option in reversed(_REQUEST_LIMITS):
-        with_limits = option(with_limits)
-    return with_limits
+    return _REQUEST_LIMITS(with_limits)
 
 
 def token_usage_line(stopping: StopTracker) -> str:

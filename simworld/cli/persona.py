@@ -13,7 +13,7 @@ from simworld.cli.files.template_files import names_argument, out_option, write_
 from simworld.cli.next_command import suggest_next
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def persona() -> None:
     """Write and check personas: who sits in a seat."""
 

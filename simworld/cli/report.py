@@ -8,7 +8,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import say
 
 
 @click.command()
@@ -30,5 +30,5 @@ def report(name: str, out: Path, force: bool, db: str) -> None:
 
     with open_store(db, read_only=True) as store, new_file(out, force=force) as temporary:
         temporary.write_text(make_report(store, name), "utf-8")
-    click.echo(harmless(f"Wrote {out}."))
+    say(f"Wrote {out}.")
     suggest_next("episode list", "--run", name, db=db)

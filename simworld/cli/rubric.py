@@ -12,7 +12,7 @@ from simworld.cli.files.template_files import names_argument, out_option, write_
 from simworld.cli.next_command import suggest_next
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def rubric() -> None:
     """Write and check rubrics: what a judge scores."""
 
@@ -40,5 +40,5 @@ def schema() -> None:
     from scenarios.rubrics import RubricFile
     from simworld.yamlfile.json_schema import json_schema
 
-    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema(RubricFile)}
-    click.echo(json.dumps(text | {"title": "simworld rubric"}, indent=2, ensure_ascii=False))
+    schema = json_schema(RubricFile, "simworld rubric")
+    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))

@@ -30,10 +30,10 @@ from simworld.cli.options import (
 from simworld.cli.output.human_view import has_human, listen_to_play, terminal_backend
 from simworld.cli.output.profile import print_profile
 from simworld.cli.output.terminal import say_loading, warn
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.core.counts import counted
 from simworld.core.episode import MAX_REPEATS
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 
 if TYPE_CHECKING:
     from agents import LoadedSpec
@@ -66,12 +66,9 @@ if TYPE_CHECKING:
     "--repeats",
     type=click.IntRange(1, MAX_REPEATS),
     default=1,
-    show_default=True,
     help="Episodes per scenario and cast.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="All randomness derives from it."
-)
+@click.option("--seed", type=int, default=0, help="All randomness derives from it.")
 @click.option(
     "--name",
     help="The run's name; default: made of the content of scenarios and agents, and the seed.",
@@ -85,10 +82,7 @@ if TYPE_CHECKING:
 @click.option(
     "--live",
     "max_live",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Conversations under way at once.",
+    type=click.IntRange(min=1), default=32, help="Conversations under way at once."
 )
 @threads_option
 @memory_option
@@ -185,7 +179,7 @@ def run(
                     f"episode {of_run} is stored",
                     f"episodes {of_run} are stored",
                 )
-            click.echo(harmless(f"Stopped: {stored}; the same command plays the rest."), err=True)
+            say(f"Stopped: {stored}; the same command plays the rest.", err=True)
             raise click.exceptions.Exit(130) from None
         failures = failure_lines(store, plan.run)
     report = {
@@ -197,13 +191,13 @@ def run(
     }
     if as_json:
         profile = {"profile": done.profile.to_json()} if with_profile and done.profile else {}
-        click.echo(plain_json(report | token_usage_json(limits.stopping) | profile))
+        print_json(report | token_usage_json(limits.stopping) | profile)
     else:
         counts = (
             f"{counted(done.played, 'episode')} played ({done.failed} failed),"
             f" {done.finished_before} already there"
         )
-        click.echo(harmless(f"run {plan.run}: {counts}, {done.planned} planned"))
+        say(f"run {plan.run}: {counts}, {done.planned} planned")
         if used := token_usage_line(limits.stopping):
             click.echo(used)
         for line in failures:
@@ -241,36 +235,24 @@ def make_plan(
         )
     scenarios: tuple[Scenario, ...] = ()
     specs: tuple[LoadedSpec, ...] = ()
-    try:
+    with collecting_problems(problems):
         loaded_scenarios = find_scenarios(selectors)
         note_duplicates(
             "scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios)
         )
         scenarios = tuple(loaded.scenario for loaded in loaded_scenarios)
-    except InputError as error:
-        problems += error.problems
-    try:
-        specs = find_specs(
-            tuple(dict.fromkeys(agent for cast in casts for agent in cast.agent_names))
-        )
-    except InputError as error:
-        problems += error.problems
+    names = tuple(dict.fromkeys(agent for cast in casts for agent in cast.agent_names))
+    with collecting_problems(problems):
+        specs = find_specs(names)
     if problems:
         raise InputError(problems)
-    spec_by_name = dict(
-        zip(
-            dict.fromkeys(agent for cast in casts for agent in cast.agent_names), specs, strict=True
-        )
-    )
+    spec_names = {given: loaded.spec.name for given, loaded in zip(names, specs, strict=True)}
     plan = RunPlan(
         run=name or "",
         seed=seed,
         repeats=repeats,
         scenarios=scenarios,
-        casts=tuple(
-            cast.with_spec_names({name: loaded.spec.name for name, loaded in spec_by_name.items()})
-            for cast in casts
-        ),
+        casts=tuple(cast.with_spec_names(spec_names) for cast in casts),
         specs={loaded.spec.name: loaded for loaded in specs},
     )
     plan.seatings()

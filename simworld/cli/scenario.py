@@ -29,17 +29,17 @@ from simworld.cli.files.duplicate_files import note_duplicates
 from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json, say
 from simworld.core.counts import counted
 from simworld.core.episode import Observation
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.core.scenario import ENGLISH, Persona, Scenario, nondefaults
 from simworld.core.visibility import observe
 from simworld.language import load_language
 from simworld.yamlfile import sort_problems
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 def scenario() -> None:
     """List, show, check, write and import scenarios."""
 
@@ -65,7 +65,7 @@ def list_(
         if set(tags) <= set(loaded.scenario.tags) and kind in (None, loaded.scenario.kind)
     ]
     if as_json:
-        click.echo(plain_json([_summary_json(loaded) for loaded in listed], indent=2))
+        print_json([_summary_json(loaded) for loaded in listed], indent=2)
         return
     scenarios = [loaded.scenario for loaded in listed]
     rows = [(s.name, harmless(s.kind), str(len(s.seats)), harmless(s.title)) for s in scenarios]
@@ -91,13 +91,9 @@ def show(selector: str, seat_name: str | None, as_json: bool) -> None:
                 f" {', '.join(names)}"
             )
     if as_json:
-        click.echo(plain_json([_details_json(loaded, seat_name) for loaded in variants], indent=2))
+        print_json([_details_json(loaded, seat_name) for loaded in variants], indent=2)
         return
-    click.echo(
-        harmless(
-            "\n\n".join("\n".join(_description_lines(loaded, seat_name)) for loaded in variants)
-        )
-    )
+    say("\n\n".join("\n".join(_description_lines(loaded, seat_name)) for loaded in variants))
 
 
 @scenario.command()
@@ -126,7 +122,7 @@ def check(paths: tuple[Path, ...]) -> None:
     problems: list[Problem] = []
     others: set[str] = set()
     for path in paths:
-        try:
+        with collecting_problems(problems):
             yaml_paths = scenario_files(path) if os.path.isdir(path) else [path]
             relevant = relevant_files(yaml_paths) if os.path.isdir(path) else yaml_paths
             others |= {os.path.realpath(file) for file in yaml_paths} - {
@@ -134,8 +130,6 @@ def check(paths: tuple[Path, ...]) -> None:
             }
             for file in relevant:
                 files.setdefault(os.path.realpath(file), file)
-        except InputError as error:
-            problems += error.problems
     selection = read_files(files.values(), PersonaFinder())
     others -= files.keys()
     left_out = (
@@ -149,7 +143,7 @@ def check(paths: tuple[Path, ...]) -> None:
     problems = sort_problems([*problems, *selection.problems, *name_clashes(selection.scenarios)])
     if problems:
         for problem in problems:
-            click.echo(harmless(str(problem)), err=True)
+            say(str(problem), err=True)
         raise InputError(
             f"{counted(len(problems), 'problem')} in {counted(len(files), 'file')}{left_out}"
         )
@@ -191,7 +185,7 @@ def import_sotopia_(folder: Path, out: Path, force: bool) -> None:
     families = counted(result.families, "family", "families")
     scenarios = f"{counted(result.scenarios, 'scenario')} in {families}"
     counts = f"{scenarios} and {counted(result.personas, 'persona')}"
-    click.echo(harmless(f"Wrote {counts} to {out}."))
+    say(f"Wrote {counts} to {out}.")
     suggest_next("scenario check", str(out))
 
 

@@ -9,14 +9,8 @@ from simworld.cli.output.text import harmless
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8137,
-    show_default=True,
-    help="0: any that is free.",
-)
+@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8137, help="0: any that is free.")
 @click.option(
     "--allow-host",
     "host_names",

@@ -12,7 +12,7 @@ from simworld.cli.completion import complete_tournaments
 from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.cli.output.tournament_output import (
     choose_judge,
     judge_option,
@@ -25,7 +25,7 @@ from simworld.cli.tournament_run import run
 from simworld.core.counts import counted
 
 
-@click.group("tournament", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("tournament")
 def tournament_group() -> None:
     """Play agents against each other in equal circumstances, and say who is better and how sure
     that is.
@@ -49,13 +49,13 @@ def check(file: str, as_json: bool) -> None:
         "episodes": casts * tournament.file.repeats,
     }
     if as_json:
-        click.echo(plain_json({"tournament": tournament.name, **counts}))
+        print_json({"tournament": tournament.name, **counts})
         return
     text = ", ".join(
         counted(number, "family" if name == "families" else name.removesuffix("s"), name)
         for name, number in counts.items()
     )
-    click.echo(harmless(f"{tournament.name}: {text}"))
+    say(f"{tournament.name}: {text}")
     suggest_next("tournament run", file)
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from simworld.cli.completion import complete_tournaments
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.evaluation_tables import show_requirements
 from simworld.cli.output.terminal import show_notes
-from simworld.cli.output.text import plain_json
+from simworld.cli.output.text import print_json
 from simworld.cli.output.tournament_output import choose_judge, judge_option, suggest_report
 from simworld.cli.output.tournament_tables import show_differences
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()
@@ -98,7 +93,7 @@ def compare(
         report["requirements"] = [
             {"text": o.requirement.text, "holds": o.holds, "reason": o.reason} for o in outcomes
         ]
-        click.echo(plain_json(report, indent=1))
+        print_json(report, indent=1)
     else:
         show_differences(first, second, measures)
         show_notes(warnings)

@@ -24,7 +24,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.output.progress import playing_bar, progress_bar
 from simworld.cli.output.terminal import say_loading, show_notes, warn
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import harmless, say
 from simworld.cli.output.tournament_output import (
     show_remaining_cost,
     show_standings,
@@ -49,14 +49,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Begin at most so many now; default: the file's budget.",
 )
-@click.option(
-    "--live",
+@click.option("--live",
     "max_live",
-    type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Conversations at once.",
-)
+    type=click.IntRange(min=1), default=32, help="Conversations at once.")
 @threads_option
 @memory_option
 @request_limit_options
@@ -130,11 +125,9 @@ def run(
                     stopping=limits.stopping,
                 )
         except KeyboardInterrupt:
-            click.echo(
-                harmless(
-                    f"Stopped: tournament {tournament.name} is kept;"
-                    " the same command goes on from here."
-                ),
+            say(
+                f"Stopped: tournament {tournament.name} is kept;"
+                " the same command goes on from here.",
                 err=True,
             )
             raise click.exceptions.Exit(130) from None
@@ -154,11 +147,9 @@ def run(
             if not as_json:
                 show_notes(own_rubric_notes(judge_by_name[judge].rubric, tally.overruled_scenarios))
             if tally.last_failure:
-                click.echo(
-                    harmless(
-                        f"{counted(tally.failed, 'judgement')} by {judge} failed, the last:"
-                        f" {tally.last_failure}"
-                    ),
+                say(
+                    f"{counted(tally.failed, 'judgement')} by {judge} failed, the last:"
+                    f" {tally.last_failure}",
                     err=True,
                 )
     if used := token_usage_line(limits.stopping):

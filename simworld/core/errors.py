@@ -17,7 +17,8 @@ A failure inside an episode or a judgement is no exception: it is a `Failure`, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -52,6 +53,15 @@ class InputError(SimworldError):
         listed = (Problem(problems, where),) if isinstance(problems, str) else tuple(problems)
         self.problems: tuple[Problem, ...] = listed
         super().__init__("\n".join(map(str, self.problems)))
+
+
+@contextmanager
+def collecting_problems(problems: list[Problem]) -> Iterator[None]:
+    """Adds the problems of an InputError in the block to a list, and goes on behind the block."""
+    try:
+        yield
+    except InputError as error:
+        problems += error.problems
 
 
 class ResumeRefused(InputError):

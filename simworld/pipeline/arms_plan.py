@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agents import HumanSpec, find_specs
 from scenarios import find_scenarios
 from simworld.core.episode import WorkItem
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import scored_dimension_names
@@ -54,13 +54,8 @@ class ArmsPlan(RunPlan):
             for seat in arm_seats:
                 for partner in self.partners:
                     for arm, agent in self.arms.items():
-                        yield (
-                            arm,
-                            scenario,
-                            seat,
-                            partner,
-                            {n: agent if n == seat else partner for n in names},
-                        )
+                        seating = {name: agent if name == seat else partner for name in names}
+                        yield arm, scenario, seat, partner, seating
 
     def seatings(self) -> list[tuple[Scenario, dict[str, str]]]:
         """Each scenario with each of its casts; where two arms cast alike, once in the end."""
@@ -140,21 +135,17 @@ def plan_arms(
             )
         )
     loaded_scenarios: tuple[Scenario, ...] = ()
-    try:
+    with collecting_problems(problems):
         loaded_scenarios = (
             tuple(loaded.scenario for loaded in find_scenarios(scenarios)) if scenarios else ()
         )
-    except InputError as error:
-        problems += error.problems
     agents = tuple(dict.fromkeys((*arms.values(), *partners)))
     names: dict[str, str] = {}
     specs = {}
-    try:
+    with collecting_problems(problems):
         loaded_specs = find_specs(agents)
         names = {name: loaded.spec.name for name, loaded in zip(agents, loaded_specs, strict=True)}
         specs = {loaded.spec.name: loaded for loaded in loaded_specs}
-    except InputError as error:
-        problems += error.problems
     for arm, agent in arms.items():
         loaded = specs.get(names.get(agent, ""))
         if loaded is not None and isinstance(loaded.spec, HumanSpec):

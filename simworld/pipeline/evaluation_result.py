@@ -31,6 +31,7 @@ from simworld.training.data.seat_turns import seat_turns
 from simworld.training.data.utterance_rewards import builtin_embedder, make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
 
+ARM_COUNTS = ("planned", "missing", "failed", "failed_share", "unscored", "unscored_share")
 # arm → episodes that ended, and its seat in each
 _PlayedSeats = Mapping[str, Sequence[tuple[StoredEpisode, str]]]
 
@@ -250,20 +251,15 @@ def evaluation_json(
         "main": evaluation.main,
         "judges": list(evaluation.judge_ids),
         "arms": {
-            name: {
-                "agent": evaluation.agents[name],
-                "planned": arm.planned,
-                "missing": arm.missing,
-                "failed": arm.failed,
-                "failed_share": arm.failed_share,
-                "unscored": arm.unscored,
-                "unscored_share": arm.unscored_share,
+            arm_name: {
+                "agent": evaluation.agents[arm_name],
+                **{name: getattr(arm, name) for name in ARM_COUNTS},
                 "levels": {
-                    measure: asdict(level) for measure, level in evaluation.levels[name].items()
+                    measure: asdict(level) for measure, level in evaluation.levels[arm_name].items()
                 },
-                "quality": asdict(evaluation.quality[name]),
+                "quality": asdict(evaluation.quality[arm_name]),
             }
-            for name, arm in evaluation.arms.items()
+            for arm_name, arm in evaluation.arms.items()
         },
         "comparisons": [
             {

@@ -48,39 +48,33 @@ def read_requirements(
     with every problem.
     """
     requirements: list[Requirement] = []
-    problems: list[Problem] = []
+    messages: list[str] = []
     for text in texts:
         match = _REQUIREMENT.fullmatch(text)
         if match is None:
-            problems.append(
-                Problem(message=f"--require {text!r} is not understood; write {SYNTAX}")
-            )
+            messages.append(f"--require {text!r} is not understood; write {SYNTAX}")
             continue
         better, worse, measure, p_text = match.groups()
         for arm in (better, worse):
             if arm not in arms:
                 hint = did_you_mean(arm, tuple(arms)) or f"; there are {', '.join(arms)}"
-                problems.append(Problem(message=f"--require {text!r}: no arm {arm!r}{hint}"))
+                messages.append(f"--require {text!r}: no arm {arm!r}{hint}")
         if better == worse:
-            problems.append(
-                Problem(message=f"--require {text!r}: an arm is never better than itself")
-            )
+            messages.append(f"--require {text!r}: an arm is never better than itself")
         if measure is not None and measure not in measures:
             hint = did_you_mean(measure, tuple(measures)) or f"; there are {', '.join(measures)}"
-            problems.append(Problem(message=f"--require {text!r}: no measure {measure!r}{hint}"))
+            messages.append(f"--require {text!r}: no measure {measure!r}{hint}")
         threshold = _parse_probability(p_text) if p_text is not None else alpha
         if threshold is None:
-            problems.append(
-                Problem(message=f"--require {text!r}: p must lie below a number between 0 and 1")
-            )
+            messages.append(f"--require {text!r}: p must lie below a number between 0 and 1")
             continue
         requirements.append(
             Requirement(
                 text=text, better=better, worse=worse, measure=measure or main, alpha=threshold
             )
         )
-    if problems:
-        raise InputError(problems)
+    if messages:
+        raise InputError(Problem(message=message) for message in messages)
     return tuple(requirements)
 
 
@@ -92,19 +86,16 @@ def check_requirement(
     p is that of t; where every family has the same difference, that of the sign flips. One family
     never proves anything.
     """
+    p = None if paired is None else paired.sign_p if paired.p is None else paired.p
+    holds = False
     if paired is None:
-        return RequirementOutcome(
-            requirement=requirement, holds=False, reason="the two arms share no scored circumstance"
-        )
-    p = paired.sign_p if paired.p is None else paired.p
-    if p is None:
-        return RequirementOutcome(
-            requirement=requirement, holds=False, reason=f"{paired.families} family gives no p"
-        )
-    holds = paired.mean > 0 and p < requirement.alpha
-    reason = (
-        f"difference {paired.mean:+.4g}, p {p:.3g}; required above 0 with p < {requirement.alpha:g}"
-    )
+        reason = "the two arms share no scored circumstance"
+    elif p is None:
+        reason = f"{paired.families} family gives no p"
+    else:
+        holds = paired.mean > 0 and p < requirement.alpha
+        required = f"required above 0 with p < {requirement.alpha:g}"
+        reason = f"difference {paired.mean:+.4g}, p {p:.3g}; {required}"
     return RequirementOutcome(requirement=requirement, holds=holds, reason=reason)
 
 

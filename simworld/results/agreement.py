@@ -48,14 +48,12 @@ class Agreement:
     dimension: str
     # Krippendorff's, interval metric, over all raters; None: nothing was rated by two
     alpha: AgreementFigure | None
-    correlations: Mapping[
-        tuple[str, str], AgreementFigure
-    ]  # two judge ids → Spearman's rank correlation
+    # two judge ids → Spearman's rank correlation
+    correlations: Mapping[tuple[str, str], AgreementFigure]
     # judge id → standard deviation of the difference of two of its samples
     retests: Mapping[str, AgreementFigure]
-    swaps: Mapping[
-        tuple[str, str], AgreementFigure
-    ]  # judge id, "seats" or "names" → how far a score moves by it, mean |difference|
+    # judge id, "seats" or "names" → how far a score moves by it, mean |difference|
+    swaps: Mapping[tuple[str, str], AgreementFigure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,14 +200,8 @@ def alpha_sums(units: Iterable[Sequence[float]]) -> Floats:
         m = len(values)
         if m > 1:
             v = np.asarray(values, dtype=np.float64)
-            rows.append(
-                (
-                    m,
-                    m * float(np.square(v - v.mean()).sum()) / (m - 1),
-                    float(v.sum()),
-                    float(np.square(v).sum()),
-                )
-            )
+            within = m * float(np.square(v - v.mean()).sum()) / (m - 1)
+            rows.append((m, within, float(v.sum()), float(np.square(v).sum())))
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 

@@ -44,38 +44,24 @@ def compare_branch(
     """Both episodes, row by row. `judgements`: episode id → its judgements; a judge's samples are
     averaged, judges never.
     """
-    rows = [
-        BranchDifference(
-            what="agent", of=before.seat, parent=before.agent_name, branch=after.agent_name
-        )
-        for before, after in zip(parent.summary.seats, branch.summary.seats, strict=True)
-    ]
-    rows.append(
-        BranchDifference(what="ending", of="", parent=_ending(parent), branch=_ending(branch))
-    )
-    turns = (float(len(parent.episode.turns)), float(len(branch.episode.turns)))
-    rows.append(BranchDifference(what="turns", of="", parent=turns[0], branch=turns[1]))
-    for first, second in zip(parent.episode.checks, branch.episode.checks, strict=True):
-        rows.append(
-            BranchDifference(
-                what=f"check {first.name}", of="holds", parent=_holds(first), branch=_holds(second)
-            )
-        )
-        if first.value is not None or second.value is not None:
-            rows.append(
-                BranchDifference(
-                    what=f"check {first.name}", of="found", parent=first.value, branch=second.value
-                )
-            )
+    rows: list[BranchDifference] = []
+
+    def add(what: str, of: str, first: BranchValue, second: BranchValue) -> None:
+        rows.append(BranchDifference(what=what, of=of, parent=first, branch=second))
+
+    for own, other in zip(parent.summary.seats, branch.summary.seats, strict=True):
+        add("agent", own.seat, own.agent_name, other.agent_name)
+    add("ending", "", _ending(parent), _ending(branch))
+    add("turns", "", float(len(parent.episode.turns)), float(len(branch.episode.turns)))
+    for check, again in zip(parent.episode.checks, branch.episode.checks, strict=True):
+        add(f"check {check.name}", "holds", _holds(check), _holds(again))
+        if check.value is not None or again.value is not None:
+            add(f"check {check.name}", "found", check.value, again.value)
     before = _averages(judgements.get(parent.id, ()))
     after = _averages(judgements.get(branch.id, ()))
     for judge, dimension, seat in dict.fromkeys([*before, *after]):
         key = (judge, dimension, seat)
-        rows.append(
-            BranchDifference(
-                what=dimension, of=f"{seat}, {judge}", parent=before.get(key), branch=after.get(key)
-            )
-        )
+        add(dimension, f"{seat}, {judge}", before.get(key), after.get(key))
     return rows
 
 

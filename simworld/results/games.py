@@ -57,9 +57,8 @@ def _count_table(table: SeatScores, thresholds: Mapping[str, float]) -> GameCoun
     families = [family for family, _, _ in table.blocks]
     distinct_families = list(dict.fromkeys(families))
     family = np.array([distinct_families.index(name) for name in families])[table.block[first_rows]]
-    starts = np.flatnonzero(
-        np.diff(family, prepend=-1)
-    )  # where each family begins, for cells are in the order of their places
+    # where each family begins, for cells are in the order of their places
+    starts = np.flatnonzero(np.diff(family, prepend=-1))
     agents = len(table.agents)
     wins, ties = np.zeros((2, len(starts), agents, agents, len(table.measures)), dtype=np.int64)
     least = np.array([[max(thresholds.get(measure, 0.0), _MIN_GAP)] for measure in table.measures])

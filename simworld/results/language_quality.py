@@ -20,12 +20,9 @@ from simworld.core.arrays import EmbedTexts
 from simworld.core.episode import Act, ActionKind, Episode
 
 T = TypeVar("T")
-REPEAT_SIMILARITY = (
-    # share of word pairs that stand in one earlier line, from which on a line is a repeat; LM
-    # agents' default
-    0.6
-)
-
+# share of word pairs that stand in one earlier line, from which on a line is a repeat; LM agents'
+# default
+REPEAT_SIMILARITY = 0.6
 _WORD = re.compile(r"\w+")
 
 

@@ -25,11 +25,8 @@ import numpy as np
 from simworld.core.errors import MissingExtra
 from simworld.results.seat_scores import SeatScores, unique_rows
 
-EPISODES_PER_AGENT = (
-    # episodes per agent: σ has settled (6 agents, three at a table: 1.65 after 900 episodes, 1.59
-    # after 20,000)
-    150
-)
+# σ has settled (6 agents, three at a table: 1.65 after 900 episodes, 1.59 after 20,000)
+EPISODES_PER_AGENT = 150
 RANK_DIGITS = 9  # to which scores are rounded before they are ranked: equal ones share a rank
 
 FamilySeat = tuple[str, int]  # family and seat
@@ -80,14 +77,9 @@ class MultiplayerRater:
         if len(episodes) > self._max_episodes:
             self._last_episode = min(self._last_episode, int(episodes[self._max_episodes - 1]))
         ranked = table.episode[rows] <= self._last_episode
-        ranked_columns = (
-            table.episode[rows][ranked],
-            table.agent[rows][ranked],
-            group[ranked],
-            values[rows][ranked],
-        )
+        columns = (table.episode[rows], table.agent[rows], group, values[rows])
         for episode, agent, number, value in zip(
-            *(column.tolist() for column in ranked_columns), strict=True
+            *(column[ranked].tolist() for column in columns), strict=True
         ):
             self._ranked_seats.append((episode, table.agents[agent], family_seats[number], value))
         self._drop_later_episodes()

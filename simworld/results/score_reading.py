@@ -26,9 +26,8 @@ from store import Cells, Store
 
 # Scenario id, agent by seat → the seats in which agents are compared
 ComparedSeats = Callable[[str, Mapping[str, str]], Collection[str]]
-SeatMasks = dict[
-    tuple[Any, ...], Sequence[bool]
-]  # scenario id and cast → by seat, whether it counts
+# Scenario id and cast → by seat, whether it counts
+SeatMasks = dict[tuple[Any, ...], Sequence[bool]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,9 +43,8 @@ class SeatCount:
 class ScoreTally:
     """Scores as they are read; the counts are complete once all are."""
 
-    seat_counts: dict[str, SeatCount] = field(
-        default_factory=lambda: defaultdict(SeatCount)
-    )  # by agent
+    # by agent
+    seat_counts: dict[str, SeatCount] = field(default_factory=lambda: defaultdict(SeatCount))
     judged_episodes: int = 0  # episodes with a score
 
 

@@ -116,22 +116,13 @@ def make_standings(
         m for m in sorted(counts.measures, key=_measure_order) if _has_scores(counts, indices, m)
     )
     scores = _mean_scores(counts, indices, seed)
-    tables = {
-        name: _measure_standings(
-            name,
-            counts,
-            indices,
-            scores,
-            agents,
-            (tie_thresholds or {}).get(name, 0.0),
-            anchor,
-            resamples,
-            seed,
+    tables = {}
+    for name in chosen:
+        tie_threshold = (tie_thresholds or {}).get(name, 0.0)
+        resamples = rounds if name == chosen[0] else min(rounds, SECONDARY_ROUNDS)
+        tables[name] = _measure_standings(
+            name, counts, indices, scores, agents, tie_threshold, anchor, resamples, seed
         )
-        for name, resamples in zip(
-            chosen, (rounds, *([min(rounds, SECONDARY_ROUNDS)] * len(chosen))), strict=False
-        )
-    }
     families = int(counts.score_counts[:, indices].any(axis=(1, 2)).sum())
     count_by_agent = dict(seat_counts or {})
     return Standings(

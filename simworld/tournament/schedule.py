@@ -48,7 +48,7 @@ def focal_matches(
     return tuple(
         match
         for match in round_robin_matches(agents, self_play=self_play)
-        if center in _names(match) or _is_self_play(match)
+        if center in (match.agent, match.partner) or match.agent == match.partner
     )
 
 
@@ -95,10 +95,8 @@ def cast_matches(
         names = [seat.name for seat in scenario.seats]
         for match in matches:
             for own in compared_seat_names(scenario, seats):
-                yield (
-                    scenario,
-                    {name: match.agent if name == own else match.partner for name in names},
-                )
+                cast = {name: match.agent if name == own else match.partner for name in names}
+                yield scenario, cast
 
 
 def compared_seat_names(scenario: Scenario, seats: SeatChoice) -> tuple[str, ...]:
@@ -123,11 +121,3 @@ def _pair_neighbours(
         ):
             return ((first, other), *others_paired)
     return None
-
-
-def _names(match: Match) -> tuple[str, str]:
-    return match.agent, match.partner
-
-
-def _is_self_play(match: Match) -> bool:
-    return match.agent == match.partner

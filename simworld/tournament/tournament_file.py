@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
@@ -92,10 +92,5 @@ class TournamentFile(_TournamentPart):
 
 def tournament_schema_text() -> str:
     """The JSON Schema of a tournament file, as text."""
-    schema: dict[str, Any] = json_schema(TournamentFile)
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "simworld tournament",
-    }
+    schema = json_schema(TournamentFile, "simworld tournament")
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

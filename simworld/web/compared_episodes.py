@@ -56,7 +56,7 @@ def compared_episodes(
         "pair": open_pair,
         "sides": [
             compared_episode(store, agent, open_pair, id_)
-            for agent, id_ in _sides(*agents, open_pair)
+            for agent, id_ in zip(agents, (open_pair.first.id, open_pair.second.id), strict=True)
         ]
         if open_pair
         else [],
@@ -102,7 +102,3 @@ def compared_episode(store: Store, agent: str, pair: EpisodePair, id_: str) -> C
         language=scenario.language,
         episode_id=id_,
     )
-
-
-def _sides(first: str, second: str, pair: EpisodePair) -> tuple[tuple[str, str], ...]:
-    return (first, pair.first.id), (second, pair.second.id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import combinations, zip_longest
 from pathlib import Path
@@ -141,12 +141,7 @@ def make_report(store: Store, run: str, *, max_bytes: int = MAX_BYTES) -> str:
         drawn_by_scenario.setdefault(episode_summary.scenario_id, []).append(drawn_episode)
     return page(
         [
-            PlayedScenario(
-                scenario=section.scenario,
-                roles=section.roles,
-                episodes=drawn_by_scenario.get(section.scenario.id, ()),
-                total=section.total,
-            )
+            replace(section, episodes=drawn_by_scenario.get(section.scenario.id, ()))
             for section in without_episodes
         ]
     )

@@ -80,7 +80,5 @@ class SemanticSearch:
         except SimworldError as error:
             self._load_error = error
             return
-        self._loaded = (
-            encoder,
-            EmbeddingCache(encoder_id(encoder), encoder.encode(["a"]).shape[1]),
-        )
+        embeddings = EmbeddingCache(encoder_id(encoder), encoder.encode(["a"]).shape[1])
+        self._loaded = (encoder, embeddings)

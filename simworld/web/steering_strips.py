@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from simworld.analysis.steered_seats import SteeredAct, SteeredSeat
-from simworld.analysis.steered_seats import read_steered_seats as steered_seats
+from simworld.analysis.steered_seats import SteeredAct, SteeredSeat, read_steered_seats
 from simworld.core.counts import counted
 from simworld.web.figures.strips import draw_strip
 from store import Store, StoredEpisode
@@ -28,7 +27,7 @@ def steering_strips(store: Store, stored: StoredEpisode) -> list[SteeringStrips]
             steered=steered,
             steps=tuple((step, draw_strip(step.action, _label(step))) for step in steered.steps),
         )
-        for steered in steered_seats(store, stored)
+        for steered in read_steered_seats(store, stored)
     ]
 
 

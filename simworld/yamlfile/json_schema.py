@@ -12,10 +12,10 @@ from pydantic import BaseModel
 _WRAPPED = re.compile(r"(?<!\n)\n(?!\n)")
 
 
-def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The model's JSON schema."""
-    schema: dict[str, Any] = _unwrapped(model.model_json_schema())
-    return schema
+def json_schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """The model's JSON schema under a title."""
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **_unwrapped(model.model_json_schema()), "title": title}
 
 
 def _unwrapped(value: Any) -> Any:

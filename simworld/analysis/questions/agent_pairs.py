@@ -107,8 +107,8 @@ def pairs_frame(
         for id_ in source.column("SELECT id FROM episodes WHERE run = :run", {"run": scope.run})
     }
     columns = ["family", "scenario", "seat", "partners", "repeat"]
-    frame = paired.sort_values(columns).reset_index(drop=True)[columns]
     ordered = paired.sort_values(columns)
+    frame = ordered.reset_index(drop=True)[columns]
     for side in ("first", "second"):
         frame[side] = ordered[f"{name}_{side}"].to_numpy()
     frame["difference"] = frame["first"] - frame["second"]
@@ -244,14 +244,7 @@ def _notes(comparisons: Iterable[PairedComparison]) -> list[str]:
 
 def _as_row(difference: Difference) -> tuple[Any, ...]:
     paired = difference.comparison
-    numbers = (
-        paired.mean,
-        paired.low,
-        paired.high,
-        difference.effect_size,
-        paired.z,
-        paired.p,
-        paired.p_holm,
-        paired.sign_p,
-    )
-    return (*numbers, paired.pairs, paired.cells, paired.families, difference.families_needed)
+    numbers = (paired.mean, paired.low, paired.high, difference.effect_size)
+    tests = (paired.z, paired.p, paired.p_holm, paired.sign_p)
+    counts = (paired.pairs, paired.cells, paired.families, difference.families_needed)
+    return (*numbers, *tests, *counts)

@@ -14,14 +14,8 @@ def runs(source: QuerySource) -> pd.DataFrame:
         (row.run.name, row.run.created, row.planned, row.done, row.failed, row.episodes, row.judged)
         for row in source.store.run_summaries()
     ]
-    frame = to_frame(
-        rows,
-        {
-            "run": "",
-            "begun": "",
-            **dict.fromkeys(("planned", "done", "failed", "episodes", "judged"), "int64"),
-        },
-    )
+    counts = dict.fromkeys(("planned", "done", "failed", "episodes", "judged"), "int64")
+    frame = to_frame(rows, {"run": "", "begun": "", **counts})
     frame["begun"] = pd.to_datetime(frame["begun"], utc=True)
     return frame
 

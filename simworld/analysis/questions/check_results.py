@@ -11,7 +11,7 @@ from simworld.analysis.questions.judge_choice import JudgeChoice, choose_judge
 from simworld.analysis.questions.judge_measures import JudgeMeasure, judge_measures
 from simworld.analysis.questions.mean_scores import family_notes, group_columns, require_one_meaning
 from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
-from simworld.analysis.questions.scope import Scope, resolve_scope
+from simworld.analysis.questions.scope import Scope, ScopeFilters, resolve_scope
 from simworld.analysis.questions.seat_frames import ALL_COLUMN, SEAT_COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
@@ -24,18 +24,15 @@ UNIT, HOLDS = "unit", "holds"
 
 def checks(
     source: QuerySource,
+    filters: ScopeFilters,
     *,
     by: Sequence[str],
     measure: str | None,
-    run: str | None,
     judge: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
 ) -> pd.DataFrame:
     """See `Analysis.checks`."""
     groups = group_columns(by, ("check", *SEAT_COLUMNS))
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     require_one_meaning(source, scope)
     results = _stored_checks(source, scope)
     if results.empty:

@@ -15,7 +15,7 @@ from simworld.analysis.questions.mean_scores import (
     require_one_meaning,
 )
 from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
-from simworld.analysis.questions.scope import resolve_scope
+from simworld.analysis.questions.scope import ScopeFilters, resolve_scope
 from simworld.analysis.questions.seat_frames import ALL_COLUMN
 from simworld.stats.intervals import mean_from_sums
 
@@ -35,18 +35,10 @@ _LAST_ATTEMPT = """(e.ending <> 'failed' OR NOT EXISTS (
     AND l.attempt > e.attempt))"""
 
 
-def endings(
-    source: QuerySource,
-    *,
-    by: Sequence[str],
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-) -> pd.DataFrame:
+def endings(source: QuerySource, filters: ScopeFilters, *, by: Sequence[str]) -> pd.DataFrame:
     """See `Analysis.endings`."""
     groups = [name for name in group_columns(by, list(_COLUMNS)) if name != ALL_COLUMN]
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     seats = not _SEAT_COLUMNS.isdisjoint(groups)
     if seats:
         require_one_meaning(source, scope)
@@ -76,16 +68,8 @@ GROUP BY {group_by} ORDER BY {group_by}"""
             share = mean_from_sums(
                 {unit: (of_family.get(unit, 0), total) for unit, total in totals[group].items()}
             )
-            rows.append(
-                (
-                    *group,
-                    ending,
-                    reason,
-                    n,
-                    *estimate_columns(share),
-                    turns[*group, ending, reason] / n,
-                )
-            )
+            mean_turns = turns[*group, ending, reason] / n
+            rows.append((*group, ending, reason, n, *estimate_columns(share), mean_turns))
     number = dict.fromkeys(("share", "low", "high"), "float64")
     columns = {**dict.fromkeys(groups, ""), "ending": "", "reason": "", "count": "int64", **number}
     families = len({unit for of_group in totals.values() for unit in of_group})

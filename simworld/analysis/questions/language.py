@@ -14,7 +14,7 @@ import pandas as pd
 
 from simworld.analysis.questions.mean_scores import count_seats, estimate_columns, family_notes
 from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
-from simworld.analysis.questions.scope import Scope, resolve_scope
+from simworld.analysis.questions.scope import Scope, ScopeFilters, resolve_scope
 from simworld.analysis.questions.seat_frames import seat_frames
 from simworld.core.counts import counted
 from simworld.core.episode import Act, Action, ActionKind, Ending, Episode, Turn
@@ -42,17 +42,9 @@ class _SpokenSample:
     replies: int = 0  # with a log-probability
 
 
-def language(
-    source: QuerySource,
-    *,
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-    most: int,
-) -> pd.DataFrame:
+def language(source: QuerySource, filters: ScopeFilters, *, most: int) -> pd.DataFrame:
     """See `Analysis.language`."""
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     counts = count_seats(seat_frames(source, scope, ()), ["agent"])
     ended = {agent: seats - failed for (agent,), (seats, failed) in counts.items()}
     if not any(ended.values()):

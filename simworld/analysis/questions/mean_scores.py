@@ -11,7 +11,7 @@ import pandas as pd
 from simworld.analysis.questions.judge_choice import choose_judge
 from simworld.analysis.questions.judge_measures import judge_measures
 from simworld.analysis.questions.query_source import QuerySource, to_frame, with_notes
-from simworld.analysis.questions.scope import Scope, require_known, resolve_scope
+from simworld.analysis.questions.scope import Scope, ScopeFilters, require_known, resolve_scope
 from simworld.analysis.questions.seat_frames import ALL_COLUMN, SEAT_COLUMNS, seat_frames
 from simworld.core.errors import InputError
 from simworld.stats.intervals import Estimate, means_from_sums
@@ -24,18 +24,15 @@ UNIT = "unit"  # the family, where it may be a column to group by as well
 
 def scores(
     source: QuerySource,
+    filters: ScopeFilters,
     *,
     by: Sequence[str],
     measures: Sequence[str],
-    run: str | None,
     judge: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
 ) -> pd.DataFrame:
     """See `Analysis.scores`."""
     groups = group_columns(by, SEAT_COLUMNS)
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     require_one_meaning(source, scope)
     choice = choose_judge(source, judge, scope)
     asked = judge_measures(choice, measures)
@@ -43,13 +40,10 @@ def scores(
     sums, counts, seats = [], [], []
     for frame in seat_frames(source, scope, groups, choice, asked):
         seats.append(_count_played(frame, groups))
-        ended = (
-            frame[~frame["failed"]]
-            .assign(**{UNIT: frame["family"]})
-            .groupby([UNIT, *groups])[names]
-        )
-        sums.append(ended.sum())
-        counts.append(ended.count())
+        ended = frame[~frame["failed"]].assign(**{UNIT: frame["family"]})
+        scored = ended.groupby([UNIT, *groups])[names]
+        sums.append(scored.sum())
+        counts.append(scored.count())
     total, n = _sum_by_family(sums, groups), _sum_by_family(counts, groups)
     means = means_from_sums(total.to_numpy(), n.to_numpy())
     estimates = dict(zip(total.columns, means, strict=True))
@@ -63,11 +57,8 @@ def scores(
                 (*key, measure.name, *estimate_columns(mean), raw_score, played, failed, unscored)
             )
     number, whole = "float64", "int64"
-    columns = {
-        **dict.fromkeys(groups, ""),
-        "measure": "",
-        **dict.fromkeys(("mean", "low", "high"), number),
-    }
+    columns = {**dict.fromkeys(groups, ""), "measure": ""}
+    columns |= dict.fromkeys(("mean", "low", "high"), number)
     columns |= {"n": whole, "families": whole, "score": number}
     families = int((n.to_numpy() > 0).any(axis=1).sum())
     return with_notes(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from simworld.analysis.questions.mean_scores import family_notes
 from simworld.analysis.questions.query_source import QuerySource, json_value, to_frame, with_notes
-from simworld.analysis.questions.scope import require_known, resolve_scope
+from simworld.analysis.questions.scope import ScopeFilters, require_known, resolve_scope
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.results.language_quality import dispersion
@@ -34,17 +33,10 @@ class _PlannerActs:
 
 
 def planner_actions(
-    source: QuerySource,
-    *,
-    planner: str | None,
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-    limit: int,
+    source: QuerySource, filters: ScopeFilters, *, planner: str | None, limit: int
 ) -> pd.DataFrame:
     """See `Analysis.planner_actions`."""
-    acts = _read_acts(source, planner, run, scenario, family, agents, limit, states=False)
+    acts = _read_acts(source, filters, planner, limit, states=False)
     groups: dict[tuple[str, str, str, int], list[int]] = defaultdict(list)
     for i, (row, action) in enumerate(zip(acts.rows, acts.actions, strict=True)):
         groups[row[4], row[9], row[10], action.size].append(i)
@@ -70,33 +62,17 @@ def planner_actions(
 
 
 def action_vectors(
-    source: QuerySource,
-    *,
-    planner: str | None,
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-    states: bool,
-    limit: int,
+    source: QuerySource, filters: ScopeFilters, *, planner: str | None, states: bool, limit: int
 ) -> pd.DataFrame:
     """See `Analysis.action_vectors`."""
-    acts = _read_acts(source, planner, run, scenario, family, agents, limit, states=states)
-    names = (
-        "episode",
-        "run",
-        "scenario",
-        "family",
-        "agent",
-        "seat",
-        "turn",
-        "kind",
-        "text",
-        "planner",
-        "encoder",
-        "noisy",
-    )
-    frame = to_frame(acts.rows, {**dict.fromkeys(names, ""), "turn": "int64", "noisy": "bool"})
+    acts = _read_acts(source, filters, planner, limit, states=states)
+    columns = {
+        **dict.fromkeys(("episode", "run", "scenario", "family", "agent", "seat"), ""),
+        "turn": "int64",
+        **dict.fromkeys(("kind", "text", "planner", "encoder"), ""),
+        "noisy": "bool",
+    }
+    frame = to_frame(acts.rows, columns)
     frame["action"] = pd.Series(acts.actions, dtype="object")
     if states:
         frame["state"] = pd.Series(acts.states, dtype="object")
@@ -104,17 +80,9 @@ def action_vectors(
 
 
 def _read_acts(
-    source: QuerySource,
-    planner: str | None,
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-    limit: int,
-    *,
-    states: bool,
+    source: QuerySource, filters: ScopeFilters, planner: str | None, limit: int, *, states: bool
 ) -> _PlannerActs:
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     planners = source.column("SELECT DISTINCT planner_id FROM plan_steps ORDER BY planner_id")
     chosen = planners if planner is None else [require_known(planner, planners, "planner")]
     acts = _PlannerActs(rows=[], actions=[], states=[], notes=[])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from simworld.analysis.questions.query_source import QuerySource
 from simworld.core.errors import InputError
@@ -67,6 +67,15 @@ class Scope:
     def _agent_condition(self, alias: str) -> str:
         names = ", ".join(f":agent{i}" for i in range(len(self.agents)))
         return f"({alias}.agent_name IN ({names}) OR {alias}.agent_id IN ({names}))"
+
+
+class ScopeFilters(TypedDict):
+    """The arguments of `resolve_scope`, as a question gets them."""
+
+    run: str | None
+    scenario: str | None
+    family: str | None
+    agents: Sequence[str]
 
 
 def resolve_scope(

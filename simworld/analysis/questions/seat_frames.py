@@ -63,7 +63,8 @@ def seat_frames(
     seats = cache(lambda scenario: [seat.name for seat in source.store.scenario(scenario).seats])
     names = measure_names_by_judge(judge.rubrics) if judge is not None else {}
     wanted = [measure.name for measure in measures]
-    for run in _runs(source, scope):
+    all_runs = "SELECT name FROM runs ORDER BY name"
+    for run in source.column(all_runs) if scope.run is None else [scope.run]:
         scenarios = _scenarios_in_run(source, scope, run)
         agents = _agents(source, scope, run)
         for cells in source.store.cells(run, list(names), scenarios):
@@ -80,14 +81,6 @@ def seat_names(source: QuerySource, scope: Scope) -> dict[str, tuple[str, ...]]:
         raise ValueError("several runs may be meant")
     scenarios = _scenarios_in_run(source, scope, scope.run)
     return {id_: tuple(seat.name for seat in source.store.scenario(id_).seats) for id_ in scenarios}
-
-
-def _runs(source: QuerySource, scope: Scope) -> list[str]:
-    return (
-        [scope.run]
-        if scope.run is not None
-        else source.column("SELECT name FROM runs ORDER BY name")
-    )
 
 
 def _scenarios_in_run(source: QuerySource, scope: Scope, run: str) -> dict[str, _RunScenario]:

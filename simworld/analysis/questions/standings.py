@@ -57,11 +57,8 @@ def games(
         (*pair, record.wins, record.ties, record.losses, record.games)
         for pair, record in records.items()
     ]
-    columns = {
-        "agent": "",
-        "opponent": "",
-        **dict.fromkeys(("wins", "ties", "losses", "n"), "int64"),
-    }
+    counts = dict.fromkeys(("wins", "ties", "losses", "n"), "int64")
+    columns = {"agent": "", "opponent": "", **counts}
     return with_notes(to_frame(rows, columns), ())
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from simworld.analysis.questions.query_source import QuerySource, json_value
-from simworld.analysis.questions.scope import require_known, resolve_scope
+from simworld.analysis.questions.scope import ScopeFilters, require_known, resolve_scope
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from store.unknown_names import MAX_IDS, did_you_mean_id
@@ -25,17 +23,10 @@ _ACT_COLUMNS = (
 
 
 def episodes(
-    source: QuerySource,
-    *,
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-    ending: str | None,
-    limit: int,
+    source: QuerySource, filters: ScopeFilters, *, ending: str | None, limit: int
 ) -> pd.DataFrame:
     """See `Analysis.episodes`."""
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     condition = "1 = 1" if ending is None else "e.ending = :ending"
     values = scope.params
     if ending is not None:
@@ -51,17 +42,10 @@ def episodes(
 
 
 def transcripts(
-    source: QuerySource,
-    *,
-    episode: str | None,
-    run: str | None,
-    scenario: str | None,
-    family: str | None,
-    agents: Sequence[str],
-    limit: int,
+    source: QuerySource, filters: ScopeFilters, *, episode: str | None, limit: int
 ) -> pd.DataFrame:
     """See `Analysis.transcripts`."""
-    scope = resolve_scope(source, run=run, scenario=scenario, family=family, agents=agents)
+    scope = resolve_scope(source, **filters)
     values, condition = scope.params, "1 = 1"
     if episode is not None:
         values, condition = (

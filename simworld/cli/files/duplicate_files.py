@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import click
-
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import say
 from simworld.yamlfile import join_with_and
 
 
@@ -22,4 +20,4 @@ def note_duplicates(kind: str, contents: Iterable[tuple[str, Path]]) -> None:
         by_content.setdefault(content, {})[str(path)] = None
     for paths in dict.fromkeys(tuple(same) for same in by_content.values() if len(same) > 1):
         message = f"{join_with_and(paths)} hold the same {kind} under {len(paths)} names"
-        click.echo(harmless(f"Note: {message}; edit them, or keep one."), err=True)
+        say(f"Note: {message}; edit them, or keep one.", err=True)

@@ -88,11 +88,8 @@ def _names_model(path: Path) -> bool:
         return False
     if not isinstance(data, dict):
         return False
-    return str(data.get("model", "")).startswith(_MODEL_PREFIXES) or data.get("kind") in (
-        "lm",
-        "scripted",
-        "human",
-    )
+    has_agent_kind = data.get("kind") in ("lm", "scripted", "human")
+    return has_agent_kind or str(data.get("model", "")).startswith(_MODEL_PREFIXES)
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from simworld.cli.output.text import harmless
-from simworld.core.errors import InputError, Problem
+from simworld.cli.output.text import say
+from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.yamlfile import write_new_files
 
 names_argument = click.argument("names", metavar="NAME...", nargs=-1, required=True)
@@ -34,19 +34,12 @@ def write_templates(
     problems: list[Problem] = []
     for i, name in enumerate(dict.fromkeys(names)):
         path = out or Path(f"{name}.yaml")
-        try:
+        with collecting_problems(problems):
             text_by_path[path] = make_text(name, " ".join(str(path).split()), i)
-        except InputError as error:
-            problems += error.problems
     if problems:
         raise InputError(problems)
     write_new_files(text_by_path)
     files = list(text_by_path)
     pronoun = "it" if len(files) == 1 else "them"
-    click.echo(
-        harmless(
-            f"Wrote {', '.join(map(str, files))}: edit {pronoun};"
-            " `simworld check` says what is wrong."
-        )
-    )
+    say(f"Wrote {', '.join(map(str, files))}: edit {pronoun}; `simworld check` says what is wrong.")
     return files

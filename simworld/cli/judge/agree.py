@@ -11,11 +11,13 @@ import click
 from simworld.cli.judge.judge_options import run_option
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import plain_json
+from simworld.cli.output.text import print_json
 
 if TYPE_CHECKING:
     from simworld.results.agreement import Agreement, AgreementFigure
     from store import JudgeRecord
+
+    FigureRow = tuple[str, str, AgreementFigure]  # dimension, raters, what they came to
 
 
 @click.command()
@@ -47,7 +49,7 @@ def agree(db: str, judges: str | None, run_name: str | None, as_json: bool) -> N
             "raters": {rater.id: rater.name for rater in raters},
             "dimensions": [_agreement_json(dimension) for dimension in agreements],
         }
-        click.echo(plain_json(report, indent=1))
+        print_json(report, indent=1)
         return
     _print_agreements(raters, agreements)
 
@@ -71,16 +73,16 @@ def _agreement_json(dimension: Agreement) -> dict[str, object]:
 def _print_agreements(raters: Sequence[JudgeRecord], agreements: Sequence[Agreement]) -> None:
     names = _rater_names(raters)
     alphas = [(agreed.dimension, "", agreed.alpha) for agreed in agreements if agreed.alpha]
-    pairs = [
-        (agreed.dimension, f"{names[a]} · {names[b]}", figure)
-        for agreed in agreements
-        for (a, b), figure in agreed.correlations.items()
-    ]
-    retests = [
-        (agreed.dimension, names[id_], figure)
-        for agreed in agreements
-        for id_, figure in agreed.retests.items()
-    ]
+    pairs: list[FigureRow] = []
+    retests: list[FigureRow] = []
+    swaps: list[FigureRow] = []
+    for agreed in agreements:
+        name = agreed.dimension
+        pairs += [
+            (name, f"{names[a]} · {names[b]}", f) for (a, b), f in agreed.correlations.items()
+        ]
+        retests += [(name, names[id_], figure) for id_, figure in agreed.retests.items()]
+        swaps += [(name, f"{names[id_]} {swap}", f) for (id_, swap), f in agreed.swaps.items()]
     no_pairs = "no seat of an episode has scores of two of these raters"
     _print_figures(
         "Krippendorff's alpha, interval metric: 1 full agreement, 0 as by chance",
@@ -96,11 +98,6 @@ def _print_agreements(raters: Sequence[JudgeRecord], agreements: Sequence[Agreem
         retests,
         no_retests,
     )
-    swaps = [
-        (agreed.dimension, f"{names[id_]} {swap}", figure)
-        for agreed in agreements
-        for (id_, swap), figure in agreed.swaps.items()
-    ]
     no_swaps = "no rater has judged swapped dialogues (simworld judge run --swap seats, or names)"
     _print_figures(
         "Swapped seats or names: mean change of a score by it, share of the range",
@@ -110,9 +107,7 @@ def _print_agreements(raters: Sequence[JudgeRecord], agreements: Sequence[Agreem
     )
 
 
-def _print_figures(
-    title: str, unit: str, rows: Sequence[tuple[str, str, AgreementFigure]], why_empty: str
-) -> None:
+def _print_figures(title: str, unit: str, rows: Sequence[FigureRow], why_empty: str) -> None:
     if not rows:
         click.echo(f"{title}: not measured, for {why_empty}.\n")
         return

@@ -26,7 +26,7 @@ from simworld.cli.options import (
 )
 from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json
 from simworld.core.counts import counted
 from simworld.judging.judge_spec import DEFAULT_JUDGE
 
@@ -108,7 +108,7 @@ def check(
             measurement = check_summary(trust, "shipped" if pairs_file is None else str(pairs_file))
             store.record_judge_check(judge.id, judge.name, judge.to_json(), measurement)
     if as_json:
-        click.echo(plain_json(trust.to_json(), indent=2))
+        print_json(trust.to_json(), indent=2)
     else:
         _print_trust(trust)
     failures = [outcome.failure for outcome in trust.outcomes if outcome.failure]
@@ -128,16 +128,8 @@ def _print_trust(trust: JudgeCheckResult) -> None:
     has_several_sets = len(trust.by_set) > 1
     for name in trust.by_set if has_several_sets else [""]:
         trust_in_set = trust.for_set(name) if name else trust
-        table = grid(
-            name or "dimension",
-            "right",
-            "of",
-            "share",
-            "95 %",
-            "ties",
-            "longer text wins",
-            right=("right", "of", "share", "ties"),
-        )
+        columns = ("right", "of", "share", "95 %", "ties", "longer text wins")
+        table = grid(name or "dimension", *columns, right=("right", "of", "share", "ties"))
         for dimension, accuracy in trust_in_set.by_dimension.items():
             table.add_row(dimension, *_accuracy_cells(accuracy))
         table.add_row("all", *_accuracy_cells(trust_in_set.overall), style="bold")

@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.core.counts import counted
 
 
@@ -17,14 +17,11 @@ from simworld.core.counts import counted
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--rater", required=True, metavar="NAME", help="Whose scores these are.")
 @click.option(
-    "--rubric",
-    default="",
-    metavar="NAME",
-    help="Name or file; default: that of each episode's scenario.",
+    "--rubric", metavar="NAME", help="Name or file; default: that of each episode's scenario."
 )
 @db_option
 @json_option
-def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None:
+def import_(file: Path, rater: str, rubric: str | None, db: str, as_json: bool) -> None:
     """Store scores that a person gave, as one more judge.
 
     FILE is CSV with the columns episode, seat, dimension, score and, if wanted, reasoning; an
@@ -35,11 +32,11 @@ def import_(file: Path, rater: str, rubric: str, db: str, as_json: bool) -> None
     from store import open_store
 
     with open_store(db) as store:
-        result = import_ratings(store, file, rater, rubric=rubric)
+        result = import_ratings(store, file, rater, rubric=rubric or "")
     if as_json:
-        click.echo(plain_json(asdict(result)))
+        print_json(asdict(result))
         return
     added = counted(result.added, "episode")
     counts = f"{added} scored by {rater}, {result.already} already there"
-    click.echo(harmless(f"{counts}; {counted(result.verdicts, 'score')} in the file"))
+    say(f"{counts}; {counted(result.verdicts, 'score')} in the file")
     suggest_next("judge agree", db=db)

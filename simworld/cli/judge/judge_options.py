@@ -29,7 +29,6 @@ judge_option = click.option(
     metavar="SPEC",
     default=DEFAULT_JUDGE,
     shell_complete=complete_judges,
-    show_default=True,
     help="A shipped judge's name, or a file.",
 )
 run_option = click.option(

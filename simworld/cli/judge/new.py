@@ -17,20 +17,19 @@ from simworld.judging.new_judge_template import new_judge_text
 @click.command()
 @names_argument
 @click.option(
-    "--rubric",
-    default="",
-    metavar="FILE",
-    help="The rubric that it names; default: each scenario's own.",
+    "--rubric", metavar="FILE", help="The rubric that it names; default: each scenario's own."
 )
 @out_option
-def new(names: tuple[str, ...], rubric: str, out: Path | None) -> None:
+def new(names: tuple[str, ...], rubric: str | None, out: Path | None) -> None:
     """Write commented judges to start from.
 
     Never overwrites a file.
     """
     if rubric:
         load_rubric_option(rubric, beside=out.parent if out is not None else Path())
-    write_templates(names, out, lambda name, file, _: new_judge_text(name, file, rubric=rubric))
+    write_templates(
+        names, out, lambda name, file, _: new_judge_text(name, file, rubric=rubric or "")
+    )
     suggest_next("tournament new", "my-tournament")
 
 
@@ -39,5 +38,5 @@ def schema() -> None:
     """Print the JSON Schema of judge files, for editors."""
     from simworld.yamlfile.json_schema import json_schema
 
-    text = {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema(JudgeSpec)}
-    click.echo(json.dumps(text | {"title": "simworld judge"}, indent=2, ensure_ascii=False))
+    schema = json_schema(JudgeSpec, "simworld judge")
+    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))

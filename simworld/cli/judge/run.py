@@ -30,7 +30,7 @@ from simworld.cli.options import (
 from simworld.cli.output.profile import print_profile
 from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import show_notes
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -126,13 +126,9 @@ def run(
             )
             profile = profiler.profile({spec.model: sum(judging.backend_seconds.values())})
     if as_json:
-        parts: list[dict[str, object]] = [
-            _tally_json(tally),
-            {"cautions": list(judge_cautions)},
-            token_usage_json(limits.stopping),
-        ]
-        parts += [{"profile": profile.to_json()}] if with_profile else []
-        click.echo(plain_json({name: value for part in parts for name, value in part.items()}))
+        report = _tally_json(tally) | {"cautions": list(judge_cautions)}
+        profile_json = {"profile": profile.to_json()} if with_profile else {}
+        print_json(report | token_usage_json(limits.stopping) | profile_json)
     else:
         click.echo(_tally_text(tally))
         if used := token_usage_line(limits.stopping):

@@ -8,7 +8,7 @@ from simworld.cli.completion import complete_judges
 from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
 from simworld.cli.options import json_option
 from simworld.cli.output.terminal import console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json, say
 from simworld.judging.judge_spec import DEFAULT_JUDGE, builtin_judges, load_judge
 
 
@@ -18,14 +18,8 @@ def list_(as_json: bool) -> None:
     """List the shipped judges."""
     specs = [load_judge(name)[0] for name in builtin_judges()]
     if as_json:
-        click.echo(
-            plain_json(
-                [
-                    {"name": s.name, "title": s.title, "method": s.method, "model": s.model}
-                    for s in specs
-                ]
-            )
-        )
+        names = ("name", "title", "method", "model")
+        print_json([{name: getattr(spec, name) for name in names} for spec in specs])
         return
     table = grid("name", "method", "model", "what")
     for spec in specs:
@@ -45,28 +39,18 @@ def show(judge_name: str, as_json: bool) -> None:
     spec, origin = load_judge_option(judge_name)
     rubric = load_rubric_option(spec.rubric or "sotopia")
     if as_json:
-        dimensions = [
+        names = ("name", "low", "high", "weight", "question")
+        dimensions = [{name: getattr(d, name) for name in names} for d in rubric.dimensions]
+        print_json(
             {
-                "name": d.name,
-                "low": d.low,
-                "high": d.high,
-                "weight": d.weight,
-                "question": d.question,
-            }
-            for d in rubric.dimensions
-        ]
-        click.echo(
-            plain_json(
-                {
-                    "from": origin,
-                    "spec": spec.model_dump(mode="json"),
-                    "rubric": {"id": rubric.id, "dimensions": dimensions},
-                },
-                indent=2,
-            )
+                "from": origin,
+                "spec": spec.model_dump(mode="json"),
+                "rubric": {"id": rubric.id, "dimensions": dimensions},
+            },
+            indent=2,
         )
         return
-    click.echo(harmless(f"{spec.name} ({origin}): {spec.title}".rstrip(": ")))
+    say(f"{spec.name} ({origin}): {spec.title}".rstrip(": "))
     for key, value in spec.model_dump(
         mode="json", exclude={"name", "title", "calibration"}, exclude_defaults=True
     ).items():

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
 from rich.text import Text
 
-from simworld.cli.output.terminal import console, grid
-from simworld.cli.output.text import harmless
+from simworld.cli.output.terminal import console, grid, show_notes
+from simworld.cli.output.text import harmless, say
 
 if TYPE_CHECKING:
     from simworld.pipeline.evaluation_result import Evaluation
@@ -33,14 +32,8 @@ def show_evaluation(evaluation: Evaluation) -> None:
     """Tables for people: the arms, the comparisons, the language."""
     screen = console()
     screen.print(Text("Arms", style="bold"))
-    table = grid(
-        "arm",
-        "seats",
-        "failed",
-        "unscored",
-        *evaluation.measures,
-        right=("seats", "failed", "unscored"),
-    )
+    counts = ("seats", "failed", "unscored")
+    table = grid("arm", *counts, *evaluation.measures, right=counts)
     for name, arm in evaluation.arms.items():
         failure_shares = (
             f"{arm.failed} ({arm.failed_share:.1%})",
@@ -76,8 +69,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
             *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
         )
     screen.print(table)
-    for note in notes:
-        click.echo(f"Note: {note}", err=True)
+    show_notes(tuple(notes))
 
 
 def _comparison_cells(paired: PairedComparison | None) -> Sequence[str]:
@@ -93,4 +85,4 @@ def show_requirements(outcomes: Sequence[RequirementOutcome]) -> None:
     """Whether each requirement holds."""
     for outcome in outcomes:
         word = "holds" if outcome.holds else "does not hold"
-        click.echo(harmless(f"{outcome.requirement.text} {word}: {outcome.reason}"))
+        say(f"{outcome.requirement.text} {word}: {outcome.reason}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.output.progress import playing_bar
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import harmless, say
 from simworld.core.episode import Act, Turn
 from simworld.core.visibility import observe
 
@@ -86,7 +86,7 @@ class _HumanSeatView:
 
 
 def _print_line(line: str) -> None:
-    click.echo(harmless(line), err=True)
+    say(line, err=True)
 
 
 def _read_line(prompt: str) -> str:

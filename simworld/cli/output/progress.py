@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,7 +24,7 @@ from rich.progress import (
 from rich.text import Text
 
 from simworld.cli.output.remaining_time import RecentRate, RemainingTime, duration_text
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import harmless, say
 
 if TYPE_CHECKING:
     from simworld.runner import stored_run
@@ -81,7 +80,7 @@ class ProgressBar:
 
     def _print(self, line: str) -> None:
         if self._progress.disable:
-            click.echo(harmless(line), err=True)
+            say(line, err=True)
         else:
             self._progress.console.print(harmless(line), markup=False)
 
@@ -171,10 +170,7 @@ def _calling_every(seconds: float, callback: Callable[[], None]) -> Iterator[Non
         while not stopped.wait(seconds):
             try:
                 callback()
-            except (
-                OSError,
-                ValueError,
-            ):  # nobody reads, or the stream was closed: the work goes on
+            except (OSError, ValueError):  # nobody reads, or the stream is closed
                 return
 
     thread = threading.Thread(target=repeat, name="progress", daemon=True)

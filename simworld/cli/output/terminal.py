@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import click
 from rich.console import Console
 from rich.text import Text
 
 from simworld.cli.output.table import Grid
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import harmless, say
 from simworld.core.counts import counted
 
 # characters of one cell of a table; more is no table any longer, and wrapping it takes minutes
@@ -54,14 +53,14 @@ def console() -> Console:
 def show_notes(lines: Sequence[str]) -> None:
     """What a reader of the numbers must know."""
     for line in lines:
-        click.echo(harmless(f"Note: {line}"), err=True)
+        say(f"Note: {line}", err=True)
 
 
 def say_loading(model: str) -> None:
     """Says on stderr that a model is being loaded."""
-    click.echo(harmless(f"loading {model} …"), err=True)
+    say(f"loading {model} …", err=True)
 
 
 def warn(line: str) -> None:
     """Prints a warning on stderr."""
-    click.echo(harmless(f"Warning: {line}"), err=True)
+    say(f"Warning: {line}", err=True)

@@ -7,9 +7,21 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+import click
+
 from simworld.core.text import HIDDEN_CATEGORIES, JOINERS, harmless
 
-__all__ = ["harmless", "plain_json"]
+__all__ = ["harmless", "plain_json", "print_json", "say"]
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Prints a text, made harmless, on stdout or stderr."""
+    click.echo(harmless(text), err=err)
+
+
+def print_json(data: Any, *, indent: int | None = None) -> None:
+    """Prints the data as `plain_json`."""
+    click.echo(plain_json(data, indent=indent))
 
 
 def plain_json(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simworld.cli.next_command import suggest_next
-from simworld.cli.output.text import plain_json
+from simworld.cli.output.text import print_json
 from simworld.cli.output.tournament_tables import show_cost, show_results
 from simworld.core.errors import InputError
 
@@ -69,7 +69,7 @@ def show_standings(
     with open_store(db) as store:
         results = tournament_results(tournament, store, judge)
     if as_json:
-        click.echo(plain_json(results_to_json(tournament, results), indent=1))
+        print_json(results_to_json(tournament, results), indent=1)
     else:
         title, same = tournament.file.title or tournament.name, same_partners(tournament)
         show_results(title, results, measure=measure, same_partners=same)

@@ -11,7 +11,7 @@ import click
 from rich.text import Text
 
 from simworld.cli.output.terminal import console, grid, show_notes
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json, say
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
@@ -100,21 +100,9 @@ def show_results(
 
 
 def _standings_table(main: MeasureStandings, standings: Standings) -> object:
-    numbers = (
-        "rating",
-        "score",
-        "n",
-        "families",
-        "games",
-        "won",
-        "tied",
-        "lost",
-        "seats",
-        "failed",
-        "unscored",
-    )
-    columns = ("agent", "rating", INTERVAL, "score", INTERVAL, *numbers[2:])
-    table = grid(*columns, right=numbers, exact=(INTERVAL,))
+    counts = ("n", "families", "games", "won", "tied", "lost", "seats", "failed", "unscored")
+    columns = ("agent", "rating", INTERVAL, "score", INTERVAL, *counts)
+    table = grid(*columns, right=("rating", "score", *counts), exact=(INTERVAL,))
     for standing in main.standings:
         seats = standings.seats[standing.agent]
         rating, score = standing.rating, standing.score
@@ -201,22 +189,19 @@ def show_differences(first: str, second: str, differences: Mapping[str, Differen
             DASH if difference.families_needed is None else f"{difference.families_needed:,}",
         )
     screen.print(table)
-    for note in notes:
-        click.echo(f"Note: {note}", err=True)
+    show_notes(tuple(notes))
 
 
 def show_cost(name: str, cost: CostEstimate, as_json: bool) -> None:
     """What is played, what is left, and what it will take."""
     if as_json:
-        click.echo(plain_json({"tournament": name, **asdict(cost)}))
+        print_json({"tournament": name, **asdict(cost)})
         return
     bound = "at most " if cost.upper_bound else ""
     failed = f", {cost.failed:,} of them failed" if cost.failed else ""
-    click.echo(
-        harmless(
-            f"{name}: {bound}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
-            f" {cost.left:,} left"
-        )
+    say(
+        f"{name}: {bound}{counted(cost.episodes, 'episode')}, {cost.played:,} played{failed},"
+        f" {cost.left:,} left"
     )
     click.echo(f"judgements: {bound}{cost.judgements:,} to make")
     if cost.left:
@@ -239,4 +224,4 @@ def show_cost(name: str, cost: CostEstimate, as_json: bool) -> None:
             f"Note: no episode of {names} is in the database; `run --episodes 8` plays a few, and"
             " then this is measured."
         )
-        click.echo(harmless(text), err=True)
+        say(text, err=True)

@@ -9,39 +9,20 @@ import click
 from simworld.cli.lazy_group import LazyCommands, LazyGroup
 
 COMMANDS: LazyCommands = {
-    "upmap": (
-        "simworld.cli.train.upmap",
-        "upmap",
-        "Make an up-mapping: from action vectors to prefixes.",
-    ),
-    "clone": ("simworld.cli.train.clone", "clone", "Teach a planner to change nothing."),
-    "latent": (
-        "simworld.cli.train.latent",
-        "latent",
-        "Make an up-mapping whose directions are ways of replying.",
-    ),
-    "ways": (
-        "simworld.cli.train.ways",
-        "ways",
-        "Show which ways of replying were rewarded; keep the best.",
-    ),
-    "td3bc": ("simworld.cli.train.td3bc", "td3bc", "Teach a planner to be rewarded, offline."),
+    "upmap": ("train.upmap:upmap", "Make an up-mapping: from action vectors to prefixes."),
+    "clone": ("train.clone:clone", "Teach a planner to change nothing."),
+    "latent": ("train.latent:latent", "Make an up-mapping whose directions are ways of replying."),
+    "ways": ("train.ways:ways", "Show which ways of replying were rewarded; keep the best."),
+    "td3bc": ("train.td3bc:td3bc", "Teach a planner to be rewarded, offline."),
     "constant": (
-        "simworld.cli.train.constant",
-        "constant",
+        "train.constant:constant",
         "Find the best constant action, to compare a planner with.",
     ),
-    "inspect": (
-        "simworld.cli.train.inspect",
-        "inspect_",
-        "Show what a dataset covers and whether it can teach.",
-    ),
-    "export": ("simworld.cli.train.export", "export", "Write a dataset as .npz or for Minari."),
+    "inspect": ("train.inspect:inspect_", "Show what a dataset covers and whether it can teach."),
+    "export": ("train.export:export", "Write a dataset as .npz or for Minari."),
 }
 
 
-@click.group(
-    cls=LazyGroup, lazy_commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
-)
+@click.group(cls=LazyGroup, lazy_commands=COMMANDS)
 def train() -> None:
     """Teach planners from stored episodes."""

@@ -10,14 +10,13 @@ import click
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
+from simworld.cli.text import print_json, say
 from simworld.cli.train.reply_options import (
     descent_settings,
     neutrality_lines,
-    open_local,
-    record_training,
     reply_options,
     reply_query,
-    work_folder,
+    training_on_replies,
 )
 
 
@@ -33,7 +32,6 @@ from simworld.cli.train.reply_options import (
     "--loss",
     type=click.Choice(["kl", "ce"]),
     default="kl",
-    show_default=True,
     help="KL to the unsteered model, or cross-entropy of its replies.",
 )
 @click.option(
@@ -43,22 +41,19 @@ from simworld.cli.train.reply_options import (
     "--reach",
     type=click.FloatRange(min=0),
     default=0.2,
-    show_default=True,
     help="With --train-upmap: the reach to hold, in nats per token.",
 )
 @click.option(
     "--reach-weight",
     type=click.FloatRange(min=0),
     default=3.0,
-    show_default=True,
     help="With --train-upmap: what reach counts against the loss.",
 )
-@reply_options
+@reply_options(replies=240, steps=160, batch_size=2, seed_help="Of families, order, weights.")
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="float32",
-    show_default=True,
     help="Numbers of the model.",
 )
 @threads_option
@@ -86,13 +81,12 @@ def clone(
     It learns from stored replies of unsteered agents, is chosen by those of other families, and is
     measured on those of families it has never seen.
     """
-    from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from agents.steering.checkpoint import load_checkpoint
     from agents.steering.checkpoint_folder import check_writable
     from simworld.cli.output.progress import progress_bar
     from simworld.cli.output.text import harmless, plain_json
-    from simworld.training.cloning.clone_checkpoint import clone_checkpoint, open_cloning_data
+    from simworld.training.cloning.clone_checkpoint import clone_checkpoint
     from simworld.training.cloning.self_cloning import CloneSettings
-    from store import open_store
 
     check_writable(out)
     base = load_checkpoint(base_folder)
@@ -103,30 +97,19 @@ def clone(
         reach_weight=reach_weight,
         training=descent_settings(options),
     )
-    with open_store(db) as store, progress_bar("cloning") as show:
-        query = reply_query(options)
-        store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
-        local = open_local(base, dtype, cpu_threads)
-        settings_data = settings.to_json()
-        with (
-            open_cloning_data(store, local, base, query, show) as cloning,
-            record_training(store, "clone", out, settings_data, cloning.provenance) as (
-                log,
-                finish,
-            ),
-        ):
-            checkpoint, neutrality = clone_checkpoint(
-                cloning, base, settings, sink=log, on_progress=show, state_folder=work_folder(out)
-            )
-            save_checkpoint(out, checkpoint)
-            finish(checkpoint)
-    if as_json:
-        click.echo(
-            plain_json(
-                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
-            )
+    query = reply_query(options)
+    with training_on_replies(
+        "clone", "cloning", cpu_threads)
+        settings_data base, settings.to_json(), query, out, dtype=dtype, threads=threads
+    ) as training:
+        checkpoint, neutrality = clone_checkpoint(
+            training.data, base, settings, **training.reporting
         )
+        training.save(checkpoint)
+    if as_json:
+        metrics = dict(checkpoint.info.metrics)
+        print_json({"id": checkpoint.id, "folder": str(out), "metrics": metrics})
         return
-    click.echo(harmless(f"{out}: {checkpoint.id}"))
+    say(f"{out}: {checkpoint.id}")
     click.echo("\n".join(neutrality_lines(neutrality)))
     suggest_next("train td3bc", "--clone", str(out), "--out", f"{out}-planner", db=db)

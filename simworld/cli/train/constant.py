@@ -11,7 +11,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -67,18 +67,14 @@ def constant(
     )
     save_checkpoint(out, checkpoint)
     if as_json:
-        click.echo(
-            plain_json(
-                {"id": checkpoint.id, "folder": str(out), **checkpoint.info.model_dump(mode="json")}
-            )
+        print_json(
+            {"id": checkpoint.id, "folder": str(out), **checkpoint.info.model_dump(mode="json")}
         )
         return
     r2 = checkpoint.info.metrics.get("r2")
-    click.echo(
-        harmless(
-            f"{out}: {checkpoint.id}: R² {'unknown' if r2 is None else f'{r2:.4f}'}"
-            " on held-out families"
-        )
+    say(
+        f"{out}: {checkpoint.id}: R² {'unknown' if r2 is None else f'{r2:.4f}'}"
+        " on held-out families"
     )
-    click.echo(harmless(f"  steering: {{planner: {out}}}"))
+    say(f"  steering: {{planner: {out}}}")
     suggest_next("agent new", "my-agent")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simworld.cli.options import Command
+from simworld.cli.options import option_group
 from simworld.core.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ _OPTION_OF_FIELD = {
     "reward.place": "--place",
     "reward": "reward",
 }
-_DATASET_OPTIONS = (
+# A command gets them as keywords, and gives them to `data_query`.
+data_options = option_group(
     click.option("--run", "runs", multiple=True, metavar="NAME", help="Only these runs."),
     click.option(
         "--agent",
@@ -83,30 +84,15 @@ _DATASET_OPTIONS = (
     ),
     click.option("--no-centre", is_flag=True, help="Leave the mean of each family in."),
     click.option(
-        "--lexical",
-        default="",
-        metavar="PATTERN",
-        help="Reward utterances in which this is found; no judge.",
+        "--lexical", metavar="PATTERN", help="Reward utterances in which this is found; no judge."
     ),
     click.option(
-        "--like",
-        default="",
-        metavar="TEXT",
-        help="Reward utterances for likeness to a text; no judge.",
+        "--like", metavar="TEXT", help="Reward utterances for likeness to a text; no judge."
     ),
     click.option(
         "--states-only", is_flag=True, help="States alone, recorded ones too, and no reward."
     ),
 )
-
-
-def data_options(command: Command) -> Command:
-    """Adds the options of a dataset; the command gets them as keywords, and gives them to
-    `data_query`.
-    """
-    for option in reversed(_DATASET_OPTIONS):
-        command = option(command)
-    return command
 
 
 datasets_option = click.option(
@@ -134,8 +120,8 @@ def data_query(options: dict[str, Any]) -> DataQuery:
         "place": options["place"],
         "weights": _parse_weights(options["weights"]),
         "centre": not options["no_centre"],
-        "pattern": lexical,
-        "text": like,
+        "pattern": lexical or "",
+        "text": like or "",
     }
     fields = DataQuery.model_fields.keys() - {"since", "until", "reward"}
     try:

@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option
-from simworld.cli.output.text import harmless
+from simworld.cli.output.text import say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
@@ -21,7 +21,6 @@ from simworld.core.errors import InputError
     "format_",
     type=click.Choice(["npz", "minari"]),
     default="npz",
-    show_default=True,
     help="Of the dataset.",
 )
 @click.option(
@@ -30,9 +29,7 @@ from simworld.core.errors import InputError
     type=click.Path(path_type=Path),
     help="npz: the file. minari: the folder that holds Minari's datasets.",
 )
-@click.option(
-    "--name", default="simworld-v0", show_default=True, help="minari: the dataset's name."
-)
+@click.option("--name", default="simworld-v0", help="minari: the dataset's name.")
 @click.option("--force", is_flag=True, help="npz: replace the file if it exists.")
 @data_options
 @datasets_option
@@ -50,11 +47,11 @@ def export(
     if format_ == "npz":
         with new_file(out, force=force) as temporary:
             count = export_npz(dataset_folder(db, options, datasets), temporary)
-        click.echo(harmless(f"Wrote {counted(count, 'transition')} to {out}."))
+        say(f"Wrote {counted(count, 'transition')} to {out}.")
         suggest_next("train inspect", db=db)
         return
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give --out the folder that holds Minari's datasets")
     count = export_minari(dataset_folder(db, options, datasets), name, out)
-    click.echo(harmless(f"Wrote {counted(count, 'episode')} as {name} in {out}."))
+    say(f"Wrote {counted(count, 'episode')} as {name} in {out}.")
     suggest_next("train inspect", db=db)

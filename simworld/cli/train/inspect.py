@@ -10,7 +10,7 @@ import click
 
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.terminal import console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import harmless, print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
@@ -51,14 +51,14 @@ def inspect_(db: str, datasets: Path | None, policies: bool, as_json: bool, **op
         }
         if found is not None:
             report["policies"] = asdict(found) | {"acts_needed": found.acts_needed}
-        click.echo(plain_json(report, indent=2))
+        click.echo(plain_json(report, indent=2)
         return
     _show_inspection(inspection)
     if found is not None:
         _show_policies(found)
     for warning in inspection.warnings:
         click.echo(f"Note: {harmless(warning)}.", err=True)
-    click.echo(harmless(f"Dataset {folder}"))
+    say(f"Dataset {folder}")
 
 
 def _inspect_policies(folder: Path, inspection: Inspection) -> PolicyInspection:
@@ -92,64 +92,39 @@ def _show_policies(found: PolicyInspection) -> None:
 def _show_inspection(inspection: Inspection) -> None:
     meta = inspection.meta
     table = grid("", "")
-    rows: list[tuple[str, str]] = [
-        (
-            "transitions",
-            (
-                f"{inspection.transitions:,} of {counted(inspection.seats, 'seat')} in"
-                f" {counted(inspection.episodes, 'episode')}"
-            ),
+    planners = sorted(meta.planners.items())
+    rows = {
+        "transitions": (
+            f"{inspection.transitions:,} of {counted(inspection.seats, 'seat')} in"
+            f" {counted(inspection.episodes, 'episode')}"
         ),
-        (
-            "left out",
-            (
-                f"{meta.failed} failed episodes; seats: {meta.unscored} unscored,"
-                f" {meta.without_action} no action"
-            ),
+        "left out": (
+            f"{meta.failed} failed episodes; seats: {meta.unscored} unscored,"
+            f" {meta.without_action} no action"
         ),
-        (
-            "endings of seats",
-            ", ".join(f"{ending} {n}" for ending, n in sorted(meta.endings.items())),
+        "endings of seats": ", ".join(f"{end} {n}" for end, n in sorted(meta.endings.items())),
+        "families": _families_text(inspection.families),
+        "state, action": (
+            f"{counted(meta.d_state, 'number')} by {meta.encoder_id[:16]},"
+            f" {counted(meta.d_action, 'number')}"
         ),
-        ("families", _families_text(inspection.families)),
-        (
-            "state, action",
-            (
-                f"{counted(meta.d_state, 'number')} by {meta.encoder_id[:16]},"
-                f" {counted(meta.d_action, 'number')}"
-            ),
-        ),
-        (
-            "planners",
-            ", ".join(
-                f"{id_[:16] or 'none'} ({counted(n, 'act')})"
-                for id_, n in sorted(meta.planners.items())
-            ),
-        ),
-    ]
+        "planners": ", ".join(f"{id_[:16] or 'none'} ({counted(n, 'act')})" for id_, n in planners),
+    }
     if not meta.query.states_only:
-        rows += [
-            ("reward", _reward_text(inspection)),
-            (
-                "score, not centred",
-                f"mean {inspection.scores.mean:.4f}, sd {inspection.scores.sd:.4f}",
-            ),
-            ("judge noise", _judge_noise_text(inspection)),
-        ]
+        scores = inspection.scores
+        rows["reward"] = _reward_text(inspection)
+        rows["score, not centred"] = f"mean {scores.mean:.4f}, sd {scores.sd:.4f}"
+        rows["judge noise"] = _judge_noise_text(inspection)
     if inspection.dispersion:
         d = inspection.dispersion
         cosine = "" if d.cosine is None else f", mean cosine of pairs {d.cosine:.3f}"
-        rows += [
-            ("action direction", f"resultant length {d.resultant:.3f} (1: all alike){cosine}"),
-            (
-                "action rank",
-                f"{d.effective_rank:.1f} of {d.dimensions}; mean norm {d.mean_norm:.3f}",
-            ),
-            ("R² by episode", _variance_text(inspection.by_episode)),
-        ]
+        rows["action direction"] = f"resultant length {d.resultant:.3f} (1: all alike){cosine}"
+        rank = f"{d.effective_rank:.1f} of {d.dimensions}"
+        rows["action rank"] = f"{rank}; mean norm {d.mean_norm:.3f}"
+        rows["R² by episode"] = _variance_text(inspection.by_episode)
         if meta.query.reward.by_act:
-            rows.append(("R² by act", _variance_text(inspection.by_act)))
-    for name, text in rows:
+            rows["R² by act"] = _variance_text(inspection.by_act)
+    for name, text in rows.items():
         table.add_row(name, harmless(text))
     console().print(table)
     if not meta.query.states_only:

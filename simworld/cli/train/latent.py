@@ -5,24 +5,24 @@ clone's prefix.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.cli.train.reply_options import (
+    POSITIVE,
+    descent_settings,
     estimate_text,
     neutrality_lines,
-    open_local,
-    record_training,
-    source_options,
-    work_folder,
+    reply_options,
+    reply_query,
+    training_on_replies,
 )
 from simworld.core.counts import counted
-
-POSITIVE = click.IntRange(min=1)
 
 
 @click.command()
@@ -33,43 +33,13 @@ POSITIVE = click.IntRange(min=1)
     required=True,
     help="The clone to make it around.",
 )
+@click.option("--size", type=POSITIVE, default=32, help="Directions; actions have one number more.")
+@click.option("--ways", type=POSITIVE, default=24, help="Ways of replying to know, at most.")
 @click.option(
-    "--size",
-    type=POSITIVE,
-    default=32,
-    show_default=True,
-    help="Directions; actions have one number more.",
-)
-@click.option(
-    "--ways",
-    type=POSITIVE,
-    default=24,
-    show_default=True,
-    help="Ways of replying to know, at most.",
-)
-@click.option(
-    "--strength", type=click.FloatRange(min=0, min_open=True), default=4.0, show_default=True,
-    help="Of a direction to begin with, in lengths of a token embedding.",
-)  # fmt: skip
-@source_options
-@click.option(
-    "--replies", type=POSITIVE, default=700, show_default=True, help="To learn from, at most."
-)
-@click.option("--steps", type=POSITIVE, default=120, show_default=True, help="Updates.")
-@click.option("--batch-size", type=POSITIVE, default=8, show_default=True, help="Replies a step.")
-@click.option(
-    "--lr",
-    type=click.FloatRange(min=0, min_open=True),
-    default=0.006,
-    show_default=True,
-    help="Learning rate.",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of families, the choice and the order.",
+    "--strength", type=click.FloatRange(min=0, min_open=True), default=4.0,
+    help="Of a direction to begin with, in lengths of a token embedding.")  # fmt: skip
+@reply_options(
+    replies=700, steps=120, batch_size=8, seed_help="Of families, the choice and the order."
 )
 @threads_option
 @click.option(
@@ -83,17 +53,17 @@ def latent(
     size: int,
     ways: int,
     strength: float,
-    run_name: str | None,
-    agent: str | None,
-    replies: int,
+    threads: int | None,
+    out: Path,
+    db: int,
     steps: int,
     batch_size: int,
     lr: float,
     seed: int,
     cpu_threads: int | None,
     out: Path,
-    db: str,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Make an up-mapping whose directions are ways of replying.
 
@@ -103,64 +73,41 @@ def latent(
     try these: `explore: {kind: ways}`.
     """
     from agents.lm.sentence_encoder import load_sentence_encoder
-    from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+    from agents.steering.checkpoint import load_checkpoint
     from agents.steering.checkpoint_folder import check_writable
     from simworld.cli.output.progress import progress_bar
-    from simworld.training.cloning.clone_checkpoint import (
-        ReplyQuery,
-        latent_checkpoint,
-        open_cloning_data,
-    )
+    from simworld.training.cloning.clone_checkpoint import latent_checkpoint
     from simworld.training.cloning.latent_map import LatentSettings
-    from simworld.training.cloning.reply_training import ReplyTrainingSettings
-    from store import open_store
 
     check_writable(out)
     clone = load_checkpoint(clone_folder)
-    descent = ReplyTrainingSettings(steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    descent = descent_settings(options)
     settings = LatentSettings(size=size, ways=ways, strength=strength, training=descent)
-    query = ReplyQuery(run=run_name, agent=agent, train=replies, dev=60, seed=seed)
-    with open_store(db) as store, progress_bar("latent") as show:
-        store.check_names(run=run_name, agent=agent)  # before the model is loaded
-        # Likelihoods are those of the distribution that drew the replies, and so are read in its
-        # number format.
-        local = open_local(clone, clone.info.dtype, cpu_threads)
+    query = reply_query(options, dev=60)
+    # Likelihoods are those of the distribution that drew the replies, and so are read in its number
+    # format.
+    dtype = clone.info.dtype, cpu_threads)
         settings_data = settings.to_json()
-        with (
-            open_cloning_data(store, local, clone, query, show) as cloning,
-            record_training(store, "latent", out, settings_data, cloning.provenance) as (
-                log,
-                finish,
-            ),
-        ):
-            checkpoint, measured, neutrality = latent_checkpoint(
-                cloning,
-                clone,
-                settings,
-                embed=load_sentence_encoder().encode,
-                sink=log,
-                on_progress=show,
-                state_folder=work_folder(out),
-            )
-            save_checkpoint(out, checkpoint)
-            finish(checkpoint)
+        with training_on_replies(
+        "latent", "latent", db, clone, settings.to_json(), query, out, dtype=dtype, threads=threads
+    ) as training:
+        embed = load_sentence_encoder().encode
+        checkpoint, measured, neutrality = latent_checkpoint(
+            training.data, clone, settings, embed=embed, **training.reporting
+        )
+        training.save(checkpoint)
     if as_json:
-        click.echo(
-            plain_json(
-                {"id": checkpoint.id, "folder": str(out), "metrics": dict(checkpoint.info.metrics)}
-            )
-        )
+        metrics = dict(checkpoint.info.metrics)
+        print_json({"id": checkpoint.id, "folder": str(out), "metrics": metrics})
         return
-    click.echo(
-        harmless(
-            f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
-            f" {counted(checkpoint.info.ways, 'way')} of replying"
-        )
+    say(
+        f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
+        f" {counted(checkpoint.info.ways, 'way')} of replying"
     )
     click.echo(
         f"  a reply behind its own code {estimate_text(measured.log_ratio)} nats likelier than"
         " behind another's"
     )
     click.echo("\n".join(neutrality_lines(neutrality)))
-    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}"))
+    say(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}")
     suggest_next("agent new", "my-agent")

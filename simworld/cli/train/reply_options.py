@@ -1,5 +1,5 @@
-"""Options of commands that learn from stored replies, and what they share: the model, the store's
-table of training, and words.
+"""Options of commands that learn from stored replies, and what they share: the training with its
+model and its record in the store, and words.
 """
 
 from __future__ import annotations
@@ -7,106 +7,62 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simworld.cli.options import Command
+from simworld.cli.options import Command, option_group
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from agents.lm.local.local_model import LocalModel
     from agents.steering.checkpoint import Checkpoint
-    from simworld.core.progress import MetricsSink
     from simworld.stats.intervals import Estimate
-    from simworld.training.cloning.clone_checkpoint import ReplyQuery
+    from simworld.training.cloning.clone_checkpoint import CloningData, ReplyQuery
     from simworld.training.cloning.neutrality import Neutrality
     from simworld.training.cloning.reply_training import ReplyTrainingSettings
-    from store import Store
 
-_SOURCE_OPTIONS = (
-    click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
-    click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),
-)
-_REPLY_OPTIONS = (
-    *_SOURCE_OPTIONS,
-    click.option(
-        "--replies",
-        type=click.IntRange(min=1),
-        default=240,
-        show_default=True,
-        help="To learn from, at most.",
-    ),
-    click.option(
-        "--steps", type=click.IntRange(min=1), default=160, show_default=True, help="Updates."
-    ),
-    click.option(
-        "--batch-size",
-        type=click.IntRange(min=1),
-        default=2,
-        show_default=True,
-        help="Replies a step.",
-    ),
-    click.option(
-        "--lr",
-        type=click.FloatRange(min=0, min_open=True),
-        default=0.006,
-        show_default=True,
-        help="Learning rate.",
-    ),
-    click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help="Of families, order, weights.",
-    ),
-)
+POSITIVE = click.IntRange(min=1)
+ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
 
-def source_options(command: Command) -> Command:
-    """Adds the options that say whose replies are meant."""
-    for option in reversed(_SOURCE_OPTIONS):
-        command = option(command)
-    return command
-
-
-def reply_options(command: Command) -> Command:
-    """Adds the options; the command gets them as keywords, and gives them to `reply_query` and
-    `descent_settings`.
+def reply_options(
+    *, replies: int, steps: int, batch_size: int, seed_help: str
+) -> Callable[[Command], Command]:
+    """The options with these defaults; the command gets them as keywords, and gives them to
+    `reply_query` and `descent_settings`.
     """
-    for option in reversed(_REPLY_OPTIONS):
-        command = option(command)
-    return command
+    return option_group(
+        click.option("--run", "run_name", metavar="NAME", help="Only replies of this run."),
+        click.option("--agent", metavar="NAME", help="Only replies of this agent, by name or id."),
+        click.option("--replies", type=POSITIVE, default=replies, help="To learn from, at most."),
+        click.option("--steps", type=POSITIVE, default=steps, help="Updates."),
+        click.option("--batch-size", type=POSITIVE, default=batch_size, help="Replies a step."),
+        click.option("--lr", type=ABOVE_0, default=0.006, help="Learning rate."),
+        click.option("--seed", type=click.IntRange(min=0), default=0, help=seed_help),
+    )
 
 
-def reply_query(options: Mapping[str, Any]) -> ReplyQuery:
-    """Which replies a command's options mean."""
+def reply_query(options: Mapping[str, Any], **sizes: int) -> ReplyQuery:
+    """Which replies a command's options mean; `sizes` of its other parts."""
     from simworld.training.cloning.clone_checkpoint import ReplyQuery
 
-    return ReplyQuery(
-        run=options["run_name"],
-        agent=options["agent"],
-        train=options["replies"],
-        seed=options["seed"],
-    )
+    run, agent, train = (options[name] for name in ("run_name", "agent", "replies"))
+    return ReplyQuery(run=run, agent=agent, train=train, seed=options["seed"], **sizes)
 
 
 def descent_settings(options: Mapping[str, Any]) -> ReplyTrainingSettings:
     """How a command's options say to descend."""
     from simworld.training.cloning.reply_training import ReplyTrainingSettings
 
-    return ReplyTrainingSettings(
-        steps=options["steps"],
-        batch_size=options["batch_size"],
-        lr=options["lr"],
-        seed=options["seed"],
-    )
+    names = ("steps", "batch_size", "lr", "seed")
+    return ReplyTrainingSettings(**{name: options[name] for name in names})
 
 
-def open_local(base: Checkpoint, dtype: str, cpu_threads: int | None) -> LocalModel:
+def _open_local(base: Checkpoint, dtype: str, cpu_threads: int | None) -> LocalModel:
     """The language model that a checkpoint is for. Raises InputError where what its spec names is
     another now.
     """
@@ -123,33 +79,61 @@ def open_local(base: Checkpoint, dtype: str, cpu_threads: int | None) -> LocalMo
     return load_local_model(weights, dtype=dtype, device="auto", cpu_threads=cpu_threads)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTraining:
+    """A training on stored replies under way."""
+
+    data: CloningData
+    reporting: dict[str, Any]  # whom the training tells how far it is, and where its state is kept
+    save: Callable[[Checkpoint], None]  # writes what it came to, and ends its record in the store
+
+
 @contextmanager
-def record_training(
-    store: Store, kind: str, out: Path, settings: Mapping[str, Any], data: Mapping[str, Any]
-) -> Iterator[tuple[MetricsSink, Callable[[Checkpoint], None]]]:
-    """A training in the store: where its steps go, and whom to tell about the checkpoint it came
-    to, once that is saved.
+def training_on_replies(
+    kind: str,
+    doing: str,
+    db: str,
+    base: Checkpoint,
+    settings: Mapping[str, Any],
+    query: ReplyQuery,
+    out: Path,
+    *,
+    dtype: str,
+    threads: int | None,
+) -> Iterator[ReplyTraining]:
+    """A training that starts from `base`, recorded in the store, with a bar that says what it is
+    `doing`.
     """
     from datetime import UTC, datetime
 
+    from agents.steering.checkpoint import save_checkpoint
+    from simworld.cli.progress import progress_bar
     from simworld.code_version import code_version
+    from simworld.training.cloning.clone_checkpoint import open_cloning_data
     from simworld.training.metrics_log import log_to_store, new_training_record
+    from store import open_store
 
-    name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
-    record = new_training_record(name, kind, code_version(), settings, data)
+    with open_store(db) as store, progress_bar(doing) as show:
+        store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
+        local = _open_local(base, dtype, threads)
+        with open_cloning_data(store, local, base, query, show) as data:
+            name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
+            record = new_training_record(name, kind, code_version(), settings, data.provenance)
 
-    def finish(checkpoint: Checkpoint) -> None:
-        metrics = checkpoint.info.metrics
-        store.finish_training(name, checkpoint_id=checkpoint.id, metrics=metrics)
-        shutil.rmtree(work_folder(out), ignore_errors=True)
+            def save(checkpoint: Checkpoint) -> None:
+                save_checkpoint(out, checkpoint)
+                metrics = checkpoint.info.metrics
+                store.finish_training(name, checkpoint_id=checkpoint.id, metrics=metrics)
+                shutil.rmtree(work_folder(out), ignore_errors=True)
 
-    try:
-        with log_to_store(store, record) as log:
-            yield log, finish
-    except KeyboardInterrupt:
-        store.finish_training(name, status="failed")
-        click.echo("Stopped; the same command goes on from where it was.", err=True)
-        raise click.exceptions.Exit(130) from None
+            try:
+                with log_to_store(store, record) as log:
+                    reporting = {"sink": log, "on_progress": show, "state_folder": work_folder(out)}
+                    yield ReplyTraining(data=data, reporting=reporting, save=save)
+            except KeyboardInterrupt:
+                store.finish_training(name, status="failed")
+                click.echo("Stopped; the same command goes on from where it was.", err=True)
+                raise click.exceptions.Exit(130) from None
 
 
 def work_folder(out: Path) -> Path:

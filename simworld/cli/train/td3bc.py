@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
@@ -72,7 +72,6 @@ def _parse_widths(
     "--learner",
     type=click.Choice(["td3bc", "bc", "ridge"]),
     default="td3bc",
-    show_default=True,
     help="To compare with: bc stays near the data alone, ridge is a regression in closed form.",
 )
 @click.option("--steps", type=POSITIVE, help="Updates.")
@@ -237,9 +236,7 @@ def _combine_sinks(sinks: Sequence[MetricsSink]) -> MetricsSink:
 def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
     info = planner.info
     if as_json:
-        click.echo(
-            plain_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")})
-        )
+        print_json({"id": planner.id, "folder": str(out), **info.model_dump(mode="json")})
         return
     steps = (
         f": update {info.metrics['best_step']:.0f} of {info.metrics['steps']:.0f}"
@@ -247,18 +244,11 @@ def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
         else ""
     )
     click.echo(harmless(f"{out}: {planner.id}{steps}"))
-    for name in (
-        "r2",
+    of_actions = ("r2",
         "r2_without_product",
-        "held_value",
-        "held_return",
-        "bc_distance",
-        "action_shift",
-        "action_dispersion",
-        "q_correlation",
-        "held_q_correlation",
-    ):
+        "held_value", "action_shift", "action_dispersion")
+    for name in ("held_value", "held_return", *of_actions, "q_correlation", "held_q_correlation"):
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
-    click.echo(harmless(f"  steering: {{planner: {out}}}"))
+    say(f"  steering: {{planner: {out}}}")
     suggest_next("agent new", "my-agent")

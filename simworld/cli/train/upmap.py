@@ -9,7 +9,7 @@ import click
 
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import json_option
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
@@ -20,42 +20,25 @@ POSITIVE = click.IntRange(min=1)
 
 
 @click.command()
-@click.option(
-    "--model", default="builtin:smollm2-135m-instruct", show_default=True, help="builtin: or hf:."
-)
+@click.option("--model", default="builtin:smollm2-135m-instruct", help="builtin: or hf:.")
 @click.option(
     "--dtype",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default="auto",
-    show_default=True,
     help="Of the model.",
 )
-@click.option(
-    "--tokens",
-    type=POSITIVE,
-    default=4,
-    show_default=True,
-    help="L, the number of prefix embeddings.",
-)
-@click.option(
-    "--action-size",
-    type=POSITIVE,
-    default=32,
-    show_default=True,
-    help="d', the numbers of an action.",
-)
+@click.option("--tokens", type=POSITIVE, default=4, help="L, the number of prefix embeddings.")
+@click.option("--action-size", type=POSITIVE, default=32, help="d', the numbers of an action.")
 @click.option(
     "--mode",
     type=click.Choice(["groups", "repeated"]),
     default="groups",
-    show_default=True,
     help="groups: a part of the action for each embedding; repeated: one embedding, L times.",
 )
 @click.option(
     "--position",
     type=click.Choice(["start", "mid", "end"]),
     default="end",
-    show_default=True,
     help="Before the prompt, between instructions and dialogue, or before the header that opens "
     "the reply.",
 )
@@ -63,12 +46,10 @@ POSITIVE = click.IntRange(min=1)
     "--act-norm",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
-    show_default=True,
     help="Length of a prefix embedding, in lengths of a token embedding.",
 )
 @click.option(
     "--text-encoder",
-    default="",
     metavar="SPEC",
     help="States from a sentence encoder, like builtin:all-minilm-l6-v2; default: from the model.",
 )
@@ -84,7 +65,7 @@ def upmap(
     mode: PCAMode,
     position: Position,
     act_norm: float,
-    text_encoder: str,
+    text_encoder: str | None,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -102,7 +83,7 @@ def upmap(
 
     check_writable(out)
     weights = find_local_weights(model)
-    click.echo(harmless(f"loading {model} …"), err=True)
+    say(f"loading {model} …", err=True)
     local = load_local_model(weights, dtype=dtype, device="cpu", cpu_threads=None)
     checkpoint = pca_checkpoint(
         local,
@@ -113,7 +94,7 @@ def upmap(
         d_action=action_size,
         act_norm=act_norm,
         mode=mode,
-        text_encoder=text_encoder,
+        text_encoder=text_encoder or "",
     )
     save_checkpoint(out, checkpoint)
     _show_checkpoint(checkpoint, out, as_json)
@@ -122,15 +103,13 @@ def upmap(
 def _show_checkpoint(checkpoint: Checkpoint, out: Path, as_json: bool) -> None:
     info = checkpoint.info
     if as_json:
-        click.echo(
-            plain_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")})
-        )
+        print_json({"id": checkpoint.id, "folder": str(out), **info.model_dump(mode="json")})
         return
     norm = info.act_norm * info.embedding_norm
     summary = (
         f"{info.d_action} numbers to {info.tokens} embeddings of {info.width}, about {norm:.3g}"
         f" long, at {info.position}"
     )
-    click.echo(harmless(f"{out}: {checkpoint.id}: {summary}"))
-    click.echo(harmless(f"  steering: {{planner: {out}, explore: {{kind: random}}}}"))
+    say(f"{out}: {checkpoint.id}: {summary}")
+    say(f"  steering: {{planner: {out}, explore: {{kind: random}}}}")
     suggest_next("train clone", "--upmap", str(out), "--train-upmap", "--out", f"{out}-clone")

@@ -13,7 +13,7 @@ import click
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.terminal import cell, console, grid
-from simworld.cli.output.text import harmless, plain_json
+from simworld.cli.output.text import print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
@@ -120,20 +120,14 @@ def ways(
             "counted": "acts" if tried.by_act else "seats",
             "ways": rows,
         }
-        click.echo(
-            plain_json(
-                report | ({"id": checkpoint.id, "folder": str(out)} if checkpoint else {}), indent=2
-            )
+        print_json(
+            report | ({"id": checkpoint.id, "folder": str(out)} if checkpoint else {}), indent=2
         )
         return
     _show_ways(tried, examples)
     if checkpoint:
-        click.echo(
-            harmless(f"{out}: {checkpoint.id}: {counted(checkpoint.info.ways, 'way')} of replying")
-        )
-        click.echo(
-            harmless(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
-        )
+        say(f"{out}: {checkpoint.id}: {counted(checkpoint.info.ways, 'way')} of replying")
+        say(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
         suggest_next("agent new", "my-agent")
 
 
@@ -146,15 +140,8 @@ def _example_line(store: Store, transitions: Transitions, row: int) -> str:
 
 def _show_ways(tried: WayRanking, examples: list[str]) -> None:
     unit = "acts" if tried.by_act else "seats"
-    table = grid(
-        "way",
-        unit,
-        "reward",
-        "95 %",
-        "expected",
-        "for example",
-        right=("way", unit, "reward", "expected"),
-    )
+    columns = ("way", unit, "reward", "95 %", "expected", "for example")
+    table = grid(*columns, right=("way", unit, "reward", "expected"))
     for number, (way, example) in enumerate(zip(tried.ways, examples, strict=True), start=1):
         reward = way.reward
         interval = (

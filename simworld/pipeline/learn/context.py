@@ -17,7 +17,7 @@ from agents.steering.checkpoint_folder import read_folder
 from agents.steering.steering_spec import ExploreSpec, SteeringSpec
 from scenarios import find_scenarios
 from simworld.core.counts import counted
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.core.progress import ReportProgress
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import StopTracker
@@ -124,11 +124,9 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
     problems: list[Problem] = []
 
     def attempt(find: Callable[[], Any]) -> Any:
-        try:
+        with collecting_problems(problems):
             return find()
-        except InputError as error:
-            problems.extend(error.problems)
-            return None
+        return None
 
     def scenarios(names: Sequence[str]) -> tuple[Scenario, ...]:
         return attempt(lambda: tuple(loaded.scenario for loaded in find_scenarios(names))) or ()

@@ -10,7 +10,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from simworld.core.errors import InputError, Problem
+from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.pipeline.learn.learn_file import LearnFile
 from simworld.yamlfile import Document, parse
 from simworld.yamlfile.parsing import fields_in_file
@@ -59,10 +59,8 @@ def grid_points(document: Document) -> tuple[GridPoint, ...]:
                 parent = parent[key]
             parent[path[-1]] = value
         varied = {".".join(path): value for (path, _), value in zip(axes, combination, strict=True)}
-        try:
+        with collecting_problems(problems):
             points.append(GridPoint(file=parse(document, LearnFile, data=data), values=varied))
-        except InputError as error:
-            problems += error.problems
     if problems:
         raise InputError(dict.fromkeys(problems))
     return tuple(points)

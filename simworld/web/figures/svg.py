@@ -26,18 +26,10 @@ def tag(name: str, *children: Markup | str, **attributes: object) -> Markup:
 
 
 def picture(
-    width: float,
-    height: float,
-    children: Iterable[Markup],
-    *,
-    label: str = "",
-    kind: str = "",
-    fit: bool = False,
+    width: float, height: float, children: Iterable[Markup], *, label: str = "", kind: str = ""
 ) -> Markup:
     """A whole picture. Without a label it only repeats what the text beside it says, and is hidden
     from screen readers.
-
-    With `fit` it is stretched to the width of what holds it.
     """
     description: dict[str, object] = (
         {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
@@ -48,9 +40,8 @@ def picture(
         Markup(""),
         class_=f"figure {kind}".strip(),
         viewBox=f"0 0 {_value(width)} {_value(height)}",
-        width=None if fit else width,
-        height=None if fit else height,
-        preserveAspectRatio="none" if fit else None,
+        width=width,
+        height=height,
         **description,
     )
 

@@ -73,6 +73,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
     steering = _mapping(spec.get("steering"))
     trainings = state.cached("trainings", store.training_runs) if steering else []
     planner = steering.get("planner")
+    trained_by = [run.name for run in trainings if planner and run.checkpoint_id == planner]
     return Page(
         template="agent_show.html",
         title=f"Agent {agent.name}",
@@ -90,14 +91,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
                 if name != "planner" and value is not None
             },
             "planner": planner,
-            "training": next(
-                (
-                    training.name
-                    for training in trainings
-                    if planner and training.checkpoint_id == planner
-                ),
-                None,
-            ),
+            "training": next(iter(trained_by), None),
             "style": _mapping(spec.get("prompt")).get("style"),
             "prompt": _prompt_texts(spec.get("prompt")),
             "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],

@@ -63,6 +63,7 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
     ready = None if name is None else queries[name]
     sql = request.text("sql", max_chars=MAX_SQL_CHARS) or (ready.sql if ready else "")
     arguments = {name: request.text(f"set.{name}") for name in parameter_names(sql)}
+    books = codebook_by_table(list_columns())
     values: dict[str, Any] = {
         "sql": sql,
         "arguments": arguments,
@@ -76,14 +77,8 @@ def query(state: AppState, store: Store, request: PageRequest) -> Page:
         "answer": None,
         "fault": None,
         "withheld": bool(sql) and not request.same_origin,
-        "views": [
-            (name, columns) for name, columns in codebook_by_table(list_columns()) if name in VIEWS
-        ],
-        "tables": [
-            (name, columns)
-            for name, columns in codebook_by_table(list_columns())
-            if name not in VIEWS
-        ],
+        "views": [book for book in books if book[0] in VIEWS],
+        "tables": [book for book in books if book[0] not in VIEWS],
         "seconds": TIMEOUT_S,
     }
     if sql and request.same_origin and not values["missing"]:

@@ -49,10 +49,7 @@ def list_(state: AppState, store: Store, request: PageRequest) -> Page:
     ending = request.choice("ending", [ending.value for ending in Ending])
     before = request.text("before")
     summaries = store.episode_summaries(
-        run=chosen["run"],
-        scenario=chosen["scenario"],
-        family=chosen["family"],
-        agent=chosen["agent"],
+        **{name: chosen[name] for name in FILTERS if name != "ending"},
         ending=Ending(ending) if ending else None,
         limit=PAGE_SIZE + 1,
         before=before,

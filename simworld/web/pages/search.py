@@ -32,13 +32,8 @@ def search(state: AppState, store: Store, request: PageRequest) -> Page:
     text = request.text("text", max_chars=MAX_TEXT_CHARS)
     by = request.choice("by", SEARCH_KINDS) or SEARCH_KINDS[0]
     run = request.text("run")
-    answer: dict[str, Any] = {
-        "hits": [],
-        "older": None,
-        "before": None,
-        "nearest": None,
-        "loading": False,
-    }
+    empty = dict.fromkeys(("older", "before", "nearest"))
+    answer: dict[str, Any] = {"hits": [], "loading": False, **empty}
     if text is not None:
         answer |= (search_by_words if by == "words" else search_by_meaning)(
             state, store, request, text, run
@@ -100,9 +95,5 @@ def search_by_meaning(
 
 def first_lines(text: str) -> list[WordMatch]:
     """The first lines of an episode."""
-    texts = [
-        WordMatch(number=i, parts=((line, False),))
-        for i, line in enumerate(text.split("\n"))
-        if line
-    ]
-    return texts[:SHOWN_LINES]
+    numbered = [(number, line) for number, line in enumerate(text.split("\n")) if line]
+    return [WordMatch(number=i, parts=((line, False),)) for i, line in numbered[:SHOWN_LINES]]

@@ -64,14 +64,8 @@ def list_(state: AppState, store: Store, request: PageRequest) -> Page:
 def show(state: AppState, store: Store, request: PageRequest) -> Page:
     """One training: losses, values against returns, coverage, settings."""
     name = request.path_part("name")
-    training = next(
-        (
-            record
-            for record in state.cached("trainings", store.training_runs)
-            if record.name == name
-        ),
-        None,
-    )
+    trainings = state.cached("trainings", store.training_runs)
+    training = next((record for record in trainings if record.name == name), None)
     if training is None:
         raise PageNotFound(f"no training {name!r}")
     steps = state.cached(("steps", name), lambda: store.training_steps(name))
@@ -165,21 +159,11 @@ def histograms(training: TrainingRecord) -> list[tuple[str, Markup]]:
     coverage = training.metrics.get("coverage")
     if not isinstance(coverage, Mapping):
         return []
-    figures = []
-    for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats")):
-        coverage_histogram = coverage.get(key)
-        if isinstance(coverage_histogram, Mapping):
-            figures.append(
-                (
-                    title,
-                    draw_histogram(
-                        coverage_histogram["counts"],
-                        coverage_histogram["edges"],
-                        _histogram_label(title, coverage_histogram),
-                    ),
-                )
-            )
-    return figures
+    return [
+        (title, draw_histogram(spread["counts"], spread["edges"], _histogram_label(title, spread)))
+        for key, title in (("rewards", "Rewards of utterances"), ("scores", "Scores of seats"))
+        if isinstance(spread := coverage.get(key), Mapping)
+    ]
 
 
 def _histogram_label(title: str, spread: Mapping[str, Any]) -> str:
