@@ -91,9 +91,9 @@ if TYPE_CHECKING:
     help="Replies of each arm that are read for perplexity and embeddings; 0: none.",
 )
 @click.option("--retry-failed", is_flag=True, help="Play and judge again what failed.")
-@click.option("--live",
-    "max_live",
-    type=click.IntRange(min=1), default=32, help="Conversations at once.")
+@click.option(
+    "--live", "max_live", type=click.IntRange(min=1), default=32, help="Conversations at once."
+)
 @threads_option
 @request_limit_options
 @db_option

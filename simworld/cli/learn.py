@@ -57,9 +57,9 @@ MIN_FAMILIES = 20  # with fewer, intervals are rough
     is_flag=True,
     help="Do again the stages in which something failed, and what depends on them.",
 )
-@click.option("--live",
-    "max_live",
-    type=click.IntRange(min=1), default=32, help="Conversations at once.")
+@click.option(
+    "--live", "max_live", type=click.IntRange(min=1), default=32, help="Conversations at once."
+)
 @threads_option
 @request_limit_options
 @db_option

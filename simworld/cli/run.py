@@ -82,7 +82,9 @@ if TYPE_CHECKING:
 @click.option(
     "--live",
     "max_live",
-    type=click.IntRange(min=1), default=32, help="Conversations under way at once."
+    type=click.IntRange(min=1),
+    default=32,
+    help="Conversations under way at once.",
 )
 @threads_option
 @memory_option

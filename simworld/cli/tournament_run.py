@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Begin at most so many now; default: the file's budget.",
 )
-@click.option("--live",
-    "max_live",
-    type=click.IntRange(min=1), default=32, help="Conversations at once.")
+@click.option(
+    "--live", "max_live", type=click.IntRange(min=1), default=32, help="Conversations at once."
+)
 @threads_option
 @memory_option
 @request_limit_options

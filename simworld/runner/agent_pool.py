@@ -75,9 +75,8 @@ class _LazyAgentPool(AgentPool):
     def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], AgentPool]) -> None:
         self._specs, self._load = specs, load
         lm_specs = [loaded.spec for loaded in specs if isinstance(loaded.spec, LMSpec)]
+        self._specs_by_key = {model_key(spec): spec for spec in lm_specs}
         self._loaded: AgentPool | None = None
-        lm_models = {model_key(spec): spec for spec in lm_specs}
-        self._loaded: LoadedAgents | None = None
         identify = cache(identify_model)
         self._infos = {spec.name: identify(spec.model) for spec in lm_specs}
 

@@ -10,7 +10,7 @@ import click
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option, threads_option
-from simworld.cli.text import print_json, say
+from simworld.cli.output.text import print_json, say
 from simworld.cli.train.reply_options import (
     descent_settings,
     neutrality_lines,
@@ -83,8 +83,6 @@ def clone(
     """
     from agents.steering.checkpoint import load_checkpoint
     from agents.steering.checkpoint_folder import check_writable
-    from simworld.cli.output.progress import progress_bar
-    from simworld.cli.output.text import harmless, plain_json
     from simworld.training.cloning.clone_checkpoint import clone_checkpoint
     from simworld.training.cloning.self_cloning import CloneSettings
 
@@ -99,8 +97,15 @@ def clone(
     )
     query = reply_query(options)
     with training_on_replies(
-        "clone", "cloning", cpu_threads)
-        settings_data base, settings.to_json(), query, out, dtype=dtype, threads=threads
+        "clone",
+        "cloning",
+        db,
+        base,
+        settings.to_json(),
+        query,
+        out,
+        dtype=dtype,
+        cpu_threads=cpu_threads,
     ) as training:
         checkpoint, neutrality = clone_checkpoint(
             training.data, base, settings, **training.reporting

@@ -51,7 +51,7 @@ def inspect_(db: str, datasets: Path | None, policies: bool, as_json: bool, **op
         }
         if found is not None:
             report["policies"] = asdict(found) | {"acts_needed": found.acts_needed}
-        click.echo(plain_json(report, indent=2)
+        print_json(report, indent=2)
         return
     _show_inspection(inspection)
     if found is not None:

@@ -53,15 +53,9 @@ def latent(
     size: int,
     ways: int,
     strength: float,
-    threads: int | None,
-    out: Path,
-    db: int,
-    steps: int,
-    batch_size: int,
-    lr: float,
-    seed: int,
     cpu_threads: int | None,
     out: Path,
+    db: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -75,7 +69,6 @@ def latent(
     from agents.lm.sentence_encoder import load_sentence_encoder
     from agents.steering.checkpoint import load_checkpoint
     from agents.steering.checkpoint_folder import check_writable
-    from simworld.cli.output.progress import progress_bar
     from simworld.training.cloning.clone_checkpoint import latent_checkpoint
     from simworld.training.cloning.latent_map import LatentSettings
 
@@ -86,10 +79,17 @@ def latent(
     query = reply_query(options, dev=60)
     # Likelihoods are those of the distribution that drew the replies, and so are read in its number
     # format.
-    dtype = clone.info.dtype, cpu_threads)
-        settings_data = settings.to_json()
-        with training_on_replies(
-        "latent", "latent", db, clone, settings.to_json(), query, out, dtype=dtype, threads=threads
+    dtype = clone.info.dtype
+    with training_on_replies(
+        "latent",
+        "latent",
+        db,
+        clone,
+        settings.to_json(),
+        query,
+        out,
+        dtype=dtype,
+        cpu_threads=cpu_threads,
     ) as training:
         embed = load_sentence_encoder().encode
         checkpoint, measured, neutrality = latent_checkpoint(

@@ -99,7 +99,7 @@ def training_on_replies(
     out: Path,
     *,
     dtype: str,
-    threads: int | None,
+    cpu_threads: int | None,
 ) -> Iterator[ReplyTraining]:
     """A training that starts from `base`, recorded in the store, with a bar that says what it is
     `doing`.
@@ -107,7 +107,7 @@ def training_on_replies(
     from datetime import UTC, datetime
 
     from agents.steering.checkpoint import save_checkpoint
-    from simworld.cli.progress import progress_bar
+    from simworld.cli.output.progress import progress_bar
     from simworld.code_version import code_version
     from simworld.training.cloning.clone_checkpoint import open_cloning_data
     from simworld.training.metrics_log import log_to_store, new_training_record
@@ -115,7 +115,7 @@ def training_on_replies(
 
     with open_store(db) as store, progress_bar(doing) as show:
         store.check_names(run=query.run, agent=query.agent)  # before the model is loaded
-        local = _open_local(base, dtype, threads)
+        local = _open_local(base, dtype, cpu_threads)
         with open_cloning_data(store, local, base, query, show) as data:
             name = f"{kind} {out.name} {datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"
             record = new_training_record(name, kind, code_version(), settings, data.provenance)

@@ -243,11 +243,10 @@ def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
         if "steps" in info.metrics
         else ""
     )
-    click.echo(harmless(f"{out}: {planner.id}{steps}"))
-    of_actions = ("r2",
-        "r2_without_product",
-        "held_value", "action_shift", "action_dispersion")
-    for name in ("held_value", "held_return", *of_actions, "q_correlation", "held_q_correlation"):
+    say(f"{out}: {planner.id}{steps}")
+    fit = ("r2", "r2_without_product", "held_value", "held_return")
+    of_actions = ("bc_distance", "action_shift", "action_dispersion")
+    for name in (*fit, *of_actions, "q_correlation", "held_q_correlation"):
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     say(f"  steering: {{planner: {out}}}")
