@@ -13,7 +13,9 @@ import pytest
 from agents.steering.checkpoint import load_checkpoint
 from simworld.core.episode import Episode
 from simworld.core.errors import InputError
+from simworld.pipeline.learn.grid import grid_points
 from simworld.training.data.dataset_folder import load_meta, load_transitions
+from simworld.yamlfile.document import load_text
 from store import open_store
 from tests.factories.pipelines import FILE, STAGES, call, run, skipped
 
@@ -115,3 +117,16 @@ def test_rules_that_cannot_be_learned_from_are_refused(
     refused = run()
     assert isinstance(refused.exception, InputError)
     assert message in str(refused.exception)
+
+
+def test_a_list_of_lists_of_rules_is_a_grid() -> None:
+    small, large = "{measure: lexical, pattern: '[a-z]'}", "{measure: lexical, pattern: '[A-Z]'}"
+    text = FILE.replace(
+        "{measure: lexical, pattern: '[a-z]'}", f"{{rules: [[{small}], [{small}, {large}]]}}"
+    )
+    first, second = (point.file.reward for point in grid_points(load_text(text, "g.yaml")))
+    assert [rule.pattern for rule in first.rules] == ["[a-z]"]
+    assert [rule.pattern for rule in second.rules] == ["[a-z]", "[A-Z]"]
+    # a reward of one measure is written, and hashed, as it was before there were rules
+    (one,) = grid_points(load_text(FILE, "f.yaml"))
+    assert "rules" not in one.file.reward.model_dump(mode="json")
