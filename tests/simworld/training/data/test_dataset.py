@@ -464,3 +464,9 @@ def read_or_refused(folder: Path, *, changed: bool) -> None:
         read()
     assert "\n" not in str(refused.value)
     assert str(folder) in str(refused.value)
+
+
+def test_the_name_of_a_dataset_is_what_it_was_before_there_were_rules() -> None:
+    lexical = RewardSettings(measure="lexical", pattern="a")
+    assert DataQuery().dataset_key("x") == "90f2013c6a39c452"
+    assert DataQuery(reward=lexical).dataset_key("x") == "87696b534d12012c"
