@@ -35,7 +35,7 @@ def fit_bradley_terry(
         warm_start: a solution, θ (1, K) and ν (1,), not far from those of the data sets: it
             saves half of the steps.
         score_shift: (R, K) added to the score of each agent beyond its games, 0 in sum: the most
-            likely θ among those with some value of tilt · θ.
+            likely θ among those with some value of score_shift · θ.
     """
     won, lost, tied = counts
     n_sets, n_pairs = won.shape

@@ -199,7 +199,7 @@ def _tie_thresholds(tournament: Tournament, store: Store, ids: Sequence[str]) ->
 
 
 def _add_to_rater(rater: MultiplayerRater, tables: Iterable[SeatScores]) -> Iterator[SeatScores]:
-    """The parts as they come, each shown to the tables first."""
+    """The parts as they come, each shown to the rater first."""
     for table in tables:
         rater.add_scores(table)
         yield table

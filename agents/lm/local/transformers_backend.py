@@ -28,7 +28,7 @@ from simworld.core.profile import ProfilePart
 from simworld.core.requests import Completion, Finished, ModelInfo, Request, Score, Scored
 
 MAX_PREFILL_TOKENS = 1024  # prompt tokens that join a step, unless a single prompt is longer
-# threads parked, at most, for each row of the batch: bounds what ended conversations leave behind
+# threads kept, at most, for each row of the batch: bounds what ended conversations leave behind
 _THREADS_PER_ROW = 8
 _MIN_THREADS = 256
 

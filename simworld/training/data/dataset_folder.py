@@ -250,7 +250,7 @@ def new_dataset_folder(target: Path) -> Iterator[Path]:
 
 def load_scores(folder: Path, seats: int) -> NDArray[np.float64]:
     """Reads the score of each seat's part of an episode, not centred, (E,) in the order of
-    `Transitions.episodes`; E is `seats`. Raises InputError where the file is damaged.
+    `Transitions.episode_names`; E is `seats`. Raises InputError where the file is damaged.
     """
     try:
         return load_column(folder / "scores.npy", np.float64, seats)

@@ -30,7 +30,7 @@ class SeatReward:
     """What a seat's part of an episode is worth."""
 
     credit: CreditAssignment
-    scores: tuple[float, ...]  # of each judgement; their mean is the sum of `placed.parts`
+    scores: tuple[float, ...]  # of each judgement; their mean is the sum of `credit.parts`
 
 
 def credit_judged(

@@ -54,9 +54,9 @@ class Transitions:
     state_rows: NDArray[np.int64]  # (N,) rows of `states`
     next_state_rows: NDArray[np.int64]  # (N,) rows of `states`
     terminals: NDArray[np.bool_]  # (N,)
-    episode_index: NDArray[np.int64]  # (N,) rows of `episodes`
+    episode_index: NDArray[np.int64]  # (N,) rows of `episode_names`
     turns: NDArray[np.int64]  # (N,) of the act in its episode, from 0
-    family_index: NDArray[np.int64]  # (N,) rows of `families`
+    family_index: NDArray[np.int64]  # (N,) rows of `family_names`
     episode_names: Sequence[str]  # by episode and seat: "<episode id>/<seat>"
     family_names: Sequence[str]
     # (N,) the row that follows, or -1; `with_next_rows` finds it

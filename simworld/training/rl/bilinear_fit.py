@@ -27,7 +27,7 @@ PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 PRODUCT_RATIOS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, float("inf"))
 MAX_ITERATIONS = 200
 TOLERANCE = 1e-3  # of the residual to the right side
-SAME = 1e-8  # squared length along a direction, to the longest one: rounding
+RANK_TOLERANCE = 1e-8  # squared length along a direction, to the longest one: rounding
 
 
 def state_features(states: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def bilinear_data(
     """Makes the data of features φ (n, d_s), actions a (n, d') and families (n,)."""
     shifted = (actions - mean_action) / actions.shape[1] ** 0.5
     spectrum, vectors = torch.linalg.eigh(shifted.double().T @ shifted.double())
-    basis = vectors[:, spectrum > SAME * spectrum.amax()].float()
+    basis = vectors[:, spectrum > RANK_TOLERANCE * spectrum.amax()].float()
     return BilinearData(features=features, actions=shifted @ basis, family=family, basis=basis)
 
 
@@ -87,7 +87,7 @@ def fit_bilinear(
         penalty: of squared weights.
         start: weights to begin with, of a fit nearby.
     """
-    actions, features = _with_one(data.actions), _with_one(data.features)
+    actions, features = _prepend_ones(data.actions), _prepend_ones(data.features)
     penalties = torch.full((actions.shape[1], features.shape[1]), penalty.single)
     # a weight that may not be there is one that never moves
     open_weights = torch.ones_like(penalties)
@@ -120,7 +120,7 @@ def fit_bilinear(
 
 def bilinear_values(weights: Tensor, data: BilinearData) -> Tensor:
     """Gives Q (n,) of the acts."""
-    return ((_with_one(data.actions) @ weights) * _with_one(data.features)).sum(1)
+    return ((_prepend_ones(data.actions) @ weights) * _prepend_ones(data.features)).sum(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,22 +154,28 @@ def choose_penalty(data: BilinearData, targets: Tensor, *, seed: int) -> Penalty
                 errors[penalty] += float(missed.square().sum())
         return errors[penalty]
 
-    def best(falling: Sequence[BilinearPenalty]) -> BilinearPenalty:
+    def best(high_to_low: Sequence[BilinearPenalty]) -> BilinearPenalty:
         """The best of penalties from high to low; below two that got worse nothing is better."""
         tried: list[BilinearPenalty] = []
-        for penalty in falling:
+        for penalty in high_to_low:
             tried.append(penalty)
             if len(tried) > 2 and error(tried[-1]) > error(tried[-2]) > error(tried[-3]):
                 break
         return min(tried, key=error)
 
-    apart = best([BilinearPenalty(single=p, product=float("inf")) for p in reversed(PENALTIES)])
-    chosen = apart
-    for single in (apart.single, apart.single * 3, apart.single / 3):
-        met = [BilinearPenalty(single=single, product=single * r) for r in PRODUCT_RATIOS[::-1]]
-        chosen = min(chosen, best(met), key=error)
+    without_product = best(
+        [BilinearPenalty(single=p, product=float("inf")) for p in reversed(PENALTIES)]
+    )
+    chosen = without_product
+    for single in (without_product.single, without_product.single * 3, without_product.single / 3):
+        with_product = [
+            BilinearPenalty(single=single, product=single * r) for r in PRODUCT_RATIOS[::-1]
+        ]
+        chosen = min(chosen, best(with_product), key=error)
     return PenaltyChoice(
-        penalty=chosen, r2=1 - error(chosen) / total, r2_without_product=1 - error(apart) / total
+        penalty=chosen,
+        r2=1 - error(chosen) / total,
+        r2_without_product=1 - error(without_product) / total,
     )
 
 
@@ -183,5 +189,5 @@ def family_folds(
         yield np.isin(family, present[order[fold :: min(count, len(present))]])
 
 
-def _with_one(table: Tensor) -> Tensor:
+def _prepend_ones(table: Tensor) -> Tensor:
     return torch.cat((table.new_ones(len(table), 1), table), 1)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from simworld.core.errors import InputError
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta, load_scores, load_transitions
-from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
+from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery, RewardSettings
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.train_planner import load_training_data
 from store import Attribution, Store
