@@ -101,8 +101,8 @@ class StageCache:
         retry_failed: bool = False,
         on_stage: Callable[[StageState], None] = lambda state: None,
     ) -> None:
-        """Keeps records in `folder`; `on_stage` is told of each stage before (output None) and after
-        it is done.
+        """Keeps records in `folder`; `on_stage` is told of each stage before (output None) and
+        after it is done.
 
         With `retry_failed` a stage in which something failed counts as not done.
         """
