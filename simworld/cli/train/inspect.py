@@ -78,7 +78,7 @@ def _show_policies(found: PolicyInspection) -> None:
     needed = found.acts_needed
     click.echo(
         f"Policies over {found.ways} ways, in deviations of the reward, cross-fitted over"
-        f" {difference.families} families:\n"
+        f" {counted(difference.families, 'family', 'families')}:\n"
         f"  best way               {found.best_way:+.3f}\n"
         f"  best way in each state {found.regression:+.3f}: {difference.mean:+.3f} ±"
         f" {difference.se:.3f}, z {difference.z:.1f}\n"

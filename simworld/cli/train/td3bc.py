@@ -203,7 +203,7 @@ def td3bc(
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on from the last evaluation.", err=True)
         raise click.exceptions.Exit(130) from None
-    shutil.rmtree(work)
+    shutil.rmtree(work, ignore_errors=True)  # a regression leaves none
     _show_checkpoint(planner, out, as_json)
 
 

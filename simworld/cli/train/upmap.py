@@ -51,6 +51,8 @@ POSITIVE = click.IntRange(min=1)
 @click.option(
     "--text-encoder",
     metavar="SPEC",
+    default="",
+    show_default=False,
     help="States from a sentence encoder, like builtin:all-minilm-l6-v2; default: from the model.",
 )
 @click.option(
@@ -65,7 +67,7 @@ def upmap(
     mode: PCAMode,
     position: Position,
     act_norm: float,
-    text_encoder: str | None,
+    text_encoder: str,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -94,7 +96,7 @@ def upmap(
         d_action=action_size,
         act_norm=act_norm,
         mode=mode,
-        text_encoder=text_encoder or "",
+        text_encoder=text_encoder,
     )
     save_checkpoint(out, checkpoint)
     _show_checkpoint(checkpoint, out, as_json)

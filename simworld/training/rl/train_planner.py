@@ -118,9 +118,10 @@ def train_planner(
     if settings.learner == "ridge":
         check_trainable(transitions, held_out=settings.loop.held_out)
         normalizer = normalizer_from_transitions(transitions)
-        actor, metrics = ridge_actor(
+        actor, fit = ridge_actor(
             transitions.with_next_rows(), normalizer, settings.ridge, seed=settings.loop.seed
         )
+        metrics = dict(fit)
     else:
         identity = {
             "clone": clone.id,
@@ -128,9 +129,19 @@ def train_planner(
             **settings.model_dump(mode="json", exclude={"loop"}),
             **settings.loop.model_dump(mode="json", exclude={"steps"}),
         }
+        actor, start_normalizer = _start_actor(clone, settings)
         file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
-        recorder = TrainingRecorder(file=file, sink=sink, on_progress=on_progress)
-        actor, normalizer, metrics = _train_actor(clone, settings, transitions, recorder)
+        position, normalizer = train_offline(
+            _make_learner(actor, settings),
+            transitions,
+            settings.loop,
+            gamma=settings.td3bc.gamma,
+            normalizer=start_normalizer,
+            recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
+        )
+        actor.load_state_dict(position.best_weights)
+        steps = {"best_step": float(position.best_step), "steps": float(position.step)}
+        metrics = {**position.best_metrics, **steps}
     actor.requires_grad_(False)
     planner_info = clone.info.derived(
         dtype=data.dtype or clone.info.dtype,
@@ -138,43 +149,25 @@ def train_planner(
         actor=ActorInfo(hidden=actor.hidden, projection=actor.projection, radius=actor.radius),
         constant=False,
         data={**data.provenance, "settings": settings.model_dump(mode="json")},
-        metrics=dict(metrics),
+        metrics=metrics,
         parent=clone.id,
     )
     mean, std = normalizer.mean, normalizer.std
     return replace(clone, info=planner_info, actor=actor, mean=mean, std=std, constant=None)
 
 
-def _train_actor(
-    clone: Checkpoint,
-    settings: PlannerSettings,
-    transitions: Transitions,
-    recorder: TrainingRecorder,
-) -> tuple[Actor, Normalizer, Mapping[str, float]]:
-    """Trains step by step; gives the best actor, the normalizer of its states, and its metrics."""
-    info, loop = clone.info, settings.loop
-    normalizer: Normalizer | None = None
+def _start_actor(clone: Checkpoint, settings: PlannerSettings) -> tuple[Actor, Normalizer | None]:
+    """Gives the actor that training begins with, and its normalizer if it has one."""
+    info = clone.info
     if clone.actor is not None and not settings.fresh:
-        actor = copy.deepcopy(clone.actor).requires_grad_(True)
-        normalizer = clone.normalizer
-    else:
-        seed = derive_seed(loop.seed, "actor")
-        actor = new_actor(
-            info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
-        )
-        if clone.constant is not None and not settings.fresh:
-            init_to_action(actor, clone.constant)
-    position, normalizer = train_offline(
-        _make_learner(actor, settings),
-        transitions,
-        loop,
-        gamma=settings.td3bc.gamma,
-        normalizer=normalizer,
-        recorder=recorder,
+        return copy.deepcopy(clone.actor).requires_grad_(True), clone.normalizer
+    seed = derive_seed(settings.loop.seed, "actor")
+    actor = new_actor(
+        info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
     )
-    actor.load_state_dict(position.best_weights)
-    steps = {"best_step": float(position.best_step), "steps": float(position.step)}
-    return actor, normalizer, {**position.best_metrics, **steps}
+    if clone.constant is not None and not settings.fresh:
+        init_to_action(actor, clone.constant)
+    return actor, None
 
 
 def _make_learner(actor: Actor, settings: PlannerSettings) -> Learner:

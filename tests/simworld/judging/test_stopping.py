@@ -65,7 +65,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         yield opened
 
 
-@pytest.mark.parametrize("live", [1, 4, 32])
+@pytest.mark.parametrize("max_live", [1, 4, 32])
 def test_spent_money_stops_and_the_same_command_judges_all(store: Store, max_live: int) -> None:
     with pytest.raises(Stopped, match="5 requests in a row failed for good; the last: HTTP 429"):
         pass_over(store, lambda request: NO_MONEY, max_live=max_live)

@@ -85,7 +85,7 @@ def endings(store: Store) -> list[Ending]:
     return [state.ending for state in store.item_states("r").values()]
 
 
-@pytest.mark.parametrize("live", [1, 3, 32])
+@pytest.mark.parametrize("max_live", [1, 3, 32])
 def test_a_row_of_final_failures_stops_and_the_same_command_plays_all_of_them(
     store: Store, max_live: int
 ) -> None:
