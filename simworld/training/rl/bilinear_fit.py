@@ -87,7 +87,7 @@ def fit_bilinear(
         penalty: of squared weights.
         start: weights to begin with, of a fit nearby.
     """
-    actions, features = _prepend_ones(data.actions), _prepend_ones(data.features)
+    actions, features = prepend_ones(data.actions), prepend_ones(data.features)
     penalties = torch.full((actions.shape[1], features.shape[1]), penalty.single)
     # a weight that may not be there is one that never moves
     open_weights = torch.ones_like(penalties)
@@ -120,7 +120,7 @@ def fit_bilinear(
 
 def bilinear_values(weights: Tensor, data: BilinearData) -> Tensor:
     """Gives Q (n,) of the acts."""
-    return ((_prepend_ones(data.actions) @ weights) * _prepend_ones(data.features)).sum(1)
+    return ((prepend_ones(data.actions) @ weights) * prepend_ones(data.features)).sum(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,5 +189,6 @@ def family_folds(
         yield np.isin(family, present[order[fold :: min(count, len(present))]])
 
 
-def _prepend_ones(table: Tensor) -> Tensor:
+def prepend_ones(table: Tensor) -> Tensor:
+    """Gives a table (n, k) with a column of ones before it, (n, 1 + k)."""
     return torch.cat((table.new_ones(len(table), 1), table), 1)

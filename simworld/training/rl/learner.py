@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from agents.steering.planner import Actor
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.networks import TwinCritic
+from simworld.training.rl.networks import Critic
 
 
 class TrainingSettings(BaseModel):
@@ -32,7 +32,7 @@ class Learner(Protocol):
         """The policy as it is now."""
 
     @property
-    def critic(self) -> TwinCritic | None:
+    def critic(self) -> Critic | None:
         """Its value estimate, where it has one."""
 
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:

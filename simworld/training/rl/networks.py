@@ -14,7 +14,26 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 _LINEAR_SCALE = 0.01  # of a linear critic's weights, by those usual
 
 
-class TwinCritic(nn.Module):
+class Critic(nn.Module):
+    """Q₁ and Q₂ (s, a) → (2, B) float32; states (B, d_s) are standardised, actions (B, d')."""
+
+    def q1(self, state: Tensor, action: Tensor) -> Tensor:
+        """Gives Q₁ alone, (B,) float32. The action gets a gradient, the critic's weights do not."""
+        raise NotImplementedError
+
+    def actor_value(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Gives what the actor climbs, (B,), and its size, a scalar without a gradient, by which
+        its weight against staying near the data is normalised: here Q₁ and mean |Q₁|.
+        """
+        value = self.q1(state, action)
+        return value, value.detach().abs().mean()
+
+    def penalty(self) -> Tensor | None:
+        """Gives what is added to the critic's loss to hold its weights down; here nothing."""
+        return None
+
+
+class TwinCritic(Critic):
     """Q₁ and Q₂ (s, a) → (2, B): two multilayer perceptrons with weights of their own, in one
     product per layer.
 
@@ -56,9 +75,6 @@ class TwinCritic(nn.Module):
         return _q_values(self._layers(), torch.cat((state, action), -1), critics=2)
 
     def q1(self, state: Tensor, action: Tensor) -> Tensor:
-        """Gives Q₁ alone, (B,) float32, which the actor climbs. The action gets a gradient, the
-        critic's weights do not.
-        """
         layers = [[part.detach()[:1] for part in layer] for layer in self._layers()]
         return _q_values(layers, torch.cat((state, action), -1), critics=1)[0]
 

@@ -9,10 +9,11 @@ action ā it goes as far as they lie from it, in the direction of w + Mφ(s).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -22,6 +23,7 @@ from simworld.core.seeding import derive_seed, make_rng
 from simworld.training.actor_init import new_actor
 from simworld.training.data.returns import monte_carlo_returns
 from simworld.training.data.transitions import Transitions
+from simworld.training.rl.bilinear_critic import BilinearCritic
 from simworld.training.rl.bilinear_fit import (
     BilinearData,
     PenaltyChoice,
@@ -32,6 +34,7 @@ from simworld.training.rl.bilinear_fit import (
 )
 from simworld.training.rl.learner import TrainingSettings
 
+MAX_RATIO = 1000  # of penalties in training: steps under an infinite one are noise
 MAX_ROWS = 20_000  # acts that are fitted, drawn evenly: more would not change what they say
 
 
@@ -41,46 +44,110 @@ class RidgeSettings(TrainingSettings):
     gamma: float = Field(0.0, ge=0, le=1)
 
 
-def ridge_actor(
-    transitions: Transitions, normalizer: Normalizer, settings: RidgeSettings, *, seed: int
-) -> tuple[Actor, Mapping[str, float]]:
-    """Gives a linear actor on the shell of the data, and how well the fit foretells families that
-    it does not see: `r2`, and `r2_without_product` of the best fit by which all states would get
-    one action.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BilinearRegression:
+    """Acts to regress on, with the penalties that foretold unseen families best."""
+
+    data: BilinearData
+    rewards: Tensor  # (n,)
+    next_features: Tensor  # (n, d_s); of no meaning where `terminals`
+    terminals: Tensor  # (n,)
+    mean_action: Tensor  # (d',)
+    radius: float  # how far actions lie from their mean
+    horizon: int  # acts of the longest episode
+    gamma: float
+    choice: PenaltyChoice
+
+    def fit(self, rows: NDArray[np.int64] | None = None) -> Tensor:
+        """Gives the weights (1 + d', 1 + d_s) of Q, fitted to all acts or to some."""
+        chosen = np.arange(len(self.rewards)) if rows is None else rows
+        index, data = torch.from_numpy(chosen), self.data.rows(chosen)
+        rewards, penalty = self.rewards[index], self.choice.penalty
+        weights = fit_bilinear(data, rewards, penalty)
+        if self.gamma:
+            following = self.next_features[index]
+            carried = self.gamma * (1 - self.terminals[index])
+            for _ in range(self.horizon - 1):
+                best = _best_values(weights, following, data, self.radius)
+                weights = fit_bilinear(data, rewards + carried * best, penalty, weights)
+        return torch.cat((weights[:1], self.data.basis @ weights[1:]))
+
+    def actor(self, weights: Tensor) -> Actor:
+        """Gives the linear actor on the shell of the data that goes in the direction of w + Mφ."""
+        d_action, d_state = weights.shape[0] - 1, weights.shape[1] - 1
+        shell = (self.mean_action, self.radius)
+        actor = new_actor(d_state, d_action, hidden=(), projection="sphere", seed=0, shell=shell)
+        last = actor.net[-1]
+        assert isinstance(last, nn.Linear)
+        with torch.no_grad():
+            # the features are the states times this
+            last.weight.copy_(weights[1:, 1:] * state_features(torch.ones(d_state)))
+            last.bias.copy_(weights[1:, 0])
+        return actor
+
+    def critic(self, *, seed: int) -> BilinearCritic:
+        """Gives twins that were fitted to families drawn with replacement: a common start would
+        make them one.
+        """
+        rng = make_rng(derive_seed(seed, "twins"))
+        rows_by_family = [
+            np.flatnonzero(self.data.family == family) for family in np.unique(self.data.family)
+        ]
+        twins = []
+        for _ in range(2):
+            drawn = rng.integers(len(rows_by_family), size=len(rows_by_family))
+            twins.append(self.fit(np.concatenate([rows_by_family[family] for family in drawn])))
+        penalty = self.choice.penalty
+        penalties = torch.full_like(twins[0], penalty.single)
+        penalties[1:, 1:] = min(penalty.product, MAX_RATIO * penalty.single)
+        penalties[0, 0] = 0
+        return BilinearCritic(torch.stack(twins), self.mean_action, penalties / len(self.rewards))
+
+
+def bilinear_regression(
+    transitions: Transitions, normalizer: Normalizer, *, gamma: float, seed: int
+) -> BilinearRegression:
+    """Chooses the penalties of a regression on transitions (`with_next_rows`).
 
     Args:
-        transitions: `with_next_rows`.
+        transitions: at most 20,000 of them are used, drawn evenly.
         normalizer: of the states.
-        settings: the discount.
-        seed: of the folds, and of the rows where there are too many.
+        gamma: discount.
+        seed: of the folds and of the rows.
     """
-    rows = _rows(len(transitions), seed)
+    order = make_rng(derive_seed(seed, "ridge")).permutation(len(transitions))
+    rows = np.sort(order[:MAX_ROWS])
     batch = transitions.batch(rows).standardised(normalizer)
-    features = state_features(batch.states)
     mean_action = batch.actions.mean(0)
-    radius = float((batch.actions - mean_action).square().sum(1).mean().sqrt())
-    data = bilinear_data(features, batch.actions, mean_action, transitions.family_index[rows])
-    rewards = batch.rewards
-    # what follows is in them, so the penalties fit a value and not a reward alone
-    returns = torch.from_numpy(monte_carlo_returns(transitions, settings.gamma)[rows]).float()
-    choice = choose_penalty(data, torch.where(returns.isnan(), rewards, returns), seed=seed)
-    weights = fit_bilinear(data, rewards, choice.penalty)
-    if settings.gamma:
-        following = state_features(batch.next_states)
-        carried = settings.gamma * (1 - batch.terminals)
-        for _ in range(_longest(transitions) - 1):
-            best = _best_values(weights, following, data, radius)
-            weights = fit_bilinear(data, rewards + carried * best, choice.penalty, weights)
-    return _actor(weights, data, mean_action, radius), _metrics(choice)
+    data = bilinear_data(
+        state_features(batch.states), batch.actions, mean_action, transitions.family_index[rows]
+    )
+    # what follows is in returns, so the penalties fit a value and not a reward alone
+    returns = torch.from_numpy(monte_carlo_returns(transitions, gamma)[rows]).float()
+    targets = torch.where(returns.isnan(), batch.rewards, returns)
+    return BilinearRegression(
+        data=data,
+        rewards=batch.rewards,
+        next_features=state_features(batch.next_states),
+        terminals=batch.terminals,
+        mean_action=mean_action,
+        radius=float((batch.actions - mean_action).square().sum(1).mean().sqrt()),
+        horizon=int(np.bincount(transitions.episode_index).max()),
+        gamma=gamma,
+        choice=choose_penalty(data, targets, seed=seed),
+    )
 
 
-def _rows(count: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    order = make_rng(derive_seed(seed, "ridge")).permutation(count)
-    return np.sort(order[:MAX_ROWS])
-
-
-def _longest(transitions: Transitions) -> int:
-    return int(np.bincount(transitions.episode_index).max())
+def ridge_actor(
+    transitions: Transitions, normalizer: Normalizer, settings: RidgeSettings, *, seed: int
+) -> tuple[Actor, dict[str, float]]:
+    """Gives the regression's actor, and how well the fit foretells families that it does not see:
+    `r2`, and `r2_without_product` of the best fit by which all states would get one action.
+    """
+    regression = bilinear_regression(transitions, normalizer, gamma=settings.gamma, seed=seed)
+    choice = regression.choice
+    metrics = {"r2": choice.r2, "r2_without_product": choice.r2_without_product}
+    return regression.actor(regression.fit()), metrics
 
 
 def _best_values(weights: Tensor, features: Tensor, data: BilinearData, radius: float) -> Tensor:
@@ -89,22 +156,3 @@ def _best_values(weights: Tensor, features: Tensor, data: BilinearData, radius: 
     slopes = weights[1:, 0] + features @ weights[1:, 1:].T
     best: Tensor = level + slopes.norm(dim=1) * radius / data.basis.shape[0] ** 0.5
     return best
-
-
-def _actor(weights: Tensor, data: BilinearData, mean_action: Tensor, radius: float) -> Actor:
-    d_state, d_action = data.features.shape[1], data.basis.shape[0]
-    actor = new_actor(
-        d_state, d_action, hidden=(), projection="sphere", seed=0, shell=(mean_action, radius)
-    )
-    # the features are the states times this
-    scale = state_features(torch.ones(d_state))
-    last = actor.net[-1]
-    assert isinstance(last, nn.Linear)
-    with torch.no_grad():
-        last.weight.copy_(data.basis @ weights[1:, 1:] * scale)
-        last.bias.copy_(data.basis @ weights[1:, 0])
-    return actor
-
-
-def _metrics(choice: PenaltyChoice) -> dict[str, float]:
-    return {"r2": choice.r2, "r2_without_product": choice.r2_without_product}

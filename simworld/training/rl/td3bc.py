@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
 from agents.steering.planner import Actor, Projection, project_action
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.learner import TrainingSettings, fused_adam
-from simworld.training.rl.networks import TwinCritic, soft_update
+from simworld.training.rl.networks import Critic, TwinCritic, soft_update
 from simworld.training.trainer import gradient_step
 from simworld.training.training_state import StateParts, collect_tensors, load_tensors
 
@@ -45,6 +46,24 @@ class TD3BCSettings(TrainingSettings):
     critic_hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = False
     critic_penalty: float = Field(0.0, ge=0)  # ReBRAC's β₂
+    # bilinear: begins at the regression of `ridge` and keeps its penalties; the actor stays on the
+    # shell of the data, and is that regression's to begin with where it has no hidden layers
+    critic: Literal["mlp", "bilinear"] = "mlp"
+
+    @model_validator(mode="after")
+    def _a_bilinear_critic_has_no_layers(self) -> Self:
+        layers = sorted({"critic_hidden", "layer_norm"} & self.model_fields_set)
+        if self.critic == "bilinear" and layers:
+            raise ValueError(f"a bilinear critic has no layers; remove {' and '.join(layers)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_critic(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the kind of critic out where it is what it always was: hashes stay."""
+        content: dict[str, Any] = serialize(self)
+        if self.critic == "mlp":
+            content.pop("critic", None)
+        return content
 
 
 def smooth_target_action(
@@ -87,21 +106,20 @@ def td_target(
     return batch.rewards + gamma * (1 - batch.terminals) * next_value
 
 
-def critic_loss(critic: TwinCritic, batch: TransitionBatch, targets: Tensor) -> Tensor:
+def critic_loss(critic: Critic, batch: TransitionBatch, targets: Tensor) -> Tensor:
     """Gives the scalar mean((Q₁(s, a) − y)²) + mean((Q₂(s, a) − y)²) with targets y (B,)."""
     # the mean is over both critics
     return 2 * F.mse_loss(critic(batch.states, batch.actions), targets.expand(2, -1))
 
 
 def actor_loss(
-    actor: Actor, critic: TwinCritic, batch: TransitionBatch, *, alpha: float
+    actor: Actor, critic: Critic, batch: TransitionBatch, *, alpha: float
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Gives the scalar −λ · mean Q₁(s, π(s)) + mean((π(s) − a)²) and its parts, to log; λ is
-    α / mean|Q₁(s, π(s))|, detached.
+    α / mean|Q₁(s, π(s))|, detached. With a bilinear critic Q₁ is its advantage in both places.
     """
     action = actor(batch.states)
-    q_values = critic.q1(batch.states, action)
-    mean_abs_q = q_values.detach().abs().mean()
+    q_values, mean_abs_q = critic.actor_value(batch.states, action)
     q_weight = alpha / mean_abs_q.clamp_min(torch.finfo(mean_abs_q.dtype).tiny)
     distance = F.mse_loss(action, batch.actions)
     loss = distance - q_weight * q_values.mean()
@@ -115,13 +133,15 @@ class TD3BC:
     the smoothing.
     """
 
-    def __init__(self, actor: Actor, settings: TD3BCSettings, *, seed: int) -> None:
-        """Takes the actor as it is (a clone's, say) and trains it in place; the critics start from
-        the seed.
+    def __init__(
+        self, actor: Actor, settings: TD3BCSettings, *, seed: int, critic: Critic | None = None
+    ) -> None:
+        """Takes the actor as it is (a clone's, say) and trains it in place; the critics too, where
+        they are given, else they start from the seed.
         """
         self.actor, self._settings = actor, settings
         self._generator = torch.Generator().manual_seed(seed)
-        self.critic = TwinCritic(
+        self.critic: Critic = critic or TwinCritic(
             actor.d_state,
             actor.d_action,
             hidden=settings.critic_hidden,
@@ -151,8 +171,10 @@ class TD3BC:
         noise = torch.randn(batch.actions.shape, generator=self._generator)
         targets = self.td_target(batch, noise * self._settings.policy_noise)
         loss = critic_loss(self.critic, batch, targets)
-        gradient_step(self._adam_critic, [loss])
         metrics = {"critic_loss": loss.detach()}
+        if (penalty := self.critic.penalty()) is not None:
+            loss = loss + penalty
+        gradient_step(self._adam_critic, [loss])
         self._updates += 1
         if self._updates % self._settings.policy_delay == 0:
             loss, parts = actor_loss(self.actor, self.critic, batch, alpha=self._settings.alpha)

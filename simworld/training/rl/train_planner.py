@@ -23,12 +23,13 @@ from simworld.core.seeding import derive_seed
 from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.dataset_folder import load_meta, load_transitions
+from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.ridge import RidgeSettings, ridge_actor
+from simworld.training.rl.ridge import RidgeSettings, bilinear_regression, ridge_actor
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
@@ -118,10 +119,9 @@ def train_planner(
     if settings.learner == "ridge":
         check_trainable(transitions, held_out=settings.loop.held_out)
         normalizer = normalizer_from_transitions(transitions)
-        actor, fit = ridge_actor(
+        actor, metrics = ridge_actor(
             transitions.with_next_rows(), normalizer, settings.ridge, seed=settings.loop.seed
         )
-        metrics = dict(fit)
     else:
         identity = {
             "clone": clone.id,
@@ -129,10 +129,11 @@ def train_planner(
             **settings.model_dump(mode="json", exclude={"loop"}),
             **settings.loop.model_dump(mode="json", exclude={"steps"}),
         }
-        actor, start_normalizer = _start_actor(clone, settings)
+        learner, start_normalizer = _make_learner(clone, settings, transitions)
+        actor = learner.actor
         file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
         position, normalizer = train_offline(
-            _make_learner(actor, settings),
+            learner,
             transitions,
             settings.loop,
             gamma=settings.td3bc.gamma,
@@ -170,16 +171,51 @@ def _start_actor(clone: Checkpoint, settings: PlannerSettings) -> tuple[Actor, N
     return actor, None
 
 
-def _make_learner(actor: Actor, settings: PlannerSettings) -> Learner:
+def _make_learner(
+    clone: Checkpoint, settings: PlannerSettings, transitions: Transitions
+) -> tuple[Learner, Normalizer | None]:
+    """Gives the learner, and the normalizer that its actor has from elsewhere, if it has one."""
+    seed = derive_seed(settings.loop.seed, "td3bc")
     match settings.learner:
+        case "td3bc" if settings.td3bc.critic == "bilinear":
+            return _bilinear_learner(settings, transitions, seed)
         case "td3bc":
-            return TD3BC(actor, settings.td3bc, seed=derive_seed(settings.loop.seed, "td3bc"))
+            actor, normalizer = _start_actor(clone, settings)
+            return TD3BC(actor, settings.td3bc, seed=seed), normalizer
         case "bc":
-            return BC(actor, settings.bc)
+            actor, normalizer = _start_actor(clone, settings)
+            return BC(actor, settings.bc), normalizer
         case "ridge":
             raise ValueError("ridge is not trained step by step")
         case _:
             assert_never(settings.learner)
+
+
+def _bilinear_learner(
+    settings: PlannerSettings, transitions: Transitions, seed: int
+) -> tuple[Learner, Normalizer]:
+    """Gives TD3+BC that begins at the regression on the families it will learn from."""
+    loop = settings.loop
+    check_trainable(transitions, held_out=loop.held_out)
+    training, _ = split_transitions(transitions, held_out=loop.held_out, seed=loop.seed)
+    normalizer = normalizer_from_transitions(training)
+    regression = bilinear_regression(
+        training, normalizer, gamma=settings.td3bc.gamma, seed=loop.seed
+    )
+    if settings.hidden:
+        d_state, d_action = transitions.states.shape[1], transitions.actions.shape[1]
+        actor = new_actor(
+            d_state,
+            d_action,
+            hidden=settings.hidden,
+            projection="sphere",
+            seed=derive_seed(loop.seed, "actor"),
+            shell=(regression.mean_action, regression.radius),
+        )
+    else:
+        actor = regression.actor(regression.fit())
+    critic = regression.critic(seed=loop.seed)
+    return TD3BC(actor, settings.td3bc, seed=seed, critic=critic), normalizer
 
 
 def _check_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:

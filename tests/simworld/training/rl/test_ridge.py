@@ -31,7 +31,8 @@ def turn_by_turn(*, pays_later: bool, seed: int = 0) -> Transitions:
     count = 320
     actions = directions(2 * count, 3, rng).reshape(count, 2, 3)
     ask, thank = actions[:, 0, 0], actions[:, 1, 1]
-    states = np.stack([rng.normal(size=(count, 2)), np.tile([1.0, 0.5], (count, 1))], -1)
+    drawn = rng.normal(size=(2, count, 2))
+    states = np.stack([*drawn, np.tile([1.0, 0.5], (count, 1))], -1)
     if pays_later:
         states[:, 1, 0] = ask
     rewards = np.stack([0 * ask if pays_later else ask, thank + ask * pays_later], 1)

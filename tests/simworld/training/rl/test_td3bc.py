@@ -18,7 +18,7 @@ from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner
-from simworld.training.rl.networks import TwinCritic
+from simworld.training.rl.networks import Critic, TwinCritic
 from simworld.training.rl.td3bc import (
     TD3BC,
     TD3BCSettings,
@@ -64,9 +64,14 @@ def learner(reference: dict[str, Tensor]) -> TD3BC:
     )
     load_actor(made.actor, "actor", reference)
     load_actor(made.target_actor, "target_actor", reference)
-    load_critic(made.critic, "critic", reference)
-    load_critic(made.target_critic, "target_critic", reference)
+    load_critic(perceptrons(made.critic), "critic", reference)
+    load_critic(perceptrons(made.target_critic), "target_critic", reference)
     return made
+
+
+def perceptrons(critic: Critic) -> TwinCritic:
+    assert isinstance(critic, TwinCritic)
+    return critic
 
 
 @pytest.fixture
@@ -89,7 +94,8 @@ def test_critic_loss_and_gradients_equal_torchrl(
     close(loss.detach(), reference["loss.critic"])
     loss.backward()  # type: ignore[no-untyped-call]
     for layer, number in enumerate((0, 2, 4)):
-        weight, bias = learner.critic.weights[layer].grad, learner.critic.biases[layer].grad
+        critic = perceptrons(learner.critic)
+        weight, bias = critic.weights[layer].grad, critic.biases[layer].grad
         assert weight is not None
         assert bias is not None
         close(weight.mT, reference[f"grad.critic.{number}.weight"])
@@ -241,7 +247,7 @@ def test_the_actor_and_the_slow_copies_move_every_second_update() -> None:
     )
     data = bandit()
     rng = np.random.default_rng(0)
-    actor, slow = learner.actor.net[0].weight, learner.target_critic.weights[0]
+    actor, slow = learner.actor.net[0].weight, perceptrons(learner.target_critic).weights[0]
     assert isinstance(actor, Tensor)
     before, slow_before = actor.clone(), slow.clone()
     assert set(learner.update(data.sample(rng, 16))) == {"critic_loss"}
@@ -255,7 +261,8 @@ def test_the_actor_and_the_slow_copies_move_every_second_update() -> None:
         "lambda",
     }
     assert not torch.equal(actor, before)
-    torch.testing.assert_close(slow, (slow_before + learner.critic.weights[0]) / 2)
+    weights = perceptrons(learner.critic).weights[0]
+    torch.testing.assert_close(slow, (slow_before + weights) / 2)
 
 
 @pytest.mark.parametrize("kind", ["td3bc", "bc"])
