@@ -1,7 +1,7 @@
 # Every target sets up .venv first; only Python 3.11 or newer, make and a package registry are needed.
 PYTHON ?= python3
 MINUTES ?= 30
-FLOOR := 90
+FLOOR := 95
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -44,7 +44,7 @@ fast: $(READY)  ## the tests that load no model
 	$(call timed,fast tests,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow")
 
 model: $(READY)  ## the short tests on the built-in model
-	$(call timed,model tests,$(BIN)/pytest -q -m "model and not slow")
+	$(call timed,model tests,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --max-worker-restart=0 -m "model and not slow")
 
 slow: $(READY)  ## the tests that take minutes
 	$(call timed,slow tests,$(BIN)/pytest -q -m slow)
