@@ -25,6 +25,12 @@ MAX_FAMILIES = 12  # shown
 
 
 @click.command("inspect")
+@click.option(
+    "--data",
+    "dataset",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A dataset's folder, such as `learn` makes; default: built from --db by the query.",
+)
 @data_options
 @datasets_option
 @click.option(
@@ -34,14 +40,21 @@ MAX_FAMILIES = 12  # shown
 )
 @db_option
 @json_option
-def inspect_(db: str, datasets: Path | None, policies: bool, as_json: bool, **options: Any) -> None:
+def inspect_(
+    db: str,
+    dataset: Path | None,
+    datasets: Path | None,
+    policies: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Show what a dataset covers and whether it can teach.
 
     Steered acts by default; the same options choose the data of the other commands.
     """
     from simworld.training.data.dataset_inspection import inspect_dataset
 
-    folder = dataset_folder(db, options, datasets)
+    folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     inspection = inspect_dataset(folder)
     found = _inspect_policies(folder, inspection) if policies else None
     if as_json:

@@ -56,6 +56,15 @@ def test_inspect_prints_a_table(folder: Path) -> None:
     assert str(folder / "sets") in result.output
 
 
+def test_a_finished_dataset_is_inspected_without_a_store(folder: Path) -> None:
+    train(folder, "inspect", "--lexical", "euros")
+    (dataset,) = (folder / "sets").iterdir()
+    arguments = ["train", "inspect", "--data", str(dataset), "--db", str(folder / "none.db")]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    assert "lexical (euros), utterance, centred by family" in result.output
+
+
 def test_policies_need_ways_and_rewards_that_tell_acts_apart(folder: Path) -> None:
     text = said(train(folder, "inspect", "--policies"))
     assert text == (
