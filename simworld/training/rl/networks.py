@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,12 +15,12 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 _LINEAR_SCALE = 0.01  # of a linear critic's weights, by those usual
 
 
-class Critic(nn.Module):
+class Critic(nn.Module, ABC):
     """Q₁ and Q₂ (s, a) → (2, B) float32; states (B, d_s) are standardised, actions (B, d')."""
 
+    @abstractmethod
     def q1(self, state: Tensor, action: Tensor) -> Tensor:
         """Gives Q₁ alone, (B,) float32. The action gets a gradient, the critic's weights do not."""
-        raise NotImplementedError
 
     def actor_value(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         """Gives what the actor climbs, (B,), and its size, a scalar without a gradient, by which
