@@ -84,9 +84,3 @@ def compare_values(first: Floats, second: Floats, family: NDArray[np.int64]) -> 
         se=float(differences.std(ddof=1) / len(differences) ** 0.5),
         families=len(differences),
     )
-
-
-def nearest_way(actions: NDArray[np.floating], ways: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Gives of actions (n, d') which of the ways (K, d') is nearest, (n,)."""
-    distances = np.square(ways).sum(1) - 2 * actions @ ways.T
-    return np.asarray(distances.argmin(1), dtype=np.int64)

@@ -10,7 +10,6 @@ from simworld.training.rl.off_policy_values import (
     compare_values,
     doubly_robust,
     family_values,
-    nearest_way,
 )
 
 
@@ -75,8 +74,3 @@ def test_differences_are_paired_within_families() -> None:
     assert compare_values(first, first, family).z == 0
     with pytest.raises(ValueError, match="needs two of them"):
         compare_values(first[:2], second[:2], family[:2])
-
-
-def test_the_nearest_way() -> None:
-    ways = np.array([[2.0, 0.0], [0.0, 2.0]])
-    assert nearest_way(np.array([[2.0, 0.0], [1.0, 1.5], [1.9, 0.5]]), ways).tolist() == [0, 1, 0]
