@@ -16,8 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from simworld.core.safe_patterns import PatternError, compile_pattern
-from simworld.training.data.reward_rules import RewardRule
+from simworld.training.data.reward_rules import Pattern, RewardRule, check_measure_fields
 from store import TraceQuery
 
 RewardPlacement = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
@@ -48,7 +47,7 @@ class RewardSettings(BaseModel):
         description="judged: dimension → weight, others 0; default: the rubric's weights",
     )
     centre: bool = Field(default=True, description="take off the mean score of the family")
-    pattern: str = Field(
+    pattern: Pattern = Field(
         default="", description="lexical: a regular expression, searched in each utterance"
     )
     text: str = Field(default="", description="embedding: what utterances should be like")
@@ -96,15 +95,6 @@ class RewardSettings(BaseModel):
             raise ValueError("at least one weight is above 0")
         return value
 
-    @field_validator("pattern")
-    @classmethod
-    def _check_pattern(cls, value: str) -> str:
-        try:
-            compile_pattern(value)
-        except PatternError as error:
-            raise ValueError(str(error)) from None
-        return value
-
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
         if self.rules and "measure" not in self.model_fields_set:
@@ -118,9 +108,8 @@ class RewardSettings(BaseModel):
                 f"place {self.placement!r} does not go with {self.measure!r}; expected"
                 f" {', '.join(allowed)}"
             )
-        for field, measure in (("pattern", "lexical"), ("text", "embedding"), ("rules", "rules")):
-            if bool(getattr(self, field)) != (self.measure == measure):
-                raise ValueError(f"measure {measure!r} and only it needs {field!r}")
+        fields = {"pattern": "lexical", "text": "embedding", "rules": "rules"}
+        check_measure_fields(self, self.measure, fields)
         if self.weights and self.measure != "judged":
             raise ValueError(
                 f"weights are for judged dimensions; measure {self.measure!r} has none"

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from simworld.core.errors import InputError, Problem
 from simworld.core.safe_patterns import PatternError, compile_pattern
 from simworld.training.data.seat_turns import SeatTurn, asks
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        compile_pattern(value)
+    except PatternError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+Pattern = Annotated[str, AfterValidator(_check_pattern)]  # a regular expression that compiles
+
+
+def check_measure_fields(
+    settings: BaseModel, measure: str, measure_by_field: Mapping[str, str]
+) -> None:
+    """Raises ValueError for a field that the measure needs and that is empty, or that another
+    measure needs and that is given.
+    """
+    for field, needing in measure_by_field.items():
+        if bool(getattr(settings, field)) != (measure == needing):
+            raise ValueError(f"measure {needing!r} and only it needs {field!r}")
 
 
 class RuleCondition(BaseModel):
@@ -68,7 +90,7 @@ class RewardRule(BaseModel):
             " the seat's own goal"
         )
     )
-    pattern: str = Field(default="", description="lexical: a regular expression, searched")
+    pattern: Pattern = Field(default="", description="lexical: a regular expression, searched")
     text: str = Field(default="", description="embedding: what words should be like")
     weight: float = Field(
         default=1.0, allow_inf_nan=False, description="Below 0 the rule punishes."
@@ -82,20 +104,9 @@ class RewardRule(BaseModel):
         default=None, gt=0, allow_inf_nan=False, description="Likewise, from that mean."
     )
 
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str) -> str:
-        try:
-            compile_pattern(value)
-        except PatternError as error:
-            raise ValueError(str(error)) from None
-        return value
-
     @model_validator(mode="after")
     def _fitting(self) -> Self:
-        for field, measure in (("pattern", "lexical"), ("text", "embedding")):
-            if bool(getattr(self, field)) != (self.measure == measure):
-                raise ValueError(f"measure {measure!r} and only it needs {field!r}")
+        check_measure_fields(self, self.measure, {"pattern": "lexical", "text": "embedding"})
         if self.weight == 0:
             raise ValueError("a rule of weight 0 rewards nothing; remove it")
         if (self.mean is None) != (self.deviation is None):
