@@ -95,7 +95,8 @@ def train_planner(
 
     Training starts from the clone's actor and its normalizer, without which it would be another
     policy. Where there is none, or `fresh` is set, a new actor starts with the normalizer of the
-    data; nearly at the clone's constant action, if it has one and `fresh` is not set.
+    data; nearly at the clone's constant action, if it has one and `fresh` is not set. Ridge and a
+    bilinear critic begin at the data alone.
 
     Args:
         data: what to learn from.
