@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, make_rng
 
 FOLDS = 5
@@ -135,8 +136,20 @@ class PenaltyChoice:
 def choose_penalty(data: BilinearData, targets: Tensor, *, seed: int) -> PenaltyChoice:
     """Chooses by five-fold cross-validation over families: first a penalty for state and action by
     themselves, then, near it, that of their product.
+
+    Raises InputError where all targets are equal, or of one family.
     """
     folds = tuple(family_folds(data.family, FOLDS, seed=seed))
+    if len(folds) < 2:
+        raise InputError(
+            "all acts are of one family, and the regression chooses its penalties by how well it"
+            " foretells others; add scenarios"
+        )
+    if bool((targets == targets[0]).all()):
+        raise InputError(
+            f"all {len(targets)} acts are worth the same, so nothing can be learned from them;"
+            " change the reward, or collect more"
+        )
     total = float(sum(((targets[mask] - targets[~mask].mean()) ** 2).sum() for mask in folds))
     errors: dict[BilinearPenalty, float] = {}
     starts: dict[int, Tensor] = {}

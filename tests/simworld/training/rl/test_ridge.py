@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from agents.steering.checkpoint import load_checkpoint, save_checkpoint
 from simworld.core.arrays import Floats
+from simworld.core.errors import InputError
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.ridge import RidgeSettings, ridge_actor
@@ -109,3 +111,16 @@ def test_a_planner_by_ridge_is_a_checkpoint_like_any_other(tmp_path: Path) -> No
 
 def test_settings_of_other_learners_are_written_as_before() -> None:
     assert "ridge" not in PlannerSettings().model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"learner": "ridge"}, {"hidden": (), "td3bc": {"critic": "bilinear"}}]
+)
+def test_data_without_a_difference_are_refused_in_one_line(settings: dict[str, Any]) -> None:
+    chosen = PlannerSettings.model_validate({**settings, "loop": {"held_out": 0}})
+    transitions = DATA.transitions
+    equal = replace(transitions, rewards=np.zeros_like(transitions.rewards))
+    one_family = replace(transitions, family_index=np.zeros_like(transitions.family_index))
+    for data, message in ((equal, "all 120 acts are worth the same"), (one_family, "one family")):
+        with pytest.raises(InputError, match=message):
+            train_planner(replace(DATA, transitions=data), start(actor=True), chosen)
