@@ -246,7 +246,12 @@ def _query_postgresql(
             try:
                 connection.execute(f"SET LOCAL statement_timeout = {remaining_ms}")
                 yield
-            except psycopg.errors.QueryCanceled as error:
+            except (
+                psycopg.errors.QueryCanceled,
+                # the time was over between a FETCH's last row and its end, where a stream of rows
+                # says nothing: the next statement meets the transaction that this has ended
+                psycopg.errors.InFailedSqlTransaction,
+            ) as error:
                 raise InputError(_too_long_message(timeout_s)) from error
             except (
                 psycopg.errors.ReadOnlySqlTransaction,
