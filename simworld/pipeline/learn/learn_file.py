@@ -145,6 +145,14 @@ class LearnFile(_LearnPart):
         pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Of its runs and of its work folder."
     )
     title: str = ""
+    work: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9._-]*)?$",
+        description=(
+            "Whose runs and work folder it shares: files with one `work` do the stages that are"
+            " the same in them once. Default: its own name."
+        ),
+    )
     agent: str = Field(description="The agent to steer; a local model, not steered itself.")
     partners: tuple[str, ...] = Field(min_length=1, description="Agents in the other seats.")
     scenarios: ScenarioSelectionFields
@@ -152,6 +160,13 @@ class LearnFile(_LearnPart):
     replies: Count = Field(
         default=1,
         description="Repeats of unsteered episodes on the training scenarios, to clone from.",
+    )
+    start: str = Field(
+        default="",
+        description=(
+            "A checkpoint to begin with, a folder here or of the library, in place of `upmap` and"
+            " `clone`: with its planner, or neutral where its up-mapping is latent."
+        ),
     )
     upmap: UpmapStage = UpmapStage()
     clone: CloneStage | None = CloneStage()
@@ -171,10 +186,20 @@ class LearnFile(_LearnPart):
     evaluate: EvaluateStage = EvaluateStage()
 
     @property
+    def work_name(self) -> str:
+        """The name of its runs, and of its work folder."""
+        return self.work or self.name
+
+    @property
+    def has_clone(self) -> bool:
+        """Whether there is a policy that changes nothing, to start from."""
+        return bool(self.start) or self.clone is not None
+
+    @property
     def arms(self) -> tuple[ArmName, ...]:
         """The arms that are evaluated."""
         explores = self.collect.explore != RANDOM_EXPLORATION
-        available = {"clone": self.clone is not None, "explorer": explores}
+        available = {"clone": self.has_clone, "explorer": explores}
         return self.evaluate.arms or tuple(arm for arm in ARM_NAMES if available.get(arm, True))
 
     @property
@@ -184,12 +209,16 @@ class LearnFile(_LearnPart):
 
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
-        if self.latent is not None and self.clone is None:
+        if self.start and (made := sorted({"upmap", "clone"} & self.model_fields_set)):
+            raise ValueError(
+                f"start: the checkpoint has an up-mapping and a clone; remove {' and '.join(made)}"
+            )
+        if self.latent is not None and not self.has_clone:
             raise ValueError(
                 "latent: an up-mapping of this kind is made around a clone's prefix; remove `clone:"
                 " null`"
             )
-        if "clone" in self.evaluate.arms and self.clone is None:
+        if "clone" in self.evaluate.arms and not self.has_clone:
             raise ValueError(
                 "there is no clone to evaluate; remove it from the arms, or remove `clone: null`"
             )

@@ -45,11 +45,25 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
         declared.append(Stage(name, inputs, settings, work, fingerprint, episodes))
         return declared[-1]
 
-    start = upmap = declare(
-        "upmap", (), _upmap_settings(context), checkpoint_stages.make_upmap, checkpoint_fingerprint
-    )
     standards: tuple[Stage, ...] = ()
-    if file.clone is not None or file.reward.rules:
+    if file.start:
+        start = declare(
+            "start",
+            (),
+            {"planner": context.start.id if context.start else ""},
+            checkpoint_stages.take_start,
+            checkpoint_fingerprint,
+        )
+    else:
+        start = declare(
+            "upmap",
+            (),
+            _upmap_settings(context),
+            checkpoint_stages.make_upmap,
+            checkpoint_fingerprint,
+        )
+    clone = None if file.start else file.clone
+    if clone is not None or file.latent is not None or file.reward.rules:
         replies = declare(
             "replies",
             (),
@@ -68,22 +82,22 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
                 file_fingerprint,
             ),
         )
-    if file.clone is not None:
+    if clone is not None:
         start = declare(
             "clone",
-            (upmap, replies),
-            {**_settings_json(file.clone), "seed": file.seed},
-            partial(checkpoint_stages.make_clone, settings=file.clone),
+            (start, replies),
+            {**_settings_json(clone), "seed": file.seed},
+            partial(checkpoint_stages.make_clone, settings=clone),
             checkpoint_fingerprint,
         )
-        if file.latent is not None:
-            start = declare(
-                "latent",
-                (start, replies),
-                {**_settings_json(file.latent), "seed": file.seed},
-                partial(checkpoint_stages.make_latent, settings=file.latent),
-                checkpoint_fingerprint,
-            )
+    if file.latent is not None:
+        start = declare(
+            "latent",
+            (start, replies),
+            {**_settings_json(file.latent), "seed": file.seed},
+            partial(checkpoint_stages.make_latent, settings=file.latent),
+            checkpoint_fingerprint,
+        )
 
     round_start = start
     for rounds_left in reversed(range(file.rounds)):
@@ -164,7 +178,7 @@ def _replies_settings(context: PipelineContext) -> dict[str, Any]:
         "scenarios": [scenario.id for scenario in context.train_scenarios],
         "repeats": context.file.replies,
         "seed": context.file.seed,
-        "name": context.file.name,
+        "name": context.file.work_name,
     }
 
 
@@ -174,7 +188,7 @@ def _collect_settings(context: PipelineContext) -> dict[str, Any]:
         "scenarios": [scenario.id for scenario in context.train_scenarios],
         **_settings_json(context.file.collect, {"keep", "share"}),
         "seed": context.file.seed,
-        "name": context.file.name,
+        "name": context.file.work_name,
     }
 
 
@@ -189,7 +203,7 @@ def _evaluate_settings(context: PipelineContext) -> dict[str, Any]:
         "reward": _settings_json(file.reward),
         "explorer": _settings_json(file.collect.explore),
         "seed": file.seed,
-        "name": file.name,
+        "name": file.work_name,
     }
 
 
