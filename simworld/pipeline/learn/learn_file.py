@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
+from simworld.training.cloning.reply_encoder import MAX_MEASURES
 from simworld.training.data.dataset_query import RewardSettings
+from simworld.training.data.reward_rules import UtteranceMeasure
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, SeatChoice
 
@@ -53,6 +63,29 @@ class LatentStage(ReplyTrainingFields):
     strength: PositiveFloat = Field(
         default=4.0, description="Of a direction to begin with, in lengths of an embedding."
     )
+    measures: tuple[UtteranceMeasure, ...] = Field(
+        default=(),
+        max_length=MAX_MEASURES,
+        description=(
+            "What directions are made for beside those of meaning; the ways to try are then those"
+            " along them: more, less, or neither of each, in all combinations."
+        ),
+    )
+    share: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Cosine of a way with the neutral action, less is stronger. Default: .7.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_measures(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what is as it always was: stages that are done stay done."""
+        content: dict[str, Any] = serialize(self)
+        for name in ("measures", "share"):
+            if name not in self.model_fields_set:
+                content.pop(name, None)
+        return content
 
 
 class UpmapStage(_LearnPart):
