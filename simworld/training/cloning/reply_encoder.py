@@ -72,8 +72,8 @@ def fit_measure_scale(values: Floats, families: Sequence[str]) -> MeasureScale:
     deviation: Floats = centre_by_family(values, families).std(0)
     if flat := [number for number, each in enumerate(deviation, start=1) if not each > 0]:
         raise InputError(
-            f"measure {flat[0]} is the same in all {len(values)} replies of a family, so no reply"
-            " shows its direction; take another, or more replies"
+            f"measure {flat[0]} never differs between replies of one family ({len(values)} replies"
+            " in all), so none shows its direction; take another measure, or more replies"
         )
     return MeasureScale(deviation=deviation)
 

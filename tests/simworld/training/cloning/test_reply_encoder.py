@@ -82,7 +82,7 @@ def test_measures_stand_beside_a_code_twice_as_heavy() -> None:
 
 
 def test_a_measure_that_never_differs_has_no_direction() -> None:
-    with pytest.raises(InputError, match="measure 2 is the same in all 3 replies"):
+    with pytest.raises(InputError, match="measure 2 never differs between replies of one family"):
         fit_measure_scale(np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0]]), ["a", "a", "a"])
 
 
