@@ -25,7 +25,8 @@ def test_files_with_one_work_do_the_same_stages_once(folder: Path) -> None:
     (again,) = call()
     # another reward: from the dataset on
     assert [name for name, done in skipped(again).items() if done] == STAGES[:4]
-    assert again["planner"].startswith("learn-tiny/") and again["planner"] != found["planner"]
+    assert again["planner"].startswith("learn-tiny/")
+    assert again["planner"] != found["planner"]
 
 
 def test_a_loop_begins_with_the_neutral_action_of_a_latent_checkpoint(folder: Path) -> None:
@@ -42,19 +43,16 @@ def test_a_loop_begins_with_the_neutral_action_of_a_latent_checkpoint(folder: Pa
     start = load_checkpoint(folder / "learn-tiny" / start_label)
     assert start.constant is not None
     assert start.constant.tolist() == pytest.approx([5**0.5, 0, 0, 0, 0])
-    assert start.ways is not None and len(start.ways) == 2
+    assert start.ways is not None
+    assert len(start.ways) == 2
     np.testing.assert_allclose(start.ways[:, 0], 0.6 * 5**0.5, rtol=1e-6)
     assert set(started["report"]["arms"]) >= {"clone", "explorer"}
 
 
 def test_what_a_start_takes_the_place_of_is_refused(folder: Path) -> None:
     (folder / "loop.yaml").write_text(FILE + "start: planners/thanks\n")
-    refused = run()
-    assert refused.exit_code == 2
-    assert "remove clone and upmap" in refused.stderr
+    assert "remove clone and upmap" in str(run().exception)
     (folder / "loop.yaml").write_text(
         FILE.replace(UPMAP, "").replace(CLONE, "") + "start: planners/thinks\n"
     )
-    refused = run()
-    assert refused.exit_code == 2
-    assert "did you mean 'planners/thanks'" in refused.stderr
+    assert "did you mean 'planners/thanks'" in str(run().exception)
