@@ -171,6 +171,7 @@ def make_dataset(
         # one id per rubric, and an episode has one rubric: nothing is averaged
         mix_judges=len(judges) > 1,
         reward=context.reward(standards),
+        states=context.file.states,
     )
     folder = build_dataset(
         context.store, query, context.folder / "datasets", on_progress=context.on_progress

@@ -213,6 +213,13 @@ class LearnFile(_LearnPart):
         ),
     )
     collect: CollectStage = CollectStage()
+    states: str = Field(
+        default="",
+        description=(
+            "What the planner reads, `lines:` and a sentence encoder: its own last words and those"
+            " that it heard. Default: what the up-mapping's checkpoint says, the model's state."
+        ),
+    )
     reward: RewardSettings
     judge: str = Field(default="smol-statements", description="Of a judged reward.")
     train: PlannerSettings = PlannerSettings()

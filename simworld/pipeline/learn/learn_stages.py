@@ -120,7 +120,7 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
         dataset = declare(
             "dataset",
             (episodes, *standards),
-            _settings_json(file.reward),
+            _settings_json(file.reward) | ({"states": file.states} if file.states else {}),
             checkpoint_stages.make_dataset,
             dataset_fingerprint,
         )

@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 from agents.steering.checkpoint import load_checkpoint
+from simworld import connect
+from simworld.training.data.dataset import build_dataset
+from simworld.training.data.dataset_folder import load_meta
+from simworld.training.data.dataset_query import DataQuery, RewardSettings
+from store import open_store
 from tests.factories.pipelines import FILE, STAGES, call, run, skipped
 
+REWARD = RewardSettings(measure="lexical", pattern="[a-z]")
 LATENT = (
     "latent: {size: 3, steps: 1, batch_size: 2, replies: 12, tested: 2,"
     " measures: [{measure: lexical, pattern: '[a-z]'}], share: 0.6}\n"
@@ -56,3 +62,49 @@ def test_what_a_start_takes_the_place_of_is_refused(folder: Path) -> None:
         FILE.replace(UPMAP, "").replace(CLONE, "") + "start: planners/thinks\n"
     )
     assert "did you mean 'planners/thanks'" in str(run().exception)
+
+
+LINES = "lines:builtin:all-minilm-l6-v2"
+
+
+def test_states_made_anew_from_the_words_are_those_of_the_play(folder: Path) -> None:
+    text = FILE.replace("act_norm: 2}", f"act_norm: 2, text_encoder: '{LINES}'}}")
+    (folder / "loop.yaml").write_text(
+        text.replace("{quality: 0}", "{quality: 0, arms: [base, planner]}")
+    )
+    call()
+    (run_name,) = (name for name in run_names() if "-collect-" in name)
+    with open_store("x.db") as store:
+        stored, anew = (
+            build_dataset(store, DataQuery(runs=(run_name,), reward=REWARD, states=states), folder)
+            for states in ("", LINES)
+        )
+    assert stored != anew
+    np.testing.assert_allclose(
+        np.load(stored / "states.npy"), np.load(anew / "states.npy"), atol=1e-6
+    )
+    assert load_meta(stored).encoder_id == load_meta(anew).encoder_id
+
+
+def test_a_planner_reads_lines_though_the_explorer_read_the_models_state(folder: Path) -> None:
+    (folder / "loop.yaml").write_text(FILE + LATENT)
+    (found,) = call()
+    (latent_label,) = (s["stage"] for s in found["stages"] if s["stage"].startswith("latent"))
+    (folder / "loop.yaml").write_text(
+        FILE.replace(UPMAP, "").replace(CLONE, f"start: learn-tiny/{latent_label}\n")
+        + f"states: {LINES}\n"
+    )
+    (lines,) = call()
+    planner = load_checkpoint(folder / lines["planner"])
+    assert (planner.info.encoder.kind, planner.info.encoder.model) == ("text", LINES)
+    assert planner.info.d_state == 769
+    assert lines["report"]["arms"]["planner"]["failed"] == 0
+    with connect("x.db") as db:
+        encoders = set(db.sql("SELECT DISTINCT encoder_id FROM plan_steps")["encoder_id"])
+    assert planner.info.encoder.id in encoders
+    assert len(encoders) == 2
+
+
+def run_names() -> list[str]:
+    with open_store("x.db") as store:
+        return [each.run.name for each in store.run_summaries()]
