@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     required=True,
     help="The clone to make it around.",
 )
-@click.option("--size", type=POSITIVE, default=32, help="Directions; actions have one number more.")
+@click.option(
+    "--size",
+    type=click.IntRange(min=0),
+    default=32,
+    help="Directions of meaning, beside those of --lexical and --like; actions have one number more.",
+)
 @click.option("--ways", type=POSITIVE, default=24, help="Ways of replying to know, at most.")
 @click.option(
     "--strength",

@@ -58,7 +58,11 @@ class LatentStage(ReplyTrainingFields):
     steps: Count = 120
     batch_size: Count = 8
     replies: Count = Field(default=700, description="To learn from, at most.")
-    size: Count = Field(default=32, description="Directions; actions have one number more.")
+    size: int = Field(
+        default=32,
+        ge=0,
+        description="Directions of meaning, beside those of measures; an action has one more.",
+    )
     ways: Count = Field(default=24, description="Ways of replying to know, at most.")
     strength: PositiveFloat = Field(
         default=4.0, description="Of a direction to begin with, in lengths of an embedding."

@@ -62,7 +62,7 @@ from simworld.training.trainer import SILENT, TrainingRecorder
 class LatentSettings:
     """Settings of a latent up-mapping."""
 
-    size: int = 32  # K; actions have one number more
+    size: int = 32  # K, directions of meaning; actions have one number more, and one per measure
     # of a direction to begin with, in lengths of the clone's token embeddings
     strength: float = 4.0
     contrast: float = 0.1  # w
@@ -75,6 +75,10 @@ class LatentSettings:
     training: ReplyTrainingSettings = field(
         default_factory=lambda: ReplyTrainingSettings(steps=120, batch_size=8)
     )
+
+    def __post_init__(self) -> None:
+        if not (self.size or self.measures):
+            raise InputError("an up-mapping of size 0 needs measures, for which it has directions")
 
     def to_json(self) -> dict[str, Any]:
         """Gives the settings as JSON data, for the record of a training."""

@@ -45,7 +45,11 @@ class ReplyEncoder:
 
 
 def fit_reply_encoder(embeddings: Floats, families: Sequence[str], size: int) -> ReplyEncoder:
-    """Fits the encoder to embeddings (n, d), with `size` coordinates, or as many as there are."""
+    """Fits the encoder to embeddings (n, d), with `size` coordinates, or as many as there are; none
+    where `size` is 0.
+    """
+    if not size:
+        return ReplyEncoder(axes=np.zeros((0, embeddings.shape[1])), scale=np.zeros(0))
     centred_embeddings = centre_by_family(embeddings, families)
     _, singular_values, axes = np.linalg.svd(centred_embeddings, full_matrices=False)
     rank = max(1, min(size, int((singular_values > 1e-9 * singular_values[:1]).sum())))

@@ -133,6 +133,16 @@ def test_measures_get_directions_of_their_own_and_the_ways_go_along_them(
     torch.testing.assert_close(made.ways[:, 0], torch.full((2,), 0.6 * 2))  # on a radius of √4
     torch.testing.assert_close(made.ways[0, 1:], -made.ways[1, 1:])
     assert abs(made.ways[0, 3]) > 0.5
+    alone = replace(measured, size=0)
+    made = train_latent_map(
+        frozen_lm, train, dev, test, played_episodes.upmap(), torch.ones(4), alone, embed=embed
+    )
+    # the neutral prefix and the measure: an angle of 53° to each side
+    torch.testing.assert_close(
+        made.ways, torch.tensor([[0.6, 0.8], [0.6, -0.8]]) * 2**0.5, atol=1e-5, rtol=0
+    )
+    with pytest.raises(InputError, match="size 0 needs measures"):
+        replace(settings(), size=0)
     assert measured.to_json()["measures"] == [
         {"measure": "lexical", "pattern": "[aeiou]{2}", "text": ""}
     ]
