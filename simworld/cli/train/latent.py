@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--size",
     type=click.IntRange(min=0),
     default=32,
-    help="Directions of meaning, beside those of --lexical and --like; actions have one number more.",
+    help="Directions of meaning, beside those of --lexical and --like.",
 )
 @click.option("--ways", type=POSITIVE, default=24, help="Ways of replying to know, at most.")
 @click.option(
