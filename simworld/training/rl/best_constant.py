@@ -96,7 +96,7 @@ def constant_checkpoint(
         metrics={} if explained is None else {"r2": explained.r2},
         parent=parent.id,
     )
-    return replace(parent, info=info, actor=None, constant=torch.from_numpy(action))
+    return replace(parent, info=info, actor=None, constant=torch.from_numpy(action), blind=None)
 
 
 def _action_moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:

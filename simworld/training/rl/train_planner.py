@@ -177,7 +177,9 @@ def train_planner(
         parent=clone.id,
     )
     mean, std = normalizer.mean, normalizer.std
-    return replace(clone, info=planner_info, actor=actor, mean=mean, std=std, constant=None)
+    return replace(
+        clone, info=planner_info, actor=actor, mean=mean, std=std, constant=None, blind=None
+    )
 
 
 def _start_actor(clone: Checkpoint, settings: PlannerSettings) -> tuple[Actor, Normalizer | None]:
