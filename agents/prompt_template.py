@@ -76,15 +76,24 @@ class PromptTemplate(BaseModel):
 @cache
 def template_in_language(template: PromptTemplate, code: str) -> PromptTemplate:
     """A built-in prompt in the language; a prompt of one's own as it is, but for an opening that it
-    leaves out. An addition is the last line of its instructions: a chat has them in `system`.
+    leaves out. An addition ends its instructions, which a chat has in `system`.
     """
     place = "system" if template.style == "chat" else "instructions"
     plain = template.model_copy(update={"addition": ""})
     translated = _translate(plain, code)
     if not template.addition:
         return translated
-    lines = (getattr(translated, place).rstrip(), template.addition)
-    return translated.model_copy(update={place: "\n".join(filter(None, lines))})
+    text = _append_sentence(getattr(translated, place).rstrip(), template.addition)
+    return translated.model_copy(update={place: text})
+
+
+def _append_sentence(text: str, sentence: str) -> str:
+    """The sentence behind the last one, in the same line: a small model does what it says there
+    twice as often as in a line of its own. A line whose slots may all be empty gets none.
+    """
+    slots = set(PROMPT_SLOT.findall(text.rpartition("\n")[2]))
+    gap = " " if slots <= {"name"} else "\n"
+    return f"{text}{gap}{sentence}".strip()
 
 
 def _translate(template: PromptTemplate, code: str) -> PromptTemplate:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
@@ -23,7 +25,7 @@ def test_it_follows_the_last_instruction_and_nothing_else_changes(
     added = template.model_copy(update={"addition": MORE})
     with_it, without = contents(added, observation), contents(template, observation)
     place = 0 if template.style == "chat" else 1
-    assert with_it[place] == f"{without[place]}\n{observation.label} says thank you."
+    assert with_it[place] == f"{without[place]} {observation.label} says thank you."
     del with_it[place], without[place]
     assert with_it == without
     prompts = [build_prompt(one, observation).reply_start for one in (added, template)]
@@ -38,6 +40,13 @@ def test_versions_without_one_are_what_they_were() -> None:
     added = SCRIPT.model_copy(update={"addition": MORE})
     assert PromptTemplate.model_validate(added.model_dump(mode="json")) == added
     assert SCRIPT.model_copy(update={"addition": "Be brief."}).version != added.version
+
+
+def test_it_is_not_lost_with_a_line_that_is_left_out() -> None:
+    own = PromptTemplate(style="script", instructions="Write.\n{{secret}}", addition=MORE)
+    observation = seen("en")
+    assert contents(own, observation)[0] == "Write.\nS1.\nNadia says thank you."
+    assert contents(own, replace(observation, secret=""))[0] == "Write.\nNadia says thank you."
 
 
 def test_a_prompt_of_ones_own_may_have_one_and_nothing_else() -> None:
