@@ -18,6 +18,8 @@ from simworld.training.data.dataset_folder import load_transitions
 from simworld.yamlfile.document import load_text
 from store import open_store
 from tests.factories.pipelines import FILE, STAGES, call, run, skipped
+from tests.simworld.pipeline.test_learn_judged import judged_loop
+from tests.simworld.pipeline.test_learn_rules import RULES
 
 SENTENCES = ("{{name}} shouts.", "{{name}} says thank you.")
 ARMS = [arm for arm in ARM_NAMES if arm != "explorer"]
@@ -122,13 +124,37 @@ def test_the_best_sentence_is_told_on_the_test(folder: Path) -> None:
 
 
 def test_the_screen_says_what_each_sentence_earned(folder: Path) -> None:
-    (folder / "loop.yaml").write_text(LOOP.replace(", ".join(ARMS), "base, prompted, planner"))
+    text = LOOP.replace(", ".join(ARMS), "base, prompted, planner")
+    (folder / "loop.yaml").write_text(
+        text.replace("reward: {measure: lexical, pattern: '[a-z]'}\n", RULES)
+    )
     (found,) = call()
     told = found["report"]["prompted"]
+    assert [stage["stage"].rsplit("-", 1)[0] for stage in found["stages"]].count("standards") == 1
     text = " ".join(run().stdout.split())
-    assert f"prompted: '{told['sentence']}', by its mean lexical in training:" in text
+    assert f"prompted: '{told['sentence']}', by its mean rules in training:" in text
     for one in told["sentences"]:
         assert f"{one['mean']:+.3f} (n 4) {one['sentence']}" in text
+
+
+def test_a_judge_chooses_the_sentence_where_it_rewards(folder: Path, model: Path) -> None:
+    judged_loop(folder, model, "uniform")
+    text = (
+        (folder / "loop.yaml")
+        .read_text()
+        .replace(
+            "arms: [base, planner]",
+            f"arms: [base, prompted], prompted: {{sentences: {list(SENTENCES)}}}",
+        )
+    )
+    (folder / "loop.yaml").write_text(text)
+    (found,) = call()
+    told = found["report"]["prompted"]
+    assert told["measure"] == "overall"
+    means = {one["sentence"]: one["mean"] for one in told["sentences"]}
+    assert told["sentence"] == max(SENTENCES, key=lambda sentence: means[sentence])
+    assert all(0 <= mean <= 1 for mean in means.values())
+    assert all(skipped(call()[0]).values())
 
 
 @pytest.mark.parametrize(
