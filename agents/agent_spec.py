@@ -20,8 +20,8 @@ from agents.lm.load import check_model_spec
 from agents.lm.server.address import is_server_model, parse_address
 from agents.lm.server.options import ServerFields
 from agents.prompting import PROMPTS_FOLDER, PromptTemplate
-from agents.steering.checkpoint_folder import PlannerFolder
-from agents.steering.steering_spec import SteeringSpec, find_planner
+from agents.steering.checkpoint_folder import PlannerFolder, read_folder
+from agents.steering.steering_spec import SteeringSpec, find_checkpoint_folder, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import (
@@ -253,6 +253,11 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
                 f"two agents are named {loaded.spec.name!r}: {other.source} and {loaded.source}"
             )
     return tuple(specs)
+
+
+def find_library_checkpoint(name: str) -> PlannerFolder:
+    """The checkpoint of a folder in the working folder or the library. Raises InputError."""
+    return read_folder(find_checkpoint_folder(name, (Path(),), LIBRARY_FOLDER))
 
 
 def library_agent_names() -> tuple[str, ...]:

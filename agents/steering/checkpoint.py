@@ -92,6 +92,14 @@ class Checkpoint:
         """What the actor's states are standardised by."""
         return Normalizer(mean=self.mean, std=self.std)
 
+    @property
+    def neutral_action(self) -> Tensor | None:
+        """The action (d',) float32 that changes nothing, (√d', 0, …, 0); None where the up-mapping
+        is not latent, so none is known.
+        """
+        size = self.info.d_action
+        return torch.eye(1, size)[0] * size**0.5 if self.info.upmap == "latent" else None
+
     def choose_actions(self, state: Tensor) -> Tensor:
         """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises
         ValueError where it has no policy, or one that does not read states.

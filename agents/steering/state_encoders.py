@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.prompting import event_line
+from simworld.core.arrays import EmbedTexts
 from simworld.core.episode import ActionKind, Observation
 from simworld.core.requests import Encode, Encoded, Prompt
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _LM_STATE = ("last layer after the final norm", "before the header", "turns left")
 _TEXT_LAYOUT = "goal, then lines; oldest lines dropped"
+_LINES_LAYOUT = "own last line, last line heard"
+LINES_PREFIX = "lines:"  # of a spec
 
 
 class StateEncoder(Protocol):
@@ -83,10 +86,58 @@ class TextEncoder:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinesEncoder:
+    """Sentence embeddings of the seat's own last words and of the last words that it heard, side by
+    side: what was just said, undiluted by the dialogue before it.
+    """
+
+    id: str
+    embed: EmbedTexts
+    size: int  # 2 d
+
+    def state_request(self, prompt: Prompt, thread: str) -> Encode | None:
+        """Asks nothing."""
+        return None
+
+    def make_state(self, observation: Observation, answer: Encoded | None) -> NDArray[np.float32]:
+        """(2 d + 1,); 769 for the built-in encoder."""
+        own, heard = "", ""
+        for event in observation.events:
+            words = "" if event.action.kind is ActionKind.none else event.action.text
+            if event.seat == observation.seat:
+                own = words
+            elif event.action.kind is not ActionKind.none:
+                heard = words
+        states: NDArray[np.float32] = self.make_states([own], [heard], [turns_left(observation)])
+        return states[0]
+
+    def make_states(
+        self, own: Sequence[str], heard: Sequence[str], turns_left: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """(n, 2 d + 1) of n moments: own last words, words last heard (0 where there are none), and
+        the share of turns left.
+        """
+        texts = sorted({text for text in (*own, *heard) if text.strip()})
+        size = self.size // 2
+        vectors = dict.fromkeys(("", *own, *heard), np.zeros(size, dtype=np.float32))
+        if texts:
+            vectors |= dict(zip(texts, np.asarray(self.embed(texts), np.float32), strict=True))
+        rows = [
+            np.concatenate([vectors[mine], vectors[theirs], [left]])
+            for mine, theirs, left in zip(own, heard, turns_left, strict=True)
+        ]
+        return np.stack(rows).astype(np.float32) if rows else np.zeros((0, self.size + 1), "f4")
+
+
 def append_turns_left(vector: NDArray[np.float32], observation: Observation) -> NDArray[np.float32]:
     """The vector (d,) with the share of turns left behind it, (d + 1,) float32."""
-    turns_left_share = (observation.turns_limit - observation.turn) / observation.turns_limit
-    return np.append(vector, turns_left_share).astype(np.float32)
+    return np.append(vector, turns_left(observation)).astype(np.float32)
+
+
+def turns_left(observation: Observation) -> float:
+    """The share of the episode's turns that is left."""
+    return (observation.turns_limit - observation.turn) / observation.turns_limit
 
 
 def lm_encoder_id(lm_id: str, prompt_version: str) -> str:
@@ -104,15 +155,32 @@ def text_encoder_id(model_id: str) -> str:
     return _hash_id("text", model_id, _TEXT_LAYOUT, "turns left")
 
 
-def load_text_encoder(spec: str) -> TextEncoder:
-    """The sentence encoder that a spec names (`builtin:all-minilm-l6-v2`, or `hf:` and a folder),
-    on the CPU. Raises ModelError.
+def load_text_encoder(spec: str) -> TextEncoder | LinesEncoder:
+    """What reads the dialogue with the sentence encoder that a spec names, on the CPU:
+    `builtin:all-minilm-l6-v2`, or `hf:` and a folder, reads all of it; with `lines:` before that,
+    the last line of each side. Raises ModelError.
     """
     from agents.lm.sentence_encoder import load_sentence_encoder
 
+    if spec.startswith(LINES_PREFIX):
+        return load_lines_encoder(spec)
     encoder = load_sentence_encoder(spec)
     embed = partial(_embed_dialogue, encoder)
     return TextEncoder(id=text_encoder_id(encoder.id), embed=embed, size=len(embed("", ())))
+
+
+def load_lines_encoder(spec: str) -> LinesEncoder:
+    """What reads the last line of each side, of a spec that begins with `lines:`. Raises
+    ModelError.
+    """
+    from agents.lm.sentence_encoder import load_sentence_encoder
+
+    encoder = load_sentence_encoder(spec.removeprefix(LINES_PREFIX))
+    return LinesEncoder(
+        id=_hash_id("text", encoder.id, _LINES_LAYOUT, "turns left"),
+        embed=encoder.encode,
+        size=2 * encoder.encode(["."]).shape[1],
+    )
 
 
 def _embed_dialogue(

@@ -76,21 +76,31 @@ class SteeringSpec(BaseModel):
         }
 
 
-def find_planner(spec: SteeringSpec, document: Document, library: Path) -> PlannerFolder:
-    """The planner's folder, looked up beside the agent's file, in the working folder, then in the
-    library. Raises InputError.
+def find_checkpoint_folder(name: str, folders: Sequence[Path], library: Path) -> Path:
+    """The folder of a checkpoint's name, looked up in these folders, then in the library. Raises
+    InputError.
     """
-    folders = (Path(document.name).parent, Path(), library)
+    folders = (*folders, library)
     folder = next(
-        (path for search_folder in folders if os.path.isdir(path := search_folder / spec.planner)),
-        None,
+        (path for search_folder in folders if os.path.isdir(path := search_folder / name)), None
     )
     if folder is None:
-        message = (
-            f"no checkpoint folder '{shorten(spec.planner)}' beside this file, in the working"
-            " folder or the library" + _suggestion(spec.planner, folders, library)
+        raise InputError(
+            f"no checkpoint folder '{shorten(name)}' beside this file, in the working folder or the"
+            " library" + _suggestion(name, folders, library)
         )
-        raise InputError([document.problem(("steering", "planner"), message)])
+    return folder
+
+
+def find_planner(spec: SteeringSpec, document: Document, library: Path) -> PlannerFolder:
+    """The planner of an agent's file, looked up beside that file, in the working folder, then in
+    the library. Raises InputError.
+    """
+    folders = (Path(document.name).parent, Path())
+    try:
+        folder = find_checkpoint_folder(spec.planner, folders, library)
+    except InputError as error:
+        raise InputError([document.problem(("steering", "planner"), str(error))]) from None
     planner = read_folder(folder)
     if problem := _policy_problem(spec, planner, document):
         raise InputError([problem])

@@ -50,7 +50,10 @@ MIN_FAMILIES = 20  # with fewer, intervals are rough
 @click.option(
     "--work",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for checkpoints, data and reports. Default: learn-NAME here.",
+    help=(
+        "Folder for checkpoints, data and reports. Default: learn-NAME here, NAME the file's `work`"
+        " or its own."
+    ),
 )
 @click.option(
     "--retry-failed",
@@ -92,8 +95,8 @@ def learn(
     from simworld.pipeline.learn.stage_cache import StageCache
 
     points = grid_points(open_learn_file(file))
-    name = points[0].file.name
-    folder = work or Path(f"learn-{name}")
+    name, work_name = points[0].file.name, points[0].file.work_name
+    folder = work or Path(f"learn-{work_name}")
     with _open_store(db, dry_run) as store, progress_bar("learning") as bar:
         contexts = _open_contexts(
             points,
@@ -114,7 +117,7 @@ def learn(
                 bar.begin(stage.label)
             _print_stage(stage)
             if stage.output is not None and stage.output.failed:
-                for line in failure_lines(store, f"{name}-{stage.label}")[:-1]:
+                for line in failure_lines(store, f"{work_name}-{stage.label}")[:-1]:
                     click.echo(line, err=True)
 
         cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)

@@ -25,6 +25,7 @@ _OPTION_OF_FIELD = {
     "reward.weights": "--weight",
     "reward.place": "--place",
     "reward": "reward",
+    "states": "--states",
 }
 # A command gets them as keywords, and gives them to `data_query`.
 data_options = option_group(
@@ -88,6 +89,12 @@ data_options = option_group(
     ),
     click.option(
         "--like", metavar="TEXT", help="Reward utterances for likeness to a text; no judge."
+    ),
+    click.option(
+        "--states",
+        default="",
+        metavar="ENCODER",
+        help="Make the states anew from the words: lines:builtin:all-minilm-l6-v2.",
     ),
     click.option(
         "--states-only", is_flag=True, help="States alone, recorded ones too, and no reward."

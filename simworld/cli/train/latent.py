@@ -4,8 +4,9 @@ clone's prefix.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +24,10 @@ from simworld.cli.train.reply_options import (
     training_on_replies,
 )
 from simworld.core.counts import counted
+from simworld.core.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from simworld.training.data.reward_rules import UtteranceMeasure
 
 
 @click.command()
@@ -36,8 +41,28 @@ from simworld.core.counts import counted
 @click.option("--size", type=POSITIVE, default=32, help="Directions; actions have one number more.")
 @click.option("--ways", type=POSITIVE, default=24, help="Ways of replying to know, at most.")
 @click.option(
-    "--strength", type=click.FloatRange(min=0, min_open=True), default=4.0,
-    help="Of a direction to begin with, in lengths of a token embedding.")  # fmt: skip
+    "--strength",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    help="Of a direction to begin with, in lengths of a token embedding.",
+)
+@click.option(
+    "--lexical",
+    "patterns",
+    metavar="PATTERN",
+    multiple=True,
+    help="Learn a direction for replies in which this is found. May be given several times.",
+)
+@click.option(
+    "--like",
+    "texts",
+    metavar="TEXT",
+    multiple=True,
+    help="Learn a direction for likeness to a text. May be given several times.",
+)
+@click.option(
+    "--share", "cosine", type=click.FloatRange(0, 1, max_open=True), metavar="COSINE",
+    help="Of a way with the neutral action; less is stronger. Default: 0.7.")  # fmt: skip
 @reply_options(
     replies=700, steps=120, batch_size=8, seed_help="Of families, the choice and the order."
 )
@@ -53,6 +78,9 @@ def latent(
     size: int,
     ways: int,
     strength: float,
+    patterns: tuple[str, ...],
+    texts: tuple[str, ...],
+    cosine: float | None,
     cpu_threads: int | None,
     out: Path,
     db: str,
@@ -64,7 +92,8 @@ def latent(
     An encoder reads what a stored unsteered reply means by its sentence embedding, and the
     up-mapping learns to turn that into the prefix that makes the reply likeliest. The checkpoint
     takes the neutral action always. It knows ways of replying, the middles of groups of replies;
-    try these: `explore: {kind: ways}`.
+    try these: `explore: {kind: ways}`. With --lexical or --like it learns directions for these
+    too, and the ways are those along them: more, less, or neither of each, in all combinations.
     """
     from agents.lm.sentence_encoder import load_sentence_encoder
     from agents.steering.checkpoint import load_checkpoint
@@ -75,7 +104,14 @@ def latent(
     check_writable(out)
     clone = load_checkpoint(clone_folder)
     descent = descent_settings(options)
-    settings = LatentSettings(size=size, ways=ways, strength=strength, training=descent)
+    settings = LatentSettings(
+        size=size,
+        ways=ways,
+        strength=strength,
+        measures=_measures(patterns, texts),
+        cosine=cosine,
+        training=descent,
+    )
     query = reply_query(options, dev=60)
     # Likelihoods are those of the distribution that drew the replies, and so are read in its number
     # format.
@@ -111,3 +147,29 @@ def latent(
     click.echo("\n".join(neutrality_lines(neutrality)))
     say(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}")
     suggest_next("agent new", "my-agent")
+
+
+def _measures(patterns: Sequence[str], texts: Sequence[str]) -> tuple[UtteranceMeasure, ...]:
+    """What directions are learned for. Raises InputError for a pattern that is none, or for more
+    measures than can be told apart.
+    """
+    from pydantic import ValidationError
+
+    from simworld.training.cloning.reply_encoder import MAX_MEASURES
+    from simworld.training.data.reward_rules import UtteranceMeasure
+
+    if len(patterns) + len(texts) > MAX_MEASURES:
+        raise InputError(
+            f"--lexical, --like: {len(patterns) + len(texts)} measures; at most {MAX_MEASURES}, for"
+            " n of them make 3ⁿ − 1 ways"
+        )
+    measures, problems = [], []
+    for pattern in patterns:
+        try:
+            measures.append(UtteranceMeasure(measure="lexical", pattern=pattern))
+        except ValidationError as error:
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            problems.append(Problem(message=f"--lexical {pattern}: {message}"))
+    if problems:
+        raise InputError(problems)
+    return (*measures, *(UtteranceMeasure(measure="embedding", text=text) for text in texts))

@@ -8,13 +8,19 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.lm.load import find_local_weights
 from agents.lm.local.local_model import load_local_model
 from agents.lm.sentence_encoder import load_sentence_encoder
-from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from agents.steering.checkpoint import (
+    Checkpoint,
+    checkpoint_from_folder,
+    load_checkpoint,
+    save_checkpoint,
+)
 from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
 from simworld.core.episode import Ending
@@ -68,6 +74,18 @@ def make_upmap(context: PipelineContext, label: str) -> StageOutput:
     return _save(context, label, checkpoint)
 
 
+def take_start(context: PipelineContext, label: str) -> StageOutput:
+    """The checkpoint that the file begins with; one with a latent up-mapping takes its neutral
+    action.
+    """
+    assert context.start is not None
+    start = checkpoint_from_folder(context.start)
+    if (neutral := start.neutral_action) is not None:
+        info = start.info.derived(actor=None, constant=True, metrics={}, parent=start.id)
+        start = replace(start, info=info, actor=None, constant=neutral)
+    return _save(context, label, start)
+
+
 def make_clone(
     context: PipelineContext,
     label: str,
@@ -106,6 +124,8 @@ def make_latent(
             size=settings.size,
             ways=settings.ways,
             strength=settings.strength,
+            measures=settings.measures,
+            cosine=settings.share,
             training=_reply_training(context, settings),
         )
         latent, _, _ = latent_checkpoint(
@@ -152,6 +172,7 @@ def make_dataset(
         # one id per rubric, and an episode has one rubric: nothing is averaged
         mix_judges=len(judges) > 1,
         reward=context.reward(standards),
+        states=context.file.states,
     )
     folder = build_dataset(
         context.store, query, context.folder / "datasets", on_progress=context.on_progress

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agents import LMSpec, LoadedSpec, agent_content, find_specs
+from agents import LMSpec, LoadedSpec, agent_content, find_library_checkpoint, find_specs
 from agents.lm.server.address import is_server_model
 from agents.lm.server.options import ServerFields
-from agents.steering.checkpoint_folder import read_folder
+from agents.steering.checkpoint_folder import PlannerFolder, read_folder
 from agents.steering.steering_spec import ExploreSpec, SteeringSpec
 from scenarios import find_scenarios
 from simworld.core.counts import counted
@@ -46,6 +46,7 @@ class PipelineContext:
     test_judge: JudgeSpec | None
     store: Store
     folder: Path
+    start: PlannerFolder | None = None  # the checkpoint of the file's `start`
     max_live: int = 32
     retry_failed: bool = False  # play and judge again what failed, in the stages that are done now
     cpu_threads: int | None = None
@@ -61,7 +62,7 @@ class PipelineContext:
 
     def run_name(self, label: str) -> str:
         """The run of the stage with this label."""
-        return f"{self.file.name}-{label}"
+        return f"{self.file.work_name}-{label}"
 
     def arms_plan(
         self,
@@ -154,6 +155,7 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
     test_judge = (
         attempt(lambda: load_judge(file.evaluate.judge)[0]) if file.evaluate.judge else reward_judge
     )
+    start = attempt(lambda: find_library_checkpoint(file.start)) if file.start else None
     if any(rule.of == "partner_next" for rule in file.reward.rules):
         problems += [
             Problem(
@@ -177,6 +179,7 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
         test_judge=test_judge,
         store=store,
         folder=folder,
+        start=start,
         **settings,
     )
 

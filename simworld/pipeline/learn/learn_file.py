@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     PositiveFloat,
+    SerializerFunctionWrapHandler,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
 from simworld.language import PROMPT_SLOT
+from simworld.training.cloning.reply_encoder import MAX_MEASURES
 from simworld.training.data.dataset_query import RewardSettings
+from simworld.training.data.reward_rules import UtteranceMeasure
 from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, SeatChoice
@@ -67,6 +71,29 @@ class LatentStage(ReplyTrainingFields):
     strength: PositiveFloat = Field(
         default=4.0, description="Of a direction to begin with, in lengths of an embedding."
     )
+    measures: tuple[UtteranceMeasure, ...] = Field(
+        default=(),
+        max_length=MAX_MEASURES,
+        description=(
+            "What directions are made for beside those of meaning; the ways to try are then those"
+            " along them: more, less, or neither of each, in all combinations."
+        ),
+    )
+    share: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Cosine of a way with the neutral action, less is stronger. Default: .7.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_measures(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what is as it always was: stages that are done stay done."""
+        content: dict[str, Any] = serialize(self)
+        for name in ("measures", "share"):
+            if name not in self.model_fields_set:
+                content.pop(name, None)
+        return content
 
 
 class UpmapStage(_LearnPart):
@@ -190,6 +217,14 @@ class LearnFile(_LearnPart):
         pattern=r"^[a-z0-9][a-z0-9._-]*$", description="Of its runs and of its work folder."
     )
     title: str = ""
+    work: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9._-]*)?$",
+        description=(
+            "Whose runs and work folder it shares: files with one `work` do the stages that are"
+            " the same in them once. Default: its own name."
+        ),
+    )
     agent: str = Field(description="The agent to steer; a local model, not steered itself.")
     partners: tuple[str, ...] = Field(min_length=1, description="Agents in the other seats.")
     scenarios: ScenarioSelectionFields
@@ -197,6 +232,13 @@ class LearnFile(_LearnPart):
     replies: Count = Field(
         default=1,
         description="Repeats of unsteered episodes on the training scenarios, to clone from.",
+    )
+    start: str = Field(
+        default="",
+        description=(
+            "A checkpoint to begin with, a folder here or of the library, in place of `upmap` and"
+            " `clone`: with its planner, or neutral where its up-mapping is latent."
+        ),
     )
     upmap: UpmapStage = UpmapStage()
     clone: CloneStage | None = CloneStage()
@@ -210,16 +252,33 @@ class LearnFile(_LearnPart):
         ),
     )
     collect: CollectStage = CollectStage()
+    states: str = Field(
+        default="",
+        description=(
+            "What the planner reads, `lines:` and a sentence encoder: its own last words and those"
+            " that it heard. Default: what the up-mapping's checkpoint says, the model's state."
+        ),
+    )
     reward: RewardSettings
     judge: str = Field(default="smol-statements", description="Of a judged reward.")
     train: PlannerSettings = PlannerSettings()
     evaluate: EvaluateStage = EvaluateStage()
 
     @property
+    def work_name(self) -> str:
+        """The name of its runs, and of its work folder."""
+        return self.work or self.name
+
+    @property
+    def has_clone(self) -> bool:
+        """Whether there is a policy that changes nothing, to start from."""
+        return bool(self.start) or self.clone is not None
+
+    @property
     def arms(self) -> tuple[ArmName, ...]:
         """The arms that are evaluated."""
         explores = self.collect.explore != RANDOM_EXPLORATION
-        available = {"clone": self.clone is not None, "explorer": explores}
+        available = {"clone": self.has_clone, "explorer": explores}
         return self.evaluate.arms or tuple(arm for arm in DEFAULT_ARMS if available.get(arm, True))
 
     @property
@@ -247,12 +306,16 @@ class LearnFile(_LearnPart):
 
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
-        if self.latent is not None and self.clone is None:
+        if self.start and (made := sorted({"upmap", "clone"} & self.model_fields_set)):
+            raise ValueError(
+                f"start: the checkpoint has an up-mapping and a clone; remove {' and '.join(made)}"
+            )
+        if self.latent is not None and not self.has_clone:
             raise ValueError(
                 "latent: an up-mapping of this kind is made around a clone's prefix; remove `clone:"
                 " null`"
             )
-        if "clone" in self.evaluate.arms and self.clone is None:
+        if "clone" in self.evaluate.arms and not self.has_clone:
             raise ValueError(
                 "there is no clone to evaluate; remove it from the arms, or remove `clone: null`"
             )

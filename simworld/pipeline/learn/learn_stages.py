@@ -46,11 +46,25 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
         declared.append(Stage(name, inputs, settings, work, fingerprint, episodes))
         return declared[-1]
 
-    start = upmap = declare(
-        "upmap", (), _upmap_settings(context), checkpoint_stages.make_upmap, checkpoint_fingerprint
-    )
     standards: tuple[Stage, ...] = ()
-    if file.clone is not None or file.reward.rules:
+    if file.start:
+        start = declare(
+            "start",
+            (),
+            {"planner": context.start.id if context.start else ""},
+            checkpoint_stages.take_start,
+            checkpoint_fingerprint,
+        )
+    else:
+        start = declare(
+            "upmap",
+            (),
+            _upmap_settings(context),
+            checkpoint_stages.make_upmap,
+            checkpoint_fingerprint,
+        )
+    clone = None if file.start else file.clone
+    if clone is not None or file.latent is not None or file.reward.rules:
         replies = declare(
             "replies",
             (),
@@ -69,22 +83,22 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
                 file_fingerprint,
             ),
         )
-    if file.clone is not None:
+    if clone is not None:
         start = declare(
             "clone",
-            (upmap, replies),
-            {**_settings_json(file.clone), "seed": file.seed},
-            partial(checkpoint_stages.make_clone, settings=file.clone),
+            (start, replies),
+            {**_settings_json(clone), "seed": file.seed},
+            partial(checkpoint_stages.make_clone, settings=clone),
             checkpoint_fingerprint,
         )
-        if file.latent is not None:
-            start = declare(
-                "latent",
-                (start, replies),
-                {**_settings_json(file.latent), "seed": file.seed},
-                partial(checkpoint_stages.make_latent, settings=file.latent),
-                checkpoint_fingerprint,
-            )
+    if file.latent is not None:
+        start = declare(
+            "latent",
+            (start, replies),
+            {**_settings_json(file.latent), "seed": file.seed},
+            partial(checkpoint_stages.make_latent, settings=file.latent),
+            checkpoint_fingerprint,
+        )
 
     round_start = start
     for rounds_left in reversed(range(file.rounds)):
@@ -107,7 +121,7 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
         dataset = declare(
             "dataset",
             (episodes, *standards),
-            _settings_json(file.reward),
+            _settings_json(file.reward) | ({"states": file.states} if file.states else {}),
             checkpoint_stages.make_dataset,
             dataset_fingerprint,
         )
@@ -196,7 +210,7 @@ def _replies_settings(context: PipelineContext) -> dict[str, Any]:
         "scenarios": [scenario.id for scenario in context.train_scenarios],
         "repeats": context.file.replies,
         "seed": context.file.seed,
-        "name": context.file.name,
+        "name": context.file.work_name,
     }
 
 
@@ -206,7 +220,7 @@ def _collect_settings(context: PipelineContext) -> dict[str, Any]:
         "scenarios": [scenario.id for scenario in context.train_scenarios],
         **_settings_json(context.file.collect, {"keep", "share"}),
         "seed": context.file.seed,
-        "name": context.file.name,
+        "name": context.file.work_name,
     }
 
 
@@ -221,7 +235,7 @@ def _evaluate_settings(context: PipelineContext) -> dict[str, Any]:
         "reward": _settings_json(file.reward),
         "explorer": _settings_json(file.collect.explore),
         "seed": file.seed,
-        "name": file.name,
+        "name": file.work_name,
     }
 
 
@@ -236,7 +250,7 @@ def _prompted_settings(context: PipelineContext) -> dict[str, Any]:
         "judge": context.reward_judge.content() if context.reward_judge else None,
         "reward": _settings_json(file.reward),
         "seed": file.seed,
-        "name": file.name,
+        "name": file.work_name,
     }
 
 

@@ -177,8 +177,9 @@ def latent_checkpoint(
     on_progress: ReportProgress,
     state_folder: Path | None = None,
 ) -> tuple[Checkpoint, LatentMap, Neutrality]:
-    """Trains a latent up-mapping around a clone's prefix; gives a checkpoint with its neutral
-    action as a constant, and what both are worth on the test families.
+    """Trains a latent up-mapping around a clone's prefix, or around the neutral one of another
+    latent up-mapping; gives a checkpoint with its neutral action as a constant, and what both are
+    worth on the test families.
 
     The training's state is kept in `state_folder`, from which the same call goes on. Raises
     InputError as `train_latent_map`, and where the checkpoint to begin with has no planner: an
@@ -190,15 +191,17 @@ def latent_checkpoint(
             " clone's prefix (train clone)"
         )
     replies = cloning.replies
-    with torch.no_grad():
-        actions = clone.choose_actions(torch.stack([reply.state for reply in replies["train"]]))
+    if (clone_action := clone.neutral_action) is None:
+        with torch.no_grad():
+            actions = clone.choose_actions(torch.stack([reply.state for reply in replies["train"]]))
+        clone_action = project_action(actions.mean(0), clone.projection)
     latent = train_latent_map(
         cloning.frozen_lm,
         replies["train"],
         replies["dev"],
         replies["test"],
         clone.upmap,
-        project_action(actions.mean(0), clone.projection),
+        clone_action,
         settings,
         embed=embed,
         recorder=_recorder(cloning, clone, settings, sink, on_progress, state_folder),

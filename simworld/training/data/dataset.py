@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.steering.state_encoders import LinesEncoder, load_lines_encoder
 from simworld.core.arrays import Floats
 from simworld.core.counts import counted
 from simworld.core.credit_assignment import CreditAssignment
@@ -130,14 +131,17 @@ def _rewarded_episodes(
     store: Store,
 ) -> Iterator[SeatEpisode]:
     measure = _act_measure(query, store)
+    encoder = load_lines_encoder(query.states) if query.states else None
     while chunk := list(islice(traces, TRACES_PER_CHUNK)):
         steered = [(trace, _steered_acts(trace, query.states_only)) for trace in chunk]
         tally.without_action += sum(not act_indices for _, act_indices in steered)
         steered = [(trace, act_indices) for trace, act_indices in steered if act_indices]
         values = None if measure is None else measure(steered)
+        states = None if encoder is None else _states_of_words(encoder, steered, store)
         start = 0
         for trace, act_indices in steered:
             end = start + len(act_indices)
+            own_states = None if states is None else states[start:end]
             reward = _reward_seat(
                 trace, act_indices, query, selection, None if values is None else values[start:end]
             )
@@ -148,7 +152,7 @@ def _rewarded_episodes(
             tally.endings[trace.ending.value] += 1
             if len(selection.weights) == 1:
                 _count_judge_agreement(tally, reward)
-            yield _seat_episode(trace, act_indices, selection, reward.credit)
+            yield _seat_episode(trace, act_indices, selection, reward.credit, own_states)
 
 
 def _act_measure(query: DataQuery, store: Store) -> ActMeasure | None:
@@ -159,12 +163,7 @@ def _act_measure(query: DataQuery, store: Store) -> ActMeasure | None:
         rules = RuleRewards(query.reward.rules, builtin_embedder())
 
         def by_rules(seats: SteeredSeats) -> Floats:
-            turns: list[SeatTurn] = []
-            for trace, act_indices in seats:
-                episode = store.episode(trace.episode_id).episode
-                by_turn = seat_turns(store.scenario(trace.scenario_id), episode, trace.seat)
-                turns += [by_turn[trace.acts[i].turn] for i in act_indices]
-            total: Floats = rules.paid(turns).sum(1)
+            total: Floats = rules.paid(_turns_of(seats, store)).sum(1)
             return total
 
         return by_rules
@@ -173,6 +172,28 @@ def _act_measure(query: DataQuery, store: Store) -> ActMeasure | None:
         return None
     return lambda seats: by_words.measure(
         [trace.acts[i].text for trace, act_indices in seats for i in act_indices]
+    )
+
+
+def _turns_of(seats: SteeredSeats, store: Store) -> list[SeatTurn]:
+    """The steered acts with what stood around them."""
+    turns: list[SeatTurn] = []
+    for trace, act_indices in seats:
+        episode = store.episode(trace.episode_id, vectors=False).episode
+        by_turn = seat_turns(store.scenario(trace.scenario_id), episode, trace.seat)
+        turns += [by_turn[trace.acts[i].turn] for i in act_indices]
+    return turns
+
+
+def _states_of_words(
+    encoder: LinesEncoder, seats: SteeredSeats, store: Store
+) -> NDArray[np.float32]:
+    """The states (n, d_s) that the encoder would have made where the acts were made."""
+    turns = _turns_of(seats, store)
+    return encoder.make_states(
+        [turn.own_before for turn in turns],
+        [turn.heard for turn in turns],
+        [(turn.turns_limit - turn.turn) / turn.turns_limit for turn in turns],
     )
 
 
@@ -208,7 +229,11 @@ def _count_judge_agreement(tally: DatasetTally, reward: SeatReward) -> None:
 
 
 def _seat_episode(
-    trace: SeatTrace, act_indices: list[int], selection: DatasetSelection, credit: CreditAssignment
+    trace: SeatTrace,
+    act_indices: list[int],
+    selection: DatasetSelection,
+    credit: CreditAssignment,
+    states: NDArray[np.float32] | None,
 ) -> SeatEpisode:
     plans = [plan for i in act_indices if (plan := trace.acts[i].plan)]
     actions = [
@@ -218,7 +243,7 @@ def _seat_episode(
     return SeatEpisode(
         name=f"{trace.episode_id}/{trace.seat}",
         family=trace.family,
-        states=np.stack([plan.state for plan in plans]).astype("<f4"),
+        states=np.stack([plan.state for plan in plans] if states is None else states).astype("<f4"),
         actions=np.stack(actions).astype("<f4"),
         turns=[trace.acts[i].turn for i in act_indices],
         credit=credit,

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from agents.steering.state_encoders import LINES_PREFIX
 from simworld.training.data.reward_rules import Pattern, RewardRule, check_measure_fields
 from store import TraceQuery
 
@@ -151,6 +152,31 @@ class DataQuery(BaseModel):
         default=False, description="also acts without an action, and no rewards: to look at"
     )
     reward: RewardSettings = Field(default_factory=RewardSettings)
+    states: str = Field(
+        default="",
+        description=(
+            "what makes the states anew, from the words: `lines:` and a sentence encoder; default:"
+            " the states that were stored"
+        ),
+    )
+
+    @field_validator("states")
+    @classmethod
+    def _states_can_be_made(cls, value: str) -> str:
+        if value and not value.startswith(LINES_PREFIX):
+            raise ValueError(
+                f"{value!r}: states are made anew by {LINES_PREFIX}builtin:all-minilm-l6-v2, or"
+                f" {LINES_PREFIX}hf: and a folder"
+            )
+        return value
+
+    @model_serializer(mode="wrap")
+    def _without_states(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the states out where they are the stored ones: datasets keep their keys."""
+        content: dict[str, Any] = serialize(self)
+        if not self.states:
+            content.pop("states", None)
+        return content
 
     def trace_query(self) -> TraceQuery:
         """Gives the part of the query that the store answers."""

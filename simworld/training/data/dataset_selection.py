@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agents.steering.state_encoders import load_lines_encoder
 from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
@@ -34,10 +35,14 @@ def select_data(
     that do not fit together, or several judges.
     """
     kind = _select_vectors(query, overview)
+    encoder_id, d_state = kind.encoder_id, kind.state_shape[0]
+    if query.states:
+        encoder = load_lines_encoder(query.states)
+        encoder_id, d_state = encoder.id, encoder.size + 1
     judged = query.reward.measure == "judged" and not query.states_only
     return DatasetSelection(
-        encoder_id=kind.encoder_id,
-        d_state=kind.state_shape[0],
+        encoder_id=encoder_id,
+        d_state=d_state,
         d_action=0 if query.states_only or kind.action_shape is None else kind.action_shape[0],
         weights=_judge_weights(query, overview, {j.id: j for j in judges}) if judged else {},
     )

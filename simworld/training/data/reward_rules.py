@@ -34,6 +34,23 @@ def check_measure_fields(
             raise ValueError(f"measure {needing!r} and only it needs {field!r}")
 
 
+class UtteranceMeasure(BaseModel):
+    """A number that the words of an utterance alone tell."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    measure: Literal["lexical", "embedding"] = Field(
+        description="lexical: 1 where `pattern` is found; embedding: likeness to `text`"
+    )
+    pattern: Pattern = Field(default="", description="lexical: a regular expression, searched")
+    text: str = Field(default="", description="embedding: what words should be like")
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        check_measure_fields(self, self.measure, {"pattern": "lexical", "text": "embedding"})
+        return self
+
+
 class RuleCondition(BaseModel):
     """When a rule counts; what is left out does not restrict."""
 

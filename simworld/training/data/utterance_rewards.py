@@ -15,6 +15,7 @@ from simworld.core.checks import PATTERN_TIMEOUT_S
 from simworld.core.errors import InputError
 from simworld.core.safe_patterns import compile_pattern
 from simworld.training.data.dataset_query import RewardSettings
+from simworld.training.data.reward_rules import UtteranceMeasure
 
 if TYPE_CHECKING:
     from agents.lm.sentence_encoder import SentenceEncoder
@@ -90,6 +91,21 @@ def make_utterance_reward(settings: RewardSettings) -> UtteranceReward | None:
     if settings.measure == "embedding":
         return EmbeddingReward(settings.text, builtin_embedder())
     return None
+
+
+def measure_utterances(
+    measures: Sequence[UtteranceMeasure], texts: Sequence[str], embed: EmbedTexts
+) -> Floats:
+    """Gives what each measure says of each text, (n, measures). Raises InputError where a pattern
+    takes too long.
+    """
+    columns = [
+        LexicalReward(each.pattern).measure(texts)
+        if each.measure == "lexical"
+        else EmbeddingReward(each.text, embed).measure(texts)
+        for each in measures
+    ]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(texts), 0))
 
 
 def builtin_embedder() -> EmbedTexts:

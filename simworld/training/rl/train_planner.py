@@ -87,6 +87,7 @@ class TrainingData:
     encoder_id: str  # of what made the states
     provenance: Mapping[str, Any]  # query, rows, sha256
     dtype: str = ""  # of the model in the episodes; empty: not known
+    states: str = ""  # the spec of what made the states anew; empty: they are the stored ones
 
 
 def load_training_data(folder: Path) -> TrainingData:
@@ -99,6 +100,7 @@ def load_training_data(folder: Path) -> TrainingData:
         encoder_id=meta.encoder_id,
         provenance=meta.provenance(),
         dtype=meta.dtype,
+        states=meta.query.states,
     )
 
 
@@ -170,6 +172,7 @@ def train_planner(
     planner_info = clone.info.derived(
         dtype=data.dtype or clone.info.dtype,
         encoder=encoder,
+        d_state=transitions.states.shape[1],
         actor=ActorInfo(hidden=actor.hidden, projection=actor.projection, radius=actor.radius),
         constant=False,
         data={**data.provenance, "settings": settings.model_dump(mode="json")},
@@ -182,14 +185,16 @@ def train_planner(
     )
 
 
-def _start_actor(clone: Checkpoint, settings: PlannerSettings) -> tuple[Actor, Normalizer | None]:
+def _start_actor(
+    clone: Checkpoint, settings: PlannerSettings, d_state: int
+) -> tuple[Actor, Normalizer | None]:
     """Gives the actor that training begins with, and its normalizer if it has one."""
     info = clone.info
     if clone.actor is not None and not settings.fresh:
         return copy.deepcopy(clone.actor).requires_grad_(True), settings.seen(clone.normalizer)
     seed = derive_seed(settings.loop.seed, "actor")
     actor = new_actor(
-        info.d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
+        d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
     )
     if clone.constant is not None and not settings.fresh:
         init_to_action(actor, clone.constant)
@@ -205,10 +210,10 @@ def _make_learner(
         case "td3bc" if settings.td3bc.critic == "bilinear":
             return _bilinear_learner(settings, transitions, seed)
         case "td3bc":
-            actor, normalizer = _start_actor(clone, settings)
+            actor, normalizer = _start_actor(clone, settings, transitions.states.shape[1])
             return TD3BC(actor, settings.td3bc, seed=seed), normalizer
         case "bc":
-            actor, normalizer = _start_actor(clone, settings)
+            actor, normalizer = _start_actor(clone, settings, transitions.states.shape[1])
             return BC(actor, settings.bc), normalizer
         case "ridge":
             raise ValueError("ridge is not trained step by step")
@@ -257,6 +262,9 @@ def _check_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:
     """
     info, transitions = clone.info, data.transitions
     sizes = (transitions.states.shape[1], transitions.actions.shape[1])
+    if data.states and clone.actor is None and sizes[1] == info.d_action:
+        # An up-mapping reads no states, so any fit it.
+        return EncoderInfo(kind="text", id=data.encoder_id, model=data.states)
     if sizes != (info.d_state, info.d_action):
         raise InputError(
             f"the dataset has states of {sizes[0]} and actions of {sizes[1]} numbers; checkpoint"

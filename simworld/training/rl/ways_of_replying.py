@@ -117,7 +117,7 @@ def keep_best_ways(
             have another size; or nothing is left to know.
     """
     d_action = parent.info.d_action
-    if parent.info.upmap != "latent":
+    if (neutral := parent.neutral_action) is None:
         raise InputError(
             f"planner {parent.id[:11]}… has no latent up-mapping; make one with `simworld train"
             " latent`"
@@ -126,7 +126,7 @@ def keep_best_ways(
         raise InputError(
             f"the ways have {tried_size} numbers, actions of planner {parent.id[:11]}… {d_action}"
         )
-    neutral_action = np.eye(1, d_action, dtype=np.float32)[0] * d_action**0.5
+    neutral_action = neutral.numpy()
     kept_actions = [neutral_action] if keep_neutral else []
     for action in ranking.best(count):
         direction = np.where(neutral_action > 0, 0, action)

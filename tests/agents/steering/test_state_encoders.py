@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from agents.prompting import event_line
 from agents.steering.state_encoders import (
+    LinesEncoder,
     LMEncoder,
     TextEncoder,
     lm_encoder_id,
     load_text_encoder,
     text_encoder_id,
 )
-from simworld.core.episode import Action, ActionKind
+from simworld.core.episode import Action, ActionKind, Event
 from simworld.core.errors import ModelError
 from simworld.core.requests import Encode, Encoded, TextPrompt
 from simworld.testing import example_observations
@@ -52,6 +53,29 @@ def test_the_text_encoder_reads_what_the_seat_sees() -> None:
     assert encoder.make_state(observation, None).tolist() == [1, 1, 1, np.float32(1 / 6)]
     lines = [event_line(LAST.events[0], LAST), event_line(LAST.events[2], LAST)]
     assert read == [(f"{LAST.label}'s goal: {LAST.goal}", lines)]
+
+
+def test_the_lines_encoder_reads_the_last_words_of_each_side() -> None:
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([[len(text), 1] for text in texts], np.float32)
+
+    encoder = LinesEncoder(id="text-y", embed=embed, size=4)
+    assert encoder.state_request(PROMPT, "t") is None
+    mine, theirs = (event for event in LAST.events[-2:])
+    mine = replace(mine, seat=LAST.seat, action=Action(kind=ActionKind.speak, text="Four"))
+    theirs = replace(theirs, seat="else", action=Action(kind=ActionKind.speak, text="Seven!!"))
+    silent = replace(theirs, action=Action(kind=ActionKind.none))
+    dumb = replace(mine, action=Action(kind=ActionKind.none))
+
+    def state(*events: Event) -> list[float]:
+        return encoder.make_state(replace(LAST, events=events), None).tolist()
+
+    left = np.float32(1 / 6)
+    assert state(mine, theirs) == [4, 1, 7, 1, left]
+    assert state(theirs, mine, silent) == [4, 1, 7, 1, left]  # silence is nothing heard
+    assert state(mine, theirs, dumb) == [0, 0, 7, 1, left]  # but one's own says nothing
+    assert state() == [0, 0, 0, 0, left]
+    assert encoder.make_states([], [], []).shape == (0, 5)
 
 
 def test_ids_tell_encoders_apart() -> None:

@@ -75,12 +75,14 @@ def test_every_arm_plays_and_is_compared_with_the_planner(folder: Path) -> None:
                     vectors[arm_of[each.episode.cast[act.seat]]].append(act.plan)
     assert set(vectors) == set(ARMS) - {"base", "prompted"}
     for plan in vectors["blind"]:
+        assert plan.action is not None
         same_turn = states[:, -1].numpy() == plan.state[-1]
         turns.add(float(plan.state[-1]))
         assert np.abs(chosen[same_turn] - plan.action).max(1).min() < 1e-5
     assert len(turns) == 2
     by_turn = defaultdict(set)  # the clock has one action for each turn
     for plan in vectors["clock"]:
+        assert plan.action is not None
         by_turn[float(plan.state[-1])].add(tuple(np.round(plan.action, 4)))
     assert [len(actions) for actions in by_turn.values()] == [1, 1]
     assert all(skipped(call()[0]).values())
