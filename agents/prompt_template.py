@@ -8,9 +8,16 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from simworld.language import PROMPT_SLOT, PROMPT_SLOTS, load_language
 from simworld.yamlfile import load_yaml, parse
@@ -33,8 +40,19 @@ class PromptTemplate(BaseModel):
         default="(You speak first.)",
         description="chat: the user's message when nothing was said yet.",
     )
+    addition: str = Field(
+        default="", description="One more instruction, after all others, in every language."
+    )
 
-    @field_validator("system", "instructions", "opening")
+    @model_serializer(mode="wrap")
+    def _without_addition(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the addition out where there is none: versions stay what they were before it."""
+        content: dict[str, Any] = serialize(self)
+        if not self.addition:
+            content.pop("addition", None)
+        return content
+
+    @field_validator("system", "instructions", "opening", "addition")
     @classmethod
     def _known_slots(cls, text: str) -> str:
         if unknown := [slot for slot in PROMPT_SLOT.findall(text) if slot not in ALL_SLOTS]:
@@ -58,8 +76,27 @@ class PromptTemplate(BaseModel):
 @cache
 def template_in_language(template: PromptTemplate, code: str) -> PromptTemplate:
     """A built-in prompt in the language; a prompt of one's own as it is, but for an opening that it
-    leaves out.
+    leaves out. An addition ends its instructions, which a chat has in `system`.
     """
+    place = "system" if template.style == "chat" else "instructions"
+    plain = template.model_copy(update={"addition": ""})
+    translated = _translate(plain, code)
+    if not template.addition:
+        return translated
+    text = _append_sentence(getattr(translated, place).rstrip(), template.addition)
+    return translated.model_copy(update={place: text})
+
+
+def _append_sentence(text: str, sentence: str) -> str:
+    """The sentence behind the last one, in the same line: a small model does what it says there
+    twice as often as in a line of its own. A line whose slots may all be empty gets none.
+    """
+    slots = set(PROMPT_SLOT.findall(text.rpartition("\n")[2]))
+    gap = " " if slots <= {"name"} else "\n"
+    return f"{text}{gap}{sentence}".strip()
+
+
+def _translate(template: PromptTemplate, code: str) -> PromptTemplate:
     words = load_language(code).prompts
     if words is None:  # English
         return template

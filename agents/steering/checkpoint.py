@@ -41,7 +41,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Checkpoint:
-    """A planner: with an actor, or with a constant action, or an up-mapping alone.
+    """A planner: with an actor, a constant action or blind actions, or an up-mapping alone.
 
     Raises ValueError with everything in which the tensors do not fit the info, numbers that are not
     finite included.
@@ -53,6 +53,8 @@ class Checkpoint:
     mean: Tensor  # (d_s,) float32, of the states trained on
     std: Tensor  # (d_s,) float32, above 0
     constant: Tensor | None = None  # (d',) float32
+    # (n, 1 + d') float32: a share of turns left, and the action chosen then for another dialogue
+    blind: Tensor | None = None
     ways: Tensor | None = None  # (n, d') float32, actions that are ways of replying, to try
 
     def __post_init__(self) -> None:
@@ -100,10 +102,12 @@ class Checkpoint:
 
     def choose_actions(self, state: Tensor) -> Tensor:
         """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises
-        ValueError where it has no policy.
+        ValueError where it has no policy, or one that does not read states.
         """
         if self.constant is not None:
             return self.constant.expand(len(state), -1)
+        if self.blind is not None:
+            raise ValueError(f"planner {self.id} is blind: its actions are drawn turn by turn")
         if self.actor is None:
             raise ValueError(
                 f"planner {self.id} is an up-mapping alone; it has neither an actor nor a constant"
@@ -117,6 +121,8 @@ class Checkpoint:
         tensors = {"upmap.weight": self.upmap.weight, "mean": self.mean, "std": self.std}
         if self.constant is not None:
             tensors["constant"] = self.constant
+        if self.blind is not None:
+            tensors["blind"] = self.blind
         if self.ways is not None:
             tensors["ways"] = self.ways
         if self.actor is not None:
@@ -176,6 +182,7 @@ def checkpoint_from_folder(planner_folder: PlannerFolder) -> Checkpoint:
         mean=tensors["mean"],
         std=tensors["std"],
         constant=tensors.get("constant"),
+        blind=tensors.get("blind"),
         ways=tensors.get("ways"),
     )
 

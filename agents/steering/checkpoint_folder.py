@@ -75,8 +75,14 @@ def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
         texts.append(
             f"d_state is {info.d_state}; a state of this model has {info.width} + 1 numbers"
         )
-    if info.actor is not None and info.constant:
-        texts.append("it has an actor and a constant action; expected one of them at most")
+    policies = {
+        "an actor": info.actor is not None,
+        "a constant action": info.constant,
+        "blind actions": info.blind > 0,
+    }
+    if sum(policies.values()) > 1:
+        found = " and ".join(name for name, has in policies.items() if has)
+        texts.append(f"it has {found}; expected one of them at most")
     expected = _expected_shapes(info)
     texts += [f"tensor {name!r} is missing" for name in expected if name not in arrays]
     unknown = sorted(arrays.keys() - expected.keys())
@@ -135,6 +141,8 @@ def _sample_actions(
     """Some of its actions before they are projected, and what they are called."""
     if info.constant:
         yield "its constant action's numbers", arrays["constant"]
+    if info.blind:
+        yield "its blind actions' numbers", arrays["blind"][:, 1:]
     if info.ways:
         yield "its ways of replying", arrays["ways"]
     if info.actor is not None:
@@ -163,8 +171,9 @@ def checkpoint_id(info: CheckpointInfo, arrays: Arrays) -> str:
     described = info.model_dump(
         mode="json", exclude={"lm_spec": True, "metrics": True, "given": True, "encoder": {"model"}}
     )
-    if not info.ways:  # ids are as they were before there were ways
-        del described["ways"]
+    for name in ("ways", "blind"):  # ids are as they were before there were any
+        if not described[name]:
+            del described[name]
     if info.actor is not None and info.actor.radius is None:
         del described["actor"]["radius"]
     return f"p1-{_digest(described, arrays)}"
@@ -264,6 +273,8 @@ def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
     }
     if info.constant:
         shapes["constant"] = (info.d_action,)
+    if info.blind:
+        shapes["blind"] = (info.blind, 1 + info.d_action)
     if info.ways:
         shapes["ways"] = (info.ways, info.d_action)
     if info.actor is not None:

@@ -56,8 +56,8 @@ class GivenId(_InfoPart):
 
 
 class CheckpointInfo(_InfoPart):
-    """All of a checkpoint but its tensors. It has an actor, or a constant action, or neither: an
-    up-mapping to explore with.
+    """All of a checkpoint but its tensors. It has an actor, or a constant action, or blind actions,
+    or none of them: an up-mapping to explore with.
     """
 
     format: Literal["p1", "p2"] = Field(
@@ -85,6 +85,12 @@ class CheckpointInfo(_InfoPart):
     actor: ActorInfo | None = None
     constant: bool = Field(
         default=False, description="Whether it always takes one and the same action."
+    )
+    blind: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Actions for other dialogues, each with its share of turns left, to draw from.",
     )
     ways: int = Field(
         default=0,
@@ -115,8 +121,15 @@ class CheckpointInfo(_InfoPart):
             ) from None
         return value
 
+    @property
+    def has_policy(self) -> bool:
+        """Whether it says what to do; an up-mapping alone does not."""
+        return self.actor is not None or self.constant or self.blind > 0
+
     def derived(self, **changes: Any) -> CheckpointInfo:
         """The info of a checkpoint that is made from this one: of the newest format, and with an id
-        of its own.
+        of its own. Another policy takes the place of blind actions.
         """
+        if changes.keys() & {"actor", "constant"}:
+            changes = {"blind": 0, **changes}
         return self.model_copy(update={"format": FORMAT, "given": None, **changes})

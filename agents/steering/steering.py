@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from agents.steering.act_plan import ActPlan
+from agents.steering.blind import draw_blind_action
 from agents.steering.checkpoint import Checkpoint
 from agents.steering.exploration import Exploration
 from agents.steering.state_encoders import StateEncoder
@@ -34,11 +35,16 @@ class Policy:
         """(d',) float32 for a raw state (d_s,) float32."""
         checkpoint, exploration = self.checkpoint, self.exploration
         if exploration is None:
-            return checkpoint.choose_actions(state[None])[0]
-        planned = None if exploration.sigma is None else checkpoint.choose_actions(state[None])[0]
+            return self._plan_action(observation, state)
+        planned = None if exploration.sigma is None else self._plan_action(observation, state)
         return exploration.explore_action(
             observation, planned, checkpoint.info.d_action, checkpoint.projection
         )
+
+    def _plan_action(self, observation: Observation, state: Tensor) -> Tensor:
+        if self.checkpoint.blind is not None:
+            return draw_blind_action(self.checkpoint.blind, observation, state)
+        return self.checkpoint.choose_actions(state[None])[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

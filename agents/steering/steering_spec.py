@@ -161,7 +161,7 @@ def _policy_problem(
             "this checkpoint has no ways of replying to try; make one with `simworld train latent`"
         )
         return document.problem(("steering", "explore"), message)
-    if planner.info.actor is not None or planner.info.constant or kind in ("random", "ways"):
+    if planner.info.has_policy or kind in ("random", "ways"):
         return None
     message = (
         "this checkpoint is an up-mapping without a trained planner; add 'explore: {kind: random}',"

@@ -234,12 +234,24 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
     screen = console()
     screen.print(Text("Planner against the other arms, on scenarios it has not seen", style="bold"))
     screen.print(table)
+    for told in dict.fromkeys(line for report in reports for line in _sentence_lines(report)):
+        say(told)
     if reports:
         click.echo(explain_results(reports, name))
     for result in results:
         values = f" ({_values_text(result.values)})" if result.values else ""
         say(f"planner{values}: {result.planner}")
     say(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json")
+
+
+def _sentence_lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """What the arm `prompted` was told, and what each sentence earned where it was chosen."""
+    if (prompted := report.get("prompted")) is None:
+        return
+    yield f"prompted: {prompted['sentence']!r}, by its mean {prompted['measure']} in training:"
+    for each in prompted["sentences"]:
+        mean = "–" if each["mean"] is None else f"{each['mean']:+.3f}"
+        yield f"  {mean} (n {each['n']}) {each['sentence']}"
 
 
 def explain_results(reports: Sequence[Mapping[str, Any]], name: str) -> str:

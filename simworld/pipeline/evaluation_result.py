@@ -59,6 +59,11 @@ class Evaluation:
     quality: Mapping[str, LanguageQuality]
     measures: tuple[str, ...]
 
+    @property
+    def failed(self) -> int:
+        """Seats whose episode failed, or that have no value of the main measure."""
+        return sum(arm.failed + arm.unscored for arm in self.arms.values())
+
     def paired(self, first: str, second: str, measure: str) -> PairedComparison | None:
         """One arm less another on one measure; raw, without a correction for others."""
         return _paired_by_measure(self.arms, first, second, (self.main,)).get(measure)

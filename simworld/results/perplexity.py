@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import cache
 
 from agents.prompt_rebuilding import answered_prompts
+from agents.prompting import build_prompt
 from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.driver import drive_on_backend
@@ -35,7 +36,7 @@ def reply_requests(
     store: Store, episodes: Sequence[tuple[StoredEpisode, str]], model_id: str
 ) -> Iterator[Score]:
     """What a model would say to each reply it wrote in a seat, steered or not: the prompt of that
-    turn, without a prefix.
+    turn, without a prefix, and without an instruction that was added to its template.
 
     Left out are replies whose prompt was filled by rules that were mended since, for it is not the
     text that they were sent.
@@ -45,4 +46,10 @@ def reply_requests(
         for sent in answered_prompts(
             stored.episode, (seat,), model_id, scenario_of=scenario_of, spec_of=spec_of
         ):
-            yield Score(prompt=sent.prompt, continuations=(sent.reply.raw,))
+            prompt = sent.prompt
+            if sent.template.addition:
+                plain = sent.template.model_copy(update={"addition": ""})
+                prompt = build_prompt(
+                    plain, sent.observation, drop_events=sent.reply.dropped_events
+                )
+            yield Score(prompt=prompt, continuations=(sent.reply.raw,))

@@ -19,5 +19,16 @@ def test_the_file_that_is_shown_can_be_used() -> None:
 
 
 def test_every_arm_is_explained() -> None:
-    (told,) = re.findall(r"^The arms: .*\n.*$", PAGE, re.MULTILINE)
-    assert set(ARM_NAMES) == set(re.findall(r"`(\w+)`", told))
+    section = PAGE.partition("### The arms\n")[2].partition("\n## ")[0]
+    explained = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert explained | {"planner"} == set(ARM_NAMES)
+
+
+def test_the_arms_that_are_shown_can_be_used() -> None:
+    shown, arms = (
+        re.findall(rf"```yaml\n({start}.*?)```", PAGE, re.DOTALL)[0]
+        for start in ("name: ", "evaluate:")
+    )
+    text = re.sub(r"^evaluate: .*$", "", shown, flags=re.MULTILINE) + arms
+    (one,) = grid_points(load_text(text, "polite.yaml"))
+    assert set(one.file.arms) == set(ARM_NAMES) - {"explorer"}

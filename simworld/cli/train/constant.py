@@ -4,6 +4,7 @@ fixed prefix.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,5 +77,15 @@ def constant(
         f"{out}: {checkpoint.id}: R² {'unknown' if r2 is None else f'{r2:.4f}'}"
         " on held-out families"
     )
+    if "way_value" in checkpoint.info.metrics:
+        say(_explain_choice(checkpoint.info.metrics))
     say(f"  steering: {{planner: {out}}}")
     suggest_next("agent new", "my-agent")
+
+
+def _explain_choice(metrics: Mapping[str, float]) -> str:
+    kind = "a mixture of ways" if metrics["is_mixture"] else "a single way"
+    return (
+        f"  {kind}: the best single way brings {metrics['way_value']:+.3g}, drawn to the mean of"
+        f" all; the mixture {metrics['mixture_value']:+.3g}, as a linear fit foretells"
+    )

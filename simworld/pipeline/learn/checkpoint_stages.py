@@ -48,7 +48,8 @@ from simworld.training.data.seat_turns import SeatTurn, seat_turns
 from simworld.training.data.utterance_rewards import builtin_embedder
 from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
-from simworld.training.rl.train_planner import load_training_data, train_planner
+from simworld.training.rl.blind_planner import blind_checkpoint
+from simworld.training.rl.train_planner import PlannerSettings, load_training_data, train_planner
 from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 
 
@@ -195,11 +196,15 @@ def make_ways(
 
 
 def make_planner(
-    context: PipelineContext, label: str, dataset: StageState, start: StageState
+    context: PipelineContext,
+    label: str,
+    dataset: StageState,
+    start: StageState,
+    *,
+    settings: PlannerSettings,
 ) -> StageOutput:
-    """A trained planner."""
+    """A trained planner, or one that it is compared with."""
     data, base = load_training_data(dataset.path), load_checkpoint(start.path)
-    settings = context.file.train
     name, content = context.run_name(label), settings.model_dump(mode="json")
     record = new_training_record(
         name, settings.learner, code_version(), content, dict(data.provenance)
@@ -228,6 +233,15 @@ def make_constant(
         dtype=data.dtype,
     )
     return _save(context, label, best)
+
+
+def make_blind(
+    context: PipelineContext, label: str, planner: StageState, dataset: StageState
+) -> StageOutput:
+    """A checkpoint that does what the planner would do in other dialogues at the same turn."""
+    transitions = load_training_data(dataset.path).transitions
+    blind = blind_checkpoint(load_checkpoint(planner.path), transitions, seed=context.file.seed)
+    return _save(context, label, blind)
 
 
 @contextmanager

@@ -107,6 +107,16 @@ class PipelineContext:
         )
         return replace(self.agent, spec=spec, planner=read_folder(planner))
 
+    def prompted_agent(self, arm: str, sentence: str) -> LoadedSpec:
+        """The agent without a planner, told one sentence more, named after the arm it is."""
+        assert self.agent.template is not None
+        told = "\n".join(filter(None, (self.agent.template.addition, sentence)))
+        return replace(
+            self.agent,
+            spec=self.model.model_copy(update={"name": f"{self.model.name}-{arm}"}),
+            template=self.agent.template.model_copy(update={"addition": told}),
+        )
+
     def reward(self, standards: Sequence[StageState]) -> RewardSettings:
         """The file's reward; its rules as the standards' file has them, if there is one."""
         if not standards:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from agents import LoadedSpec
 from agents.lm.sentence_encoder import load_sentence_encoder
@@ -18,7 +19,7 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.evaluate import evaluate
-from simworld.pipeline.evaluation_result import evaluation_json
+from simworld.pipeline.evaluation_result import Evaluation, evaluation_json
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import RANDOM_EXPLORATION
 from simworld.pipeline.learn.stage_cache import StageOutput, StageState
@@ -112,15 +113,21 @@ def judge_run(
 
 def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> StageOutput:
     """The report of the arms, as a JSON file; the inputs are the checkpoints of
-    `LearnFile.steered_arms`, and the standards of the reward's rules where it has any.
+    `LearnFile.steered_arms`, the standards of the reward's rules where it has any, and the best
+    sentence where there is an arm that is told one.
     """
     file, settings = context.file, context.file.evaluate
     checkpoints = inputs[: len(file.steered_arms)]
-    reward = context.reward(inputs[len(checkpoints) :])
+    others = {state.name: state for state in inputs[len(checkpoints) :]}
+    reward = context.reward([others["standards"]] if "standards" in others else ())
     explores = {"random": RANDOM_EXPLORATION, "explorer": file.collect.explore}
     arms: dict[str, LoadedSpec] = {"base": context.agent} if "base" in file.arms else {}
     for arm, checkpoint in zip(file.steered_arms, checkpoints, strict=True):
         arms[arm] = context.steered_agent(arm, checkpoint.path, explores.get(arm))
+    prompted: dict[str, Any] = {}
+    if "prompted" in others:
+        prompted = {"prompted": json.loads(others["prompted"].path.read_text("utf-8"))}
+        arms["prompted"] = context.prompted_agent("prompted", prompted["prompted"]["sentence"])
     plan = context.arms_plan(
         label,
         arms,
@@ -132,8 +139,19 @@ def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> 
     measures = EvaluationMeasures(
         judge=context.test_judge, reward=None if reward.measure == "judged" else reward
     )
+    evaluation = evaluate_plan(context, plan, measures, replies_read=settings.quality)
+    path = f"{label}.json"
+    content = json.dumps({**evaluation_json(evaluation), **prompted}, indent=1)
+    (context.folder / path).write_text(content + "\n", "utf-8")
+    return StageOutput(path=path, failed=evaluation.failed)
+
+
+def evaluate_plan(
+    context: PipelineContext, plan: ArmsPlan, measures: EvaluationMeasures, *, replies_read: int
+) -> Evaluation:
+    """Plays, judges and compares a plan with the means of the context; see `evaluate`."""
     with context.open_agents(plan) as agent_pool:
-        evaluation = evaluate(
+        return evaluate(
             plan,
             agent_pool,
             context.store,
@@ -141,18 +159,13 @@ def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> 
             retry_failed=context.retry_failed,
             max_live=context.max_live,
             cpu_threads=context.cpu_threads,
-            replies_read=settings.quality,
-            embed=load_sentence_encoder().encode if settings.quality else None,
+            replies_read=replies_read,
+            embed=load_sentence_encoder().encode if replies_read else None,
             on_playing=_report_playing(context.on_progress),
             on_judging=_report_judging(context.on_progress),
             server=context.server,
             stopping=context.stopping,
         )
-    path = f"{label}.json"
-    content = json.dumps(evaluation_json(evaluation), indent=1)
-    (context.folder / path).write_text(content + "\n", "utf-8")
-    failed = sum(arm.failed + arm.unscored for arm in evaluation.arms.values())
-    return StageOutput(path=path, failed=failed)
 
 
 def _play(context: PipelineContext, plan: ArmsPlan) -> StageOutput:

@@ -10,20 +10,28 @@ from pydantic import (
     Field,
     PositiveFloat,
     SerializerFunctionWrapHandler,
+    field_validator,
     model_serializer,
     model_validator,
 )
 
 from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
+from simworld.language import PROMPT_SLOT
 from simworld.training.cloning.reply_encoder import MAX_MEASURES
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.data.reward_rules import UtteranceMeasure
+from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, SeatChoice
 
-ArmName = Literal["base", "clone", "random", "explorer", "constant", "planner"]
-ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
+DefaultArm = Literal["base", "clone", "random", "explorer", "constant", "planner"]
+ControlArm = Literal["ridge", "clock", "gamma0", "blind"]  # of the planner
+ArmName = Literal[DefaultArm, ControlArm, "prompted"]
+DEFAULT_ARMS: tuple[DefaultArm, ...] = get_args(DefaultArm)
+CONTROL_ARMS: tuple[ControlArm, ...] = get_args(ControlArm)
+ARM_NAMES: tuple[ArmName, ...] = (*DEFAULT_ARMS, *CONTROL_ARMS, "prompted")
+MAX_SENTENCE = 300  # characters
 RANDOM_EXPLORATION = ExploreSpec(kind="random")
 
 
@@ -151,15 +159,46 @@ class CollectStage(_LearnPart):
     )
 
 
+class PromptedStage(_LearnPart):
+    """Instructions in place of a planner, written beforehand; the best of them is an arm."""
+
+    sentences: tuple[str, ...] = Field(
+        min_length=1,
+        max_length=5,
+        description="One instruction each, with {{name}} for the seat that is told.",
+    )
+    repeats: Repeats = Field(default=1, description="Of each on the training scenarios.")
+
+    @field_validator("sentences")
+    @classmethod
+    def _check_sentences(cls, sentences: tuple[str, ...]) -> tuple[str, ...]:
+        for text in sentences:
+            if not text.strip() or "\n" in text.strip() or len(text) > MAX_SENTENCE:
+                raise ValueError(
+                    f"a sentence is one line of 1 to {MAX_SENTENCE} characters, found {text!r}"
+                )
+            if slots := set(PROMPT_SLOT.findall(text)) - {"name"}:
+                raise ValueError(
+                    f"a sentence has no slot but {{{{name}}}}, found {{{{{min(slots)}}}}}"
+                )
+        stripped = tuple(text.strip() for text in sentences)
+        if len(set(stripped)) < len(stripped):
+            raise ValueError("two sentences are the same")
+        return stripped
+
+
 class EvaluateStage(_LearnPart):
     """The arms against each other on the test scenarios."""
 
     arms: tuple[ArmName, ...] = Field(
         default=(),
         description=(
-            "Default: all there are. `explorer` plays as the data were collected, `random` in any"
-            " direction."
+            "Default: base, clone, random, explorer, constant, planner, as far as there are such."
+            " `explorer` plays as the data were collected, `random` in any direction."
         ),
+    )
+    prompted: PromptedStage | None = Field(
+        default=None, description="What the arm `prompted` is told."
     )
     judge: str = Field(
         default="",
@@ -244,12 +283,30 @@ class LearnFile(_LearnPart):
         """The arms that are evaluated."""
         explores = self.collect.explore != RANDOM_EXPLORATION
         available = {"clone": self.has_clone, "explorer": explores}
-        return self.evaluate.arms or tuple(arm for arm in ARM_NAMES if available.get(arm, True))
+        return self.evaluate.arms or tuple(arm for arm in DEFAULT_ARMS if available.get(arm, True))
 
     @property
     def steered_arms(self) -> tuple[ArmName, ...]:
         """Those of them that play with a checkpoint."""
-        return tuple(arm for arm in self.arms if arm != "base")
+        return tuple(arm for arm in self.arms if arm not in ("base", "prompted"))
+
+    @property
+    def control_settings(self) -> dict[ControlArm, PlannerSettings]:
+        """What those controls are trained with that learn from the planner's data."""
+        train = self.train
+        controls: dict[ControlArm, PlannerSettings] = {}
+        if "ridge" in self.arms:
+            controls["ridge"] = PlannerSettings(
+                learner="ridge",
+                scale_rewards=train.scale_rewards,
+                sees=train.sees,
+                loop=LoopSettings(seed=train.loop.seed),
+            )
+        if "clock" in self.arms:
+            controls["clock"] = train.model_copy(update={"sees": "turns_left"})
+        if "gamma0" in self.arms:
+            controls["gamma0"] = train.with_gamma(0)
+        return controls
 
     @model_validator(mode="after")
     def _check_combination(self) -> Self:
@@ -266,6 +323,7 @@ class LearnFile(_LearnPart):
             raise ValueError(
                 "there is no clone to evaluate; remove it from the arms, or remove `clone: null`"
             )
+        self._check_controls()
         if self.rounds > 1 and self.collect.explore.kind == "random":
             raise ValueError(
                 "rounds: random directions are the same in every round; explore around the planner"
@@ -287,3 +345,27 @@ class LearnFile(_LearnPart):
         if len(self.arms) < 2:
             raise ValueError("evaluate.arms: a comparison needs two arms")
         return self
+
+    def _check_controls(self) -> None:
+        arms = self.evaluate.arms
+        controls = [arm for arm in CONTROL_ARMS if arm in arms]
+        if controls and "planner" not in arms:
+            raise ValueError(
+                f"evaluate.arms: {', '.join(controls)}: what a planner is compared with; add"
+                " 'planner'"
+            )
+        if "gamma0" in arms and not self.train.gamma > 0:
+            raise ValueError(
+                "evaluate.arms: 'gamma0' is the planner with γ 0, and the learner"
+                f" {self.train.learner!r} of this file plans with no other; remove the arm, or give"
+                " the learner a gamma above 0"
+            )
+        if "prompted" in arms and self.evaluate.prompted is None:
+            raise ValueError(
+                "evaluate.arms: 'prompted' needs sentences to choose from; add `prompted:"
+                " {sentences: ['{{name}} says thank you.']}` to evaluate"
+            )
+        if "prompted" not in arms and self.evaluate.prompted is not None:
+            raise ValueError(
+                "evaluate.prompted: no arm is told these sentences; add 'prompted' to evaluate.arms"
+            )

@@ -21,6 +21,7 @@ from simworld.pipeline.learn.fingerprints import (
     run_fingerprint,
     scores_fingerprint,
 )
+from simworld.pipeline.learn.prompted_stage import choose_sentence
 from simworld.pipeline.learn.stage_cache import Fingerprint, Stage, StageFunction, StageState
 from simworld.yamlfile.fields import SeatChoice
 
@@ -137,7 +138,7 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
                 "train",
                 (dataset, round_start),
                 _settings_json(file.train),
-                checkpoint_stages.make_planner,
+                partial(checkpoint_stages.make_planner, settings=file.train),
                 checkpoint_fingerprint,
             )
             round_start = planner if rounds_left else round_start
@@ -151,9 +152,40 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
             checkpoint_stages.make_constant,
             checkpoint_fingerprint,
         )
+    for arm, settings in file.control_settings.items():
+        checkpoints[arm] = declare(
+            arm,
+            (dataset, round_start),
+            _settings_json(settings),
+            partial(checkpoint_stages.make_planner, settings=settings),
+            checkpoint_fingerprint,
+        )
+    if "blind" in file.arms:
+        checkpoints["blind"] = declare(
+            "blind",
+            (planner, dataset),
+            {"seed": file.seed},
+            checkpoint_stages.make_blind,
+            checkpoint_fingerprint,
+        )
+    prompted: tuple[Stage, ...] = ()
+    if file.evaluate.prompted is not None:
+        prompted = (
+            declare(
+                "prompted",
+                standards,
+                _prompted_settings(context),
+                choose_sentence,
+                file_fingerprint,
+                episodes=_count_seatings(context.train_scenarios, file.evaluate.seats)
+                * len(context.opponents)
+                * file.evaluate.prompted.repeats
+                * len(file.evaluate.prompted.sentences),
+            ),
+        )
     declare(
         "evaluate",
-        (*(checkpoints[arm] for arm in file.steered_arms), *standards),
+        (*(checkpoints[arm] for arm in file.steered_arms), *standards, *prompted),
         _evaluate_settings(context),
         episode_stages.evaluate_arms,
         file_fingerprint,
@@ -195,13 +227,28 @@ def _collect_settings(context: PipelineContext) -> dict[str, Any]:
 def _evaluate_settings(context: PipelineContext) -> dict[str, Any]:
     file = context.file
     return {
-        **_settings_json(file.evaluate),
+        **_settings_json(file.evaluate, {"prompted"}),  # a stage before it has them
         "arms": list(file.arms),
         "agents": context.agent_contents({"": context.agent, **context.opponents}),
         "scenarios": [scenario.id for scenario in context.test_scenarios],
         "judge": context.test_judge.content() if context.test_judge else None,
         "reward": _settings_json(file.reward),
         "explorer": _settings_json(file.collect.explore),
+        "seed": file.seed,
+        "name": file.work_name,
+    }
+
+
+def _prompted_settings(context: PipelineContext) -> dict[str, Any]:
+    file = context.file
+    assert file.evaluate.prompted is not None
+    return {
+        **_settings_json(file.evaluate.prompted),
+        "seats": file.evaluate.seats,
+        "agents": context.agent_contents({"": context.agent, **context.opponents}),
+        "scenarios": [scenario.id for scenario in context.train_scenarios],
+        "judge": context.reward_judge.content() if context.reward_judge else None,
+        "reward": _settings_json(file.reward),
         "seed": file.seed,
         "name": file.work_name,
     }

@@ -20,6 +20,7 @@ from simworld.training.data.transitions import STATE_ROWS, Transitions
 # added to the deviation, as in TD3+BC's own code
 EPSILON = 1e-3
 MIN_DEVIATION = 1e-6  # a deviation
+UNSEEN = 1e30  # a deviation over which nothing is left of a number
 
 
 def normalizer_from_states(states: Sequence[Tensor]) -> Normalizer:
@@ -48,3 +49,12 @@ def normalizer_from_transitions(transitions: Transitions) -> Normalizer:
         mean=torch.from_numpy((mean + origin).astype(np.float32)),
         std=torch.from_numpy(std.astype(np.float32)),
     )
+
+
+def turns_left_alone(normalizer: Normalizer) -> Normalizer:
+    """Gives a normalizer by which of a state the last number alone is seen, the share of turns
+    left: all others become nothing, in training and in acting.
+    """
+    std = torch.full_like(normalizer.std, UNSEEN)
+    std[-1] = normalizer.std[-1]
+    return Normalizer(mean=normalizer.mean, std=std)

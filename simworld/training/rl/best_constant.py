@@ -18,6 +18,7 @@ from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.transitions import ACTION_ROWS, Transitions
 from simworld.training.data.variance_explained import fit_ridge, variance_explained
+from simworld.training.rl.constant_choice import BestWay, best_way, find_ways
 
 
 def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float32]:
@@ -27,7 +28,8 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
     Reward and action are centred by family, and w comes from ridge regression. From the mean action
     the answer goes in the direction of w, as far as the data lie from their mean, and is put on the
     sphere. For actions from all over the sphere that is √d' · w / |w|, the maximum of w · a; for
-    actions near a planner's it is the furthest that the data speak of.
+    actions near a planner's it is the furthest that the data speak of. Of data that tried ways it
+    is a mixture of these, and the best single way is the answer where that brings more.
 
     Args:
         transitions: to choose by.
@@ -37,26 +39,59 @@ def best_constant(transitions: Transitions, *, by_act: bool) -> NDArray[np.float
     Raises:
         InputError: for data from which nothing can be learned about actions.
     """
+    return choose_constant(transitions, by_act=by_act)[0]
+
+
+def choose_constant(
+    transitions: Transitions, *, by_act: bool
+) -> tuple[NDArray[np.float32], BestWay | None]:
+    """Gives `best_constant`, and where the data tried ways of replying, what it was chosen by."""
     check_trainable(transitions, held_out=0)
     weights = fit_ridge(*_regression_rows(transitions, by_act))
-    weights_norm = float(np.linalg.norm(weights))
-    if not weights_norm > 0:
+    if not float(np.linalg.norm(weights)) > 0:
         raise InputError(
             "within families rewards do not change with actions, so no constant action is best; "
             "collect more than one episode per family, with exploration"
         )
-    mean, mean_square = _action_moments(transitions.actions)
-    count, d_action = transitions.actions.shape
+    mixture = _point_to(weights, transitions.actions)
+    way = _find_best_way(transitions, weights, mixture, by_act)
+    if way is not None and not way.is_mixture_better:
+        return way.action, way
+    return mixture.astype(np.float32), way
+
+
+def _find_best_way(
+    transitions: Transitions, weights: Floats, mixture: Floats, by_act: bool
+) -> BestWay | None:
+    """Gives the best single way; None for data that tried none, or that do not tell them apart."""
+    ways = find_ways(transitions.actions)
+    if ways is None:
+        return None
+    _, first, seat = np.unique(transitions.episode_index, return_index=True, return_inverse=True)
+    if bool((ways[1] == ways[1][first][seat.ravel()]).all()):
+        _, values, family = _regression_rows(transitions, by_act=False)
+        rows = (transitions.actions[first], values, family)
+    elif by_act:
+        rows = _regression_rows(transitions, by_act)
+    else:  # a score of the whole episode says little about one way of several
+        return None
+    return best_way(*rows, weights=weights, mixture=mixture)
+
+
+def _point_to(weights: Floats, actions: NDArray[np.floating]) -> Floats:
+    """Gives the action (d',) on the sphere that is furthest in the direction of the weights, from
+    the mean of actions (n, d') as far as they lie from it.
+    """
+    mean, mean_square = _action_moments(actions)
+    count, d_action = actions.shape
     # Rayleigh's statistic: n |mean|² of actions from all over the sphere has the mean d' and the
     # variance 2 d'
     if count * float(mean @ mean) < d_action + 6 * (2 * d_action) ** 0.5:
         mean, radius = np.zeros(d_action), mean_square**0.5
     else:
         radius = max(mean_square - float(mean @ mean), 0.0) ** 0.5
-    best = mean + weights * (radius / weights_norm)
-    on_sphere: NDArray[np.float32] = (
-        best * (len(best) ** 0.5 / float(np.linalg.norm(best)))
-    ).astype(np.float32)
+    best = mean + weights * (radius / float(np.linalg.norm(weights)))
+    on_sphere: Floats = best * (len(best) ** 0.5 / float(np.linalg.norm(best)))
     return on_sphere
 
 
@@ -86,20 +121,27 @@ def constant_checkpoint(
             f" {parent.id[:11]}… {parent.info.d_action}; choose the checkpoint that the data were"
             " collected with"
         )
-    action = best_constant(transitions, by_act=by_act)
+    action, way = choose_constant(transitions, by_act=by_act)
     explained = variance_explained(*_regression_rows(transitions, by_act))
+    metrics = {} if explained is None else {"r2": explained.r2}
+    if way is not None:
+        metrics |= {
+            "way_value": way.way_value,
+            "mixture_value": way.mixture_value,
+            "is_mixture": float(way.is_mixture_better),
+        }
     info = parent.info.derived(
         dtype=dtype or parent.info.dtype,
         actor=None,
         constant=True,
         data=dict(data or {}),
-        metrics={} if explained is None else {"r2": explained.r2},
+        metrics=metrics,
         parent=parent.id,
     )
-    return replace(parent, info=info, actor=None, constant=torch.from_numpy(action))
+    return replace(parent, info=info, actor=None, constant=torch.from_numpy(action), blind=None)
 
 
-def _action_moments(actions: NDArray[np.float32]) -> tuple[Floats, float]:
+def _action_moments(actions: NDArray[np.floating]) -> tuple[Floats, float]:
     """Gives the mean (d',) and the mean squared length of actions (n, d'), which may lie in a
     file.
     """

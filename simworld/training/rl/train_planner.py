@@ -24,7 +24,7 @@ from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.family_splits import split_transitions
-from simworld.training.data.fit_normalizer import normalizer_from_transitions
+from simworld.training.data.fit_normalizer import normalizer_from_transitions, turns_left_alone
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
@@ -45,6 +45,8 @@ class PlannerSettings(TrainingSettings):
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
     # to a deviation of 1: a part of a score is smaller than what new critics say by chance
     scale_rewards: bool = True
+    # turns_left: the share of turns left is all that it reads of a state
+    sees: Literal["everything", "turns_left"] = "everything"
     td3bc: TD3BCSettings = TD3BCSettings()  # its gamma is also that of the evaluation
     bc: BCSettings = BCSettings()
     ridge: RidgeSettings = RidgeSettings()  # of its loop the seed alone counts
@@ -52,11 +54,29 @@ class PlannerSettings(TrainingSettings):
 
     @model_serializer(mode="wrap")
     def _without_ridge(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves the regression's settings out for other learners: their hashes stay."""
+        """Leaves the regression's settings out for other learners, and `sees` where it sees
+        everything: their hashes stay.
+        """
         content: dict[str, Any] = serialize(self)
         if self.learner != "ridge":
             content.pop("ridge", None)
+        if self.sees == "everything":
+            content.pop("sees", None)
         return content
+
+    @property
+    def gamma(self) -> float:
+        """The discount that the learner plans with; 0 for one that has none."""
+        return float(getattr(getattr(self, self.learner, None), "gamma", 0.0))
+
+    def with_gamma(self, gamma: float) -> PlannerSettings:
+        """Gives the same settings with another discount of the learner, which has one."""
+        block = getattr(self, self.learner).model_copy(update={"gamma": gamma})
+        return self.model_copy(update={self.learner: block})
+
+    def seen(self, normalizer: Normalizer) -> Normalizer:
+        """Gives the normalizer by which as much of a state is seen as `sees` says."""
+        return normalizer if self.sees == "everything" else turns_left_alone(normalizer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,7 +141,7 @@ def train_planner(
         )
     if settings.learner == "ridge":
         check_trainable(transitions, held_out=settings.loop.held_out)
-        normalizer = normalizer_from_transitions(transitions)
+        normalizer = settings.seen(normalizer_from_transitions(transitions))
         actor, metrics = ridge_actor(
             transitions.with_next_rows(), normalizer, settings.ridge, seed=settings.loop.seed
         )
@@ -133,6 +153,8 @@ def train_planner(
             **settings.loop.model_dump(mode="json", exclude={"steps"}),
         }
         learner, start_normalizer = _make_learner(clone, settings, transitions)
+        if start_normalizer is None:
+            _, start_normalizer = _training_families(settings, transitions)
         actor = learner.actor
         file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
         position, normalizer = train_offline(
@@ -158,7 +180,9 @@ def train_planner(
         parent=clone.id,
     )
     mean, std = normalizer.mean, normalizer.std
-    return replace(clone, info=planner_info, actor=actor, mean=mean, std=std, constant=None)
+    return replace(
+        clone, info=planner_info, actor=actor, mean=mean, std=std, constant=None, blind=None
+    )
 
 
 def _start_actor(
@@ -167,7 +191,7 @@ def _start_actor(
     """Gives the actor that training begins with, and its normalizer if it has one."""
     info = clone.info
     if clone.actor is not None and not settings.fresh:
-        return copy.deepcopy(clone.actor).requires_grad_(True), clone.normalizer
+        return copy.deepcopy(clone.actor).requires_grad_(True), settings.seen(clone.normalizer)
     seed = derive_seed(settings.loop.seed, "actor")
     actor = new_actor(
         d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
@@ -202,9 +226,7 @@ def _bilinear_learner(
 ) -> tuple[Learner, Normalizer]:
     """Gives TD3+BC that begins at the regression on the families it will learn from."""
     loop = settings.loop
-    check_trainable(transitions, held_out=loop.held_out)
-    training, _ = split_transitions(transitions, held_out=loop.held_out, seed=loop.seed)
-    normalizer = normalizer_from_transitions(training)
+    training, normalizer = _training_families(settings, transitions)
     regression = bilinear_regression(
         training, normalizer, gamma=settings.td3bc.gamma, seed=loop.seed
     )
@@ -222,6 +244,16 @@ def _bilinear_learner(
         actor = regression.actor(regression.fit())
     critic = regression.critic(seed=loop.seed)
     return TD3BC(actor, settings.td3bc, seed=seed, critic=critic), normalizer
+
+
+def _training_families(
+    settings: PlannerSettings, transitions: Transitions
+) -> tuple[Transitions, Normalizer]:
+    """Gives the acts that will be learned from, and the normalizer of their states."""
+    loop = settings.loop
+    check_trainable(transitions, held_out=loop.held_out)
+    training, _ = split_transitions(transitions, held_out=loop.held_out, seed=loop.seed)
+    return training, settings.seen(normalizer_from_transitions(training))
 
 
 def _check_encoder(data: TrainingData, clone: Checkpoint) -> EncoderInfo:

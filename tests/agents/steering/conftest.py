@@ -39,14 +39,15 @@ def make_info() -> Callable[..., CheckpointInfo]:
 
 @pytest.fixture(scope="session")
 def make_checkpoint(make_info: Callable[..., CheckpointInfo]) -> Callable[..., Checkpoint]:
-    """A checkpoint with random weights: `policy` is "actor", "constant" or "" for an up-mapping
-    alone."""
+    """A checkpoint with random weights: `policy` is "actor", "constant", "blind" (three actions),
+    or "" for an up-mapping alone."""
 
     def make(
         policy: str = "", *, seed: int = 0, hidden: tuple[int, ...] = (5,), **changes: Any
     ) -> Checkpoint:
         actor = ActorInfo(hidden=hidden, projection="sphere") if policy == "actor" else None
-        info = make_info(actor=actor, constant=policy == "constant", **changes)
+        blind_count = 3 if policy == "blind" else 0
+        info = make_info(actor=actor, constant=policy == "constant", blind=blind_count, **changes)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             weight = torch.randn(info.d_action, info.tokens * info.width)
@@ -58,11 +59,19 @@ def make_checkpoint(make_info: Callable[..., CheckpointInfo]) -> Callable[..., C
             mean, std = torch.randn(info.d_state), torch.rand(info.d_state) + 0.5
             constant = torch.randn(info.d_action) if info.constant else None
             ways = torch.randn(info.ways, info.d_action) if info.ways else None
+            blind = torch.randn(info.blind, 1 + info.d_action) if info.blind else None
         upmap = UpMap(
             weight, tokens=info.tokens, act_norm=info.act_norm, embedding_norm=info.embedding_norm
         )
         return Checkpoint(
-            info=info, upmap=upmap, actor=made, mean=mean, std=std, constant=constant, ways=ways
+            info=info,
+            upmap=upmap,
+            actor=made,
+            mean=mean,
+            std=std,
+            constant=constant,
+            blind=blind,
+            ways=ways,
         )
 
     return make

@@ -47,7 +47,7 @@ def problems(folder: Path) -> list[str]:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    policy=st.sampled_from(["", "actor", "constant"]),
+    policy=st.sampled_from(["", "actor", "constant", "blind"]),
     width=st.integers(1, 5),
     d_action=st.integers(1, 5),
     tokens=st.integers(1, 4),
@@ -79,7 +79,7 @@ def test_round_trip(
     assert all(
         np.array_equal(array, again.to_arrays()[name]) for name, array in made.to_arrays().items()
     )
-    if policy:
+    if policy in ("actor", "constant"):
         states = torch.randn(3, made.info.d_state, generator=torch.Generator().manual_seed(seed))
         assert torch.equal(again.choose_actions(states), made.choose_actions(states))
 
@@ -98,6 +98,29 @@ def test_a_constant_and_no_policy(make_checkpoint: Make) -> None:
     assert torch.equal(constant.choose_actions(torch.zeros(3, 4)), constant.constant.repeat(3, 1))
     with pytest.raises(ValueError, match="an up-mapping alone"):
         make_checkpoint().choose_actions(torch.zeros(1, 4))
+    with pytest.raises(ValueError, match="is blind: its actions are drawn turn by turn"):
+        make_checkpoint("blind").choose_actions(torch.zeros(1, 4))
+
+
+def test_blind_actions_are_a_policy_and_content(tmp_path: Path, make_checkpoint: Make) -> None:
+    made = make_checkpoint("blind")
+    assert made.blind is not None
+    assert replace(made, blind=made.blind + 1).id != made.id
+    folder = save_checkpoint(tmp_path / "blind", made)
+    info = json.loads((folder / "planner.json").read_text())
+    (folder / "planner.json").write_text(json.dumps(info | {"constant": True, "blind": 4}))
+    assert problems(folder) == [
+        f"F/planner.safetensors: {text}"
+        for text in (
+            "it has a constant action and blind actions; expected one of them at most",
+            "tensor 'constant' is missing",
+            "tensor 'blind' has the shape (3, 3); expected (4, 3)",
+        )
+    ]
+    with pytest.raises(ValueError, match="its blind actions' numbers are all zero"):
+        replace(made, blind=torch.tensor([[0.5, 0.0, 0.0]] * 3))
+    taught = made.info.derived(constant=True)
+    assert taught == make_checkpoint("constant").info
 
 
 def test_the_id_is_the_content(make_checkpoint: Make) -> None:

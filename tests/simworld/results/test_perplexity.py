@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Request, Score, Scored, TextPrompt
-from simworld.results.perplexity import perplexity
+from simworld.results.perplexity import perplexity, reply_requests
 from simworld.testing import FakeBackend
+from store import Store
+from tests.factories import played_episodes
 from tests.factories.losing_backend import LosingBackend
 
 
@@ -41,3 +44,27 @@ def test_lost_requests_end_without_a_perplexity() -> None:
     backend = LosingBackend("builtin:m")
     assert perplexity(requests(*(f"reply {i}" for i in range(40))), backend) is None
     assert len(backend.requests) == 40
+
+
+def test_an_instruction_that_was_added_is_not_read(store: Store) -> None:
+    """So the language of an agent that was told more is measured as that of the others."""
+    lines = (" Hello, it is 5.", " No, Ann. I pay 3.", " Then 4.", " Fine, four it is")
+    scenario = played_episodes.scene("chair")
+    plain, record = played_episodes.agent("m1")
+    template = plain.template.model_copy(update={"addition": "Be kind."})
+    told = replace(plain, template=template)
+    told_record = replace(record, spec={**record.spec, "prompt": template.model_dump(mode="json")})
+    expected = played_episodes.play_lines(plain, scenario, lines).prompts
+    played = played_episodes.play_lines(told, scenario, lines)
+    assert all(one.messages[-1].content.endswith("\nBe kind.") for one in played.prompts)
+    played_episodes.add(store, played, scenario, told_record)
+    (stored,) = store.episodes()
+    found = [
+        request
+        for seat in ("seller", "buyer")
+        for request in reply_requests(store, [(stored, seat)], "m1")
+    ]
+    assert [request.prompt for request in found] == [*expected[::2], *expected[1::2]]
+    assert [request.continuations for request in found] == [
+        (line,) for line in (*lines[::2], *lines[1::2])
+    ]
