@@ -1,6 +1,7 @@
 # Every target sets up .venv first; only Python 3.11 or newer, make and a package registry are needed.
 PYTHON ?= python3
 MINUTES ?= 30
+STAGE ?= map
 FLOOR := 95
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ READY := $(VENV)/.ready
 # A time per group, printed after it.
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo learn tournament test check fast model slow coverage campaign bench lock clean
+.PHONY: help demo learn tournament test check fast model slow coverage campaign experiments bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -55,6 +56,16 @@ coverage: $(READY)  ## the fast tests once more, with the lines and branches the
 
 campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call stopped: docs/reliability.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)
+
+# What is done stays done: the same command goes on where the time was over.
+experiments: $(READY)  ## a STAGE of docs/experiments (map, ask-then-thank, answer-or-ask, earn-thanks), for MINUTES (30) at most
+ifeq ($(STAGE),map)
+	$(BIN)/simworld run library --cast '*=smol-script' --repeats 2 --name replies --db planning.db --live 64
+	timeout -s INT $(MINUTES)m $(BIN)/simworld train latent --clone agents/library/planners/thanks --run replies --lexical '\?' \
+	  --like "Thank you so much, I really appreciate your help." --share 0.6 --steps 100 --db planning.db --out planners/asks-and-thanks
+else
+	timeout -s INT $(MINUTES)m $(BIN)/simworld learn $(STAGE) --db planning.db --live 64
+endif
 
 bench: $(READY)  ## the benchmark of throughput, one JSON line (the others: python -m bench.NAME)
 	$(BIN)/python -m bench.throughput --json

@@ -82,7 +82,7 @@ def take_start(context: PipelineContext, label: str) -> StageOutput:
     start = checkpoint_from_folder(context.start)
     if (neutral := start.neutral_action) is not None:
         info = start.info.derived(actor=None, constant=True, metrics={}, parent=start.id)
-        start = replace(start, info=info, actor=None, constant=neutral)
+        start = replace(start, info=info, actor=None, constant=neutral, blind=None)
     return _save(context, label, start)
 
 
