@@ -18,6 +18,7 @@ from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
 from simworld.core.episode import Ending
+from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, ReplyTrainingFields
@@ -33,16 +34,19 @@ from simworld.training.cloning.clone_checkpoint import (
 from simworld.training.cloning.latent_map import LatentSettings
 from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.cloning.self_cloning import CloneSettings
+from simworld.training.data.act_texts import act_texts
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_inspection import dataset_coverage
 from simworld.training.data.dataset_query import DataQuery
 from simworld.training.data.rule_rewards import RuleRewards
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
+from simworld.training.data.transitions import Transitions
 from simworld.training.data.utterance_rewards import builtin_embedder
 from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.train_planner import load_training_data, train_planner
+from simworld.training.rl.way_names import name_ways
 from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 
 
@@ -165,12 +169,13 @@ def make_ways(
     action.
     """
     settings = context.file.collect
-    ranking = rank_ways(load_training_data(dataset.path).transitions)
+    transitions = load_training_data(dataset.path).transitions
+    ranking = rank_ways(transitions)
     count = max(1, round(settings.keep * len(ranking.best(len(ranking.ways)))))
     cosines = () if settings.share is None else (settings.share,)
     parent = load_checkpoint(start.path)
     kept = keep_best_ways(parent, ranking, count=count, cosines=cosines, keep_neutral=True)
-    return _save(context, label, kept)
+    return _save(context, label, _name_ways(context, kept, transitions))
 
 
 def make_planner(
@@ -188,6 +193,7 @@ def make_planner(
         planner = train_planner(
             data, base, settings, folder=work, sink=sink, on_progress=context.on_progress
         )
+    planner = _name_ways(context, planner, data.transitions)
     output = _save(context, label, planner)
     metrics = {**planner.info.metrics, "coverage": dataset_coverage(dataset.path)}
     context.store.finish_training(name, checkpoint_id=planner.id, metrics=metrics)
@@ -207,6 +213,19 @@ def make_constant(
         dtype=data.dtype,
     )
     return _save(context, label, best)
+
+
+def _name_ways(
+    context: PipelineContext, checkpoint: Checkpoint, transitions: Transitions
+) -> Checkpoint:
+    """The checkpoint with its ways in words, where it has any."""
+    if not checkpoint.info.ways:
+        return checkpoint
+    try:
+        utterances = act_texts(context.store, transitions)
+    except InputError:  # of episodes that were deleted since; what was trained is kept
+        return checkpoint
+    return name_ways(checkpoint, transitions, utterances)
 
 
 @contextmanager

@@ -48,6 +48,7 @@ from simworld.training.cloning.reply_training import (
     train_on_replies,
 )
 from simworld.training.trainer import SILENT, TrainingRecorder
+from simworld.training.ways_in_words import describe_way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,7 @@ class LatentMap:
     upmap: UpMap
     neutral_action: Tensor  # (K + 1,) float32
     ways: Tensor  # (n, K + 1) float32, the actions of what groups of replies have in common
+    way_words: tuple[str, ...]  # n, what the replies of each group have in common
     # nats per reply by which it is likelier behind its own code than behind another's
     log_ratio: Estimate
 
@@ -193,7 +195,25 @@ def train_latent_map(
         upmap=latent.upmap(),
         neutral_action=neutral_action,
         ways=_actions_from_codes(centres, 1.0),
+        way_words=_describe_groups(train_replies, train_codes, centres),
         log_ratio=_measure_log_ratio(frozen_lm, test_replies, latent, codes, settings),
+    )
+
+
+def _describe_groups(
+    replies: Sequence[EncodedReply], codes: Tensor, centres: Tensor
+) -> tuple[str, ...]:
+    """Gives each group of replies, those of the nearest middle, in words, (n); beside the other
+    groups.
+    """
+    group = torch.cdist(codes.double(), centres.double()).argmin(1).tolist()
+    texts = [reply.stored_reply.reply for reply in replies]
+    return tuple(
+        describe_way(
+            [text for text, own in zip(texts, group, strict=True) if own == index],
+            [text for text, own in zip(texts, group, strict=True) if own != index],
+        )
+        for index in range(len(centres))
     )
 
 
