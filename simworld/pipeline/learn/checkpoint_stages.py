@@ -45,6 +45,7 @@ from simworld.training.data.transitions import Transitions
 from simworld.training.data.utterance_rewards import builtin_embedder
 from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
+from simworld.training.rl.explain_policy import describe_planner
 from simworld.training.rl.train_planner import load_training_data, train_planner
 from simworld.training.rl.way_names import name_ways
 from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
@@ -193,9 +194,9 @@ def make_planner(
         planner = train_planner(
             data, base, settings, folder=work, sink=sink, on_progress=context.on_progress
         )
-    planner = _name_ways(context, planner, data.transitions)
+    planner, told = describe_planner(planner, context.store, data.transitions)
     output = _save(context, label, planner)
-    metrics = {**planner.info.metrics, "coverage": dataset_coverage(dataset.path)}
+    metrics = {**planner.info.metrics, "coverage": dataset_coverage(dataset.path), **told}
     context.store.finish_training(name, checkpoint_id=planner.id, metrics=metrics)
     return output
 
@@ -218,9 +219,7 @@ def make_constant(
 def _name_ways(
     context: PipelineContext, checkpoint: Checkpoint, transitions: Transitions
 ) -> Checkpoint:
-    """The checkpoint with its ways in words, where it has any."""
-    if not checkpoint.info.ways:
-        return checkpoint
+    """The checkpoint with its ways in words."""
     try:
         utterances = act_texts(context.store, transitions)
     except InputError:  # of episodes that were deleted since; what was trained is kept

@@ -336,6 +336,9 @@ def test_an_agent_is_not_compared_with_itself(client: TestClient) -> None:
 def test_a_training(client: TestClient) -> None:
     assert "haggler td3bc finished" in read(client, "/train/list").text
     page = read(client, "/train/show/haggler")
+    assert "What it does What this planner does hangs on the dialogue." in page.text
+    assert "partner asks 30 100 % · otherwise 10 · 100 % All 40 75 % 25 %" in page.text
+    assert f"A thank: “Thank you.” B {BROKEN}" in page.text
     assert "Loss of the critics" in page.text
     assert "Values less returns" in page.text
     assert "best step 700" in page.text
