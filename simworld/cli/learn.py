@@ -25,6 +25,7 @@ from simworld.cli.options import (
 from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import cell, console, grid
 from simworld.cli.output.text import harmless, print_json, say
+from simworld.cli.output.traits import show_traits
 from simworld.code_version import code_version
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem, StoreMismatch
@@ -233,6 +234,9 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
     screen.print(table)
     if reports:
         click.echo(explain_results(reports, name))
+        for report in reports:
+            if planner := report.get("traits", {}).get("planner"):  # not in earlier reports
+                show_traits({"planner": planner}, report["base"])
     for result in results:
         values = f" ({_values_text(result.values)})" if result.values else ""
         say(f"planner{values}: {result.planner}")

@@ -1,8 +1,8 @@
 """Which tokens one speaker uses more often than another: log-odds ratios with an informative
 Dirichlet prior (Monroe, Colaresi & Quinn 2008, "Fightin' Words").
 
-The prior is as if each had said `PRIOR_TOKENS` more, with the tokens' shares in both together: so a
-rare token needs more than chance to stand out.
+The prior is as if each had said so many tokens more, with their shares in both together: so a rare
+token needs more than chance to stand out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log, sqrt
 
-PRIOR_TOKENS = 100.0  # α₀
+PRIOR_TOKENS = 100.0  # α₀, at most
+PRIOR_SHARE = 0.1  # of all tokens; at most, that the prior is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +33,15 @@ def compare_tokens(counts: Mapping[str, int], base: Mapping[str, int]) -> list[T
     total, base_total = sum(counts.values()), sum(base.values())
     if not total or not base_total:
         return []
+    prior = min(PRIOR_TOKENS, PRIOR_SHARE * (total + base_total))
     differences = []
     for token in {*counts, *base}:
         n, base_n = counts.get(token, 0), base.get(token, 0)
         if not n + base_n:
             continue
-        alpha = PRIOR_TOKENS * (n + base_n) / (total + base_total)
-        log_odds, variance = _log_odds(n + alpha, total + PRIOR_TOKENS)
-        base_log_odds, base_variance = _log_odds(base_n + alpha, base_total + PRIOR_TOKENS)
+        alpha = prior * (n + base_n) / (total + base_total)
+        log_odds, variance = _log_odds(n + alpha, total + prior)
+        base_log_odds, base_variance = _log_odds(base_n + alpha, base_total + prior)
         log_odds -= base_log_odds
         differences.append(
             TokenDifference(

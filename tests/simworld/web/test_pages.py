@@ -321,6 +321,8 @@ def test_two_agents_side_by_side(client: TestClient) -> None:
     page = read(client, "/tournament/compare?run=cup&first=ada&second=ben")
     assert "ada beside ben" in page.text
     assert "Over all scenarios ada less ben" in page.text
+    # both say "I am" and "Yes.", each its name
+    assert "What ada says beside ben Words z ada ben ada +" in page.text
     assert "I am ada." in page.text
     assert "I am ben." in page.text
     assert "shown below" in page.text

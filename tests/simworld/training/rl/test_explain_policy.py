@@ -149,7 +149,18 @@ def test_a_training_records_what_its_planner_does(played: Path) -> None:
     clone = save_checkpoint(played / "clone", planner())
     url = f"sqlite:///{played / 'world.db'}"
     given = ["--run", "first", "--lexical", "please", "--db", url, "--clone", str(clone)]
-    given += ["--learner", "bc", "--steps", "2", "--every", "1", "--fqe-steps", "2", "--batch-size", "4"]
+    given += [
+        "--learner",
+        "bc",
+        "--steps",
+        "2",
+        "--every",
+        "1",
+        "--fqe-steps",
+        "2",
+        "--batch-size",
+        "4",
+    ]
     given += ["--datasets", str(played / "sets"), "--out", str(played / "out")]
     result = CliRunner().invoke(td3bc, given, catch_exceptions=False)
     assert result.exit_code == 0, result.output
