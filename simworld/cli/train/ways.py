@@ -76,8 +76,8 @@ def ways(
     ways, by how much ways differ at all: what to expect of it when it is tried again.
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
-    from simworld.training.data.act_texts import act_texts
     from simworld.training.data.dataset_folder import load_meta, load_transitions
+    from simworld.training.data.dataset_turns import dataset_turns
     from simworld.training.rl.way_names import name_ways
     from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
     from store import open_store
@@ -103,7 +103,7 @@ def ways(
             parent, tried, count=keep or len(tried.ways), cosines=shares, keep_neutral=neutral
         )
     with open_store(db) as store:
-        utterances = act_texts(store, transitions)
+        utterances = [turn.text for turn in dataset_turns(store, transitions)]
     if checkpoint is not None and out is not None:
         checkpoint = name_ways(checkpoint, transitions, utterances)
         save_checkpoint(out, checkpoint)

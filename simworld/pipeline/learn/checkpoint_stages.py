@@ -18,7 +18,6 @@ from agents.steering.checkpoint import Checkpoint, load_checkpoint, save_checkpo
 from agents.steering.pca_checkpoint import pca_checkpoint
 from simworld.code_version import code_version
 from simworld.core.episode import Ending
-from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink
 from simworld.pipeline.learn.context import PipelineContext
 from simworld.pipeline.learn.learn_file import CloneStage, LatentStage, ReplyTrainingFields
@@ -34,14 +33,13 @@ from simworld.training.cloning.clone_checkpoint import (
 from simworld.training.cloning.latent_map import LatentSettings
 from simworld.training.cloning.reply_training import ReplyTrainingSettings
 from simworld.training.cloning.self_cloning import CloneSettings
-from simworld.training.data.act_texts import act_texts
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_inspection import dataset_coverage
 from simworld.training.data.dataset_query import DataQuery
+from simworld.training.data.dataset_turns import dataset_turns
 from simworld.training.data.rule_rewards import RuleRewards
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
-from simworld.training.data.transitions import Transitions
 from simworld.training.data.utterance_rewards import builtin_embedder
 from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
@@ -176,7 +174,8 @@ def make_ways(
     cosines = () if settings.share is None else (settings.share,)
     parent = load_checkpoint(start.path)
     kept = keep_best_ways(parent, ranking, count=count, cosines=cosines, keep_neutral=True)
-    return _save(context, label, _name_ways(context, kept, transitions))
+    utterances = [turn.text for turn in dataset_turns(context.store, transitions)]
+    return _save(context, label, name_ways(kept, transitions, utterances))
 
 
 def make_planner(
@@ -214,17 +213,6 @@ def make_constant(
         dtype=data.dtype,
     )
     return _save(context, label, best)
-
-
-def _name_ways(
-    context: PipelineContext, checkpoint: Checkpoint, transitions: Transitions
-) -> Checkpoint:
-    """The checkpoint with its ways in words."""
-    try:
-        utterances = act_texts(context.store, transitions)
-    except InputError:  # of episodes that were deleted since; what was trained is kept
-        return checkpoint
-    return name_ways(checkpoint, transitions, utterances)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from agents.steering.named_ways import named_ways
 from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
-from simworld.training.data.act_texts import act_texts
+from simworld.training.data.dataset_turns import dataset_turns
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
 from simworld.training.data.situations import planner_situations
 from simworld.training.data.transitions import STATE_ROWS, Transitions
@@ -66,12 +66,7 @@ def explain_transitions(
 
     Raises InputError where an episode is not, states do not fit, or the checkpoint has no policy.
     """
-    if (size := transitions.states.shape[1]) != checkpoint.info.d_state:
-        raise InputError(
-            f"the dataset has states of {counted(size, 'number')}; the planner takes"
-            f" {checkpoint.info.d_state}"
-        )
-    turns = _dataset_turns(store, transitions)
+    turns = dataset_turns(store, transitions)
     return _explain(checkpoint, transitions.states[transitions.state_rows], turns)
 
 
@@ -82,29 +77,22 @@ def describe_planner(
     as it was, and nothing, where the store has the episodes no more.
     """
     try:
-        if checkpoint.info.ways:
-            checkpoint = name_ways(checkpoint, transitions, act_texts(store, transitions))
-        policy = explain_transitions(checkpoint, store, transitions)
+        turns = dataset_turns(store, transitions)
     except InputError:  # no reason to lose what was trained
         return checkpoint, {}
+    checkpoint = name_ways(checkpoint, transitions, [turn.text for turn in turns])
+    policy = _explain(checkpoint, transitions.states[transitions.state_rows], turns)
     return checkpoint, {"policy": policy.to_json()}
-
-
-def _dataset_turns(store: Store, transitions: Transitions) -> list[SeatTurn]:
-    by_act: dict[tuple[int, int], SeatTurn] = {}
-    for index in dict.fromkeys(transitions.episode_index.tolist()):
-        episode_id, seat = transitions.episode_names[index].split("/", 1)
-        episode = store.episode(episode_id, vectors=False).episode
-        found = seat_turns(store.scenario(episode.scenario_id), episode, seat)
-        by_act |= {(index, turn): seat_turn for turn, seat_turn in found.items()}
-    keys = zip(transitions.episode_index.tolist(), transitions.turns.tolist(), strict=True)
-    return [by_act[key] for key in keys]
 
 
 def _explain(
     checkpoint: Checkpoint, states: NDArray[np.float32], turns: Sequence[SeatTurn]
 ) -> PolicyTable:
     info = checkpoint.info
+    if (size := states.shape[1]) != info.d_state:
+        raise InputError(
+            f"these states have {counted(size, 'number')}; the planner takes {info.d_state}"
+        )
     if info.actor is None and not info.constant:
         raise InputError(
             f"planner {checkpoint.id[:11]}… is an up-mapping alone: it decides nothing that could"

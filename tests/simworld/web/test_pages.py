@@ -184,7 +184,7 @@ def test_a_scenario_as_each_seat_sees_it(client: TestClient) -> None:
 
 def test_an_episode(client: TestClient, episodes: dict[str, str]) -> None:
     page = read(client, f"/episode/show/{episodes['steered']}")
-    lines = re.sub(r" Steered most nearly to: .*? -?[\d.]+(?= \d)", "", page.text)
+    lines = re.sub(r" nearest way: .*? -?[\d.]+(?= \d)", "", page.text)
     assert "1 Nadia Brandt Good evening. 65 euros. 2 Tomas Okafor Too much; 60 euros." in lines
     assert "3 Nadia Brandt only to Tomas Okafor Take it, then." in page.text
     assert "price yes 60 2" in page.text
@@ -207,7 +207,7 @@ def test_a_steered_line_says_which_ways_it_is_nearest_to(
     first = max((thanks, "thank: “Thank you.”"), (other, BROKEN))
     second = min((thanks, "thank: “Thank you.”"), (other, BROKEN))
     told = [f"{words} {cosine:.2f}".replace("-", "−") for cosine, words in (first, second)]
-    assert f"Steered most nearly to: {told[0]} 2 Tomas" in page.text.replace("-", "−")
+    assert f"nearest way: {told[0]} 2 Tomas" in page.text.replace("-", "−")
     table = f"{first[0]:.2f} {first[1]} {second[0]:.2f} {second[1]}"
     assert "Nearest ways" in page.text
     assert table.replace("-", "−") in page.text.replace("-", "−")
