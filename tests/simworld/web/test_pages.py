@@ -322,7 +322,8 @@ def test_two_agents_side_by_side(client: TestClient) -> None:
     assert "ada beside ben" in page.text
     assert "Over all scenarios ada less ben" in page.text
     # both say "I am" and "Yes.", each its name
-    assert "What ada says beside ben Words z ada ben ada +" in page.text
+    assert "What ada says beside ben Words of ada beside those of ben" in page.text
+    assert "Words z ada ben ada +4.9 39 0 ben −4.9 0 39" in page.text
     assert "I am ada." in page.text
     assert "I am ben." in page.text
     assert "shown below" in page.text

@@ -13,7 +13,11 @@ from tests.factories.transitions import episodes
 from tests.simworld.training.rl.test_train_planner import start
 
 PLAIN, THANKING, ASKING = (3**0.5, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 1.0, -1.0)
-LINE = {PLAIN: "The boat is old.", THANKING: "Thank you kindly.", ASKING: "Who are they?"}
+LINE: dict[tuple[float, ...], str] = {
+    PLAIN: "The boat is old.",
+    THANKING: "Thank you kindly.",
+    ASKING: "Who are they?",
+}
 
 
 def latent(*ways: tuple[float, ...], words: tuple[str, ...] = ()) -> Checkpoint:
