@@ -234,12 +234,15 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
     screen.print(table)
     if reports:
         click.echo(explain_results(reports, name))
-        for report in reports:
-            if planner := report.get("traits", {}).get("planner"):  # not in earlier reports
-                show_traits({"planner": planner}, report["base"])
+        traits = {
+            _planner_name(result): result.report["traits"]["planner"]
+            for result in results
+            # not in reports of earlier versions
+            if result.report and "planner" in result.report.get("traits", {})
+        }
+        show_traits(traits, next((each["base"] for each in reports if "base" in each), ""))
     for result in results:
-        values = f" ({_values_text(result.values)})" if result.values else ""
-        say(f"planner{values}: {result.planner}")
+        say(f"{_planner_name(result)}: {result.planner}")
     say(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json")
 
 
@@ -316,6 +319,10 @@ def _result_json(result: LearnResult) -> dict[str, Any]:
         "planner": None if result.planner is None else str(result.planner),
         "report": result.report,
     }
+
+
+def _planner_name(result: LearnResult) -> str:
+    return f"planner ({_values_text(result.values)})" if result.values else "planner"
 
 
 def _values_text(values: Mapping[str, Any]) -> str:
