@@ -45,7 +45,7 @@ def explain(
     the rules that it was rewarded by, else thirds of the turns by whether the partner's last line
     asks. A planner that does the same everywhere is a constant, and is told as one.
     """
-    from simworld.training.data.dataset_folder import load_transitions
+    from simworld.training.data.dataset_folder import load_meta, load_transitions
     from simworld.training.rl.explain_policy import explain_runs, explain_transitions
     from store import open_store
 
@@ -54,6 +54,7 @@ def explain(
     checkpoint = _load_planner(planner)
     with open_store(db) as store:
         if dataset is not None:
+            _check_encoder(checkpoint, load_meta(dataset).encoder_id)
             policy = explain_transitions(checkpoint, store, load_transitions(dataset))
         else:
             chosen = _known_runs(store, runs, checkpoint)
@@ -81,6 +82,15 @@ def _load_planner(name: str) -> Checkpoint:
     if loaded.planner is None:
         raise InputError(f"agent {name!r} has no planner; give a steered agent, or a folder")
     return checkpoint_from_folder(loaded.planner)
+
+
+def _check_encoder(checkpoint: Checkpoint, encoder_id: str) -> None:
+    own = checkpoint.info.encoder.id
+    if encoder_id != own:
+        raise InputError(
+            f"the dataset's states were made by encoder {encoder_id}; planner"
+            f" {checkpoint.id[:11]}… reads those of {own}"
+        )
 
 
 def _known_runs(store: Store, runs: tuple[str, ...], checkpoint: Checkpoint) -> tuple[str, ...]:

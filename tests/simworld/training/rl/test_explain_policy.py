@@ -175,3 +175,9 @@ def test_a_training_records_what_its_planner_does(played: Path) -> None:
     (dataset,) = (played / "sets").iterdir()
     told = run(played, str(played / "out"), "--data", str(dataset))
     assert {name: told[name] for name in policy} == policy
+    made = planner()
+    encoder = made.info.encoder.model_copy(update={"id": "e2"})
+    other = replace(made, info=made.info.model_copy(update={"encoder": encoder}))
+    folder = str(save_checkpoint(played / "other", other))
+    with pytest.raises(InputError, match=r"made by encoder e1; planner .* reads those of e2"):
+        run(played, folder, "--data", str(dataset))
