@@ -1,6 +1,6 @@
 """Who speaks: agent specs, agents, and the models that answer them."""
 
-from agents.agent_id import agent_content, agent_id_of
+from agents.agent_id import agent_content, agent_id_of, stored_agent_spec
 from agents.agent_spec import (
     HumanSpec,
     LMSpec,
@@ -11,6 +11,7 @@ from agents.agent_spec import (
     find_library_checkpoint,
     find_specs,
     library_agent_names,
+    library_planner,
     load_spec,
 )
 from agents.factory import backend_key, make_agent, model_key
@@ -38,7 +39,9 @@ __all__ = [
     "find_library_checkpoint",
     "find_specs",
     "library_agent_names",
+    "library_planner",
     "load_spec",
     "make_agent",
     "model_key",
+    "stored_agent_spec",
 ]

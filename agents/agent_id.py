@@ -9,6 +9,7 @@ from typing import Any
 from agents.agent_spec import LMSpec, LoadedSpec, ScriptedSpec
 from agents.lm.server.address import is_server_model
 from agents.lm.server.options import drop_unhashed_fields
+from agents.steering.named_ways import named_ways, ways_to_json
 from simworld.core.requests import ModelInfo
 
 AGENT_ID_VERSION = "a1"
@@ -20,6 +21,18 @@ def agent_id_of(loaded: LoadedSpec, info: ModelInfo | None = None) -> str:
     """
     text = json.dumps(agent_content(loaded, info), sort_keys=True, ensure_ascii=False)
     return f"{AGENT_ID_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+def stored_agent_spec(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str, Any]:
+    """What a database keeps of an agent: its content, and beside it the ways that its planner
+    knows, in words, so that its actions can be told wherever the planner's folder is.
+    """
+    spec = agent_content(loaded, info)
+    if loaded.planner is not None and "steering" in spec:
+        ways = named_ways(loaded.planner.info, loaded.planner.arrays)
+        if ways:
+            spec["steering"] = {**spec["steering"], "ways": ways_to_json(ways)}
+    return spec
 
 
 def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str, Any]:

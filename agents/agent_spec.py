@@ -20,7 +20,7 @@ from agents.lm.load import check_model_spec
 from agents.lm.server.address import is_server_model, parse_address
 from agents.lm.server.options import ServerFields
 from agents.prompting import PROMPTS_FOLDER, PromptTemplate
-from agents.steering.checkpoint_folder import PlannerFolder, read_folder
+from agents.steering.checkpoint_folder import INFO_FILE, PlannerFolder, read_folder
 from agents.steering.steering_spec import SteeringSpec, find_checkpoint_folder, find_planner
 from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
@@ -263,6 +263,18 @@ def find_library_checkpoint(name: str) -> PlannerFolder:
 def library_agent_names() -> tuple[str, ...]:
     """The names of the library's agents."""
     return tuple(path.stem for path in sorted(LIBRARY_FOLDER.glob("*.yaml")))
+
+
+def library_planner(planner_id: str) -> PlannerFolder | None:
+    """The library's planner of this id; None where it has none."""
+    for info in sorted(LIBRARY_FOLDER.glob(f"planners/*/{INFO_FILE}")):
+        try:
+            planner = read_folder(info.parent)
+        except InputError:  # whoever uses it is told
+            continue
+        if planner.id == planner_id:
+            return planner
+    return None
 
 
 def agent_json_schema() -> dict[str, Any]:

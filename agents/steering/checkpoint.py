@@ -20,6 +20,7 @@ from agents.steering.checkpoint_folder import (
     write_folder,
 )
 from agents.steering.checkpoint_info import ActorInfo, CheckpointInfo, EncoderInfo
+from agents.steering.named_ways import neutral_action
 from agents.steering.normalizer import Normalizer
 from agents.steering.planner import Actor
 from agents.steering.projection import Projection
@@ -97,8 +98,9 @@ class Checkpoint:
         """The action (d',) float32 that changes nothing, (√d', 0, …, 0); None where the up-mapping
         is not latent, so none is known.
         """
-        size = self.info.d_action
-        return torch.eye(1, size)[0] * size**0.5 if self.info.upmap == "latent" else None
+        if self.info.upmap != "latent":
+            return None
+        return torch.from_numpy(neutral_action(self.info.d_action))
 
     def choose_actions(self, state: Tensor) -> Tensor:
         """Actions (B, d') float32 for raw states (B, d_s) float32, standardised here. Raises

@@ -83,6 +83,8 @@ def tensor_problems(info: CheckpointInfo, arrays: Arrays) -> list[str]:
     if sum(policies.values()) > 1:
         found = " and ".join(name for name, has in policies.items() if has)
         texts.append(f"it has {found}; expected one of them at most")
+    if info.way_words and len(info.way_words) != info.ways:
+        texts.append(f"{len(info.way_words)} ways are described in words; it has {info.ways}")
     expected = _expected_shapes(info)
     texts += [f"tensor {name!r} is missing" for name in expected if name not in arrays]
     unknown = sorted(arrays.keys() - expected.keys())
@@ -169,7 +171,14 @@ def checkpoint_id(info: CheckpointInfo, arrays: Arrays) -> str:
     if info.given is not None and info.given.content == content_hash(info, arrays):
         return info.given.id
     described = info.model_dump(
-        mode="json", exclude={"lm_spec": True, "metrics": True, "given": True, "encoder": {"model"}}
+        mode="json",
+        exclude={
+            "lm_spec": True,
+            "metrics": True,
+            "given": True,
+            "way_words": True,
+            "encoder": {"model"},
+        },
     )
     for name in ("ways", "blind"):  # ids are as they were before there were any
         if not described[name]:
@@ -186,7 +195,7 @@ def content_hash(info: CheckpointInfo, arrays: Arrays) -> str:
     Of `data`, what was learned from and how. What has its default is left out, so that fields can
     come without changing ids.
     """
-    words = {"format", "given", "lm_spec", "metrics", "data", "parent"}
+    words = {"format", "given", "lm_spec", "metrics", "data", "parent", "way_words"}
     described = info.model_dump(
         mode="json",
         exclude=dict.fromkeys(words, True) | {"encoder": {"model"}},
@@ -221,7 +230,8 @@ def write_folder(folder: Path, info: CheckpointInfo, arrays: Arrays) -> None:
         work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         new = work / "new"
         new.mkdir()
-        text = info.model_dump_json(indent=1, exclude=None if info.given else {"given"})
+        unset = {name for name in ("given", "way_words") if not getattr(info, name)}
+        text = info.model_dump_json(indent=1, exclude=unset)
         (new / INFO_FILE).write_text(text + "\n", encoding="utf-8")
         # Its own save_file makes a file that nobody else may read, whatever the umask says.
         (new / TENSORS_FILE).write_bytes(

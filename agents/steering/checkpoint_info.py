@@ -13,6 +13,7 @@ from agents.steering.projection import Projection
 from simworld.core.requests import Position
 
 FORMAT: Final = "p2"
+MAX_WAY_CHARACTERS = 300  # of the description of a way
 Size = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -97,6 +98,9 @@ class CheckpointInfo(_InfoPart):
         ge=0,
         le=1_000_000,
         description="Actions that it knows as ways of replying, to try.",
+    )
+    way_words: tuple[Annotated[str, Field(max_length=MAX_WAY_CHARACTERS)], ...] = Field(
+        default=(), description="What is said in each of the ways, for people; empty: not known."
     )
     data: dict[str, Any] = Field(
         default_factory=dict, description="What it was trained on: query, rows, sha256."

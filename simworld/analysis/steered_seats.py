@@ -5,14 +5,14 @@ nearest.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simworld.core.arrays import Floats
+from agents.steering.named_ways import NearWay, unit_rows
 from simworld.results.language_quality import dispersion
+from simworld.results.planner_ways import act_ways
 from store import Store, StoredEpisode, UsedAction
 
 NEAREST_ACTIONS = 3
@@ -43,6 +43,8 @@ class SteeredAct:
     # cosine distance from the seat's action before, 0 to 2; None for the first
     step_distance: float | None
     nearest: tuple[NearestAction, ...]  # the nearest first
+    # the ways that it is nearest to, the nearest first; empty where the planner knows none
+    ways: tuple[NearWay, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,11 @@ class SteeredSeat:
     dispersion: float | None  # mean cosine distance of two actions; None for a single one
     # earlier actions that the nearest were sought among, those of this episode left out
     actions_compared: int
+
+    @property
+    def has_ways(self) -> bool:
+        """Whether its planner knows ways of replying."""
+        return any(step.ways for step in self.steps)
 
 
 def read_steered_seats(store: Store, stored: StoredEpisode) -> list[SteeredSeat]:
@@ -78,7 +85,8 @@ def read_steered_seats(store: Store, stored: StoredEpisode) -> list[SteeredSeat]
                 )
                 grouped[act.seat, act.plan.planner_id].append((number, used))
             number += 1
-    return [_seat(store, stored, *key, steps) for key, steps in grouped.items()]
+    ways = act_ways(store, stored)
+    return [_seat(store, stored, *key, steps, ways) for key, steps in grouped.items()]
 
 
 def _seat(
@@ -87,6 +95,7 @@ def _seat(
     seat: str,
     planner: str,
     steps: Sequence[tuple[int, UsedAction]],
+    ways: Mapping[int, tuple[NearWay, ...]],
 ) -> SteeredSeat:
     size = steps[0][1].action.size
     earlier = [
@@ -95,7 +104,8 @@ def _seat(
         if used.action.size == size
     ]
     same = [(number, used) for number, used in steps if used.action.size == size]
-    unit = _unit([used.action for used in (*earlier, *(used for _, used in same))], size)
+    known = (*earlier, *(used for _, used in same))
+    unit = unit_rows(np.array([used.action.ravel() for used in known]).reshape(-1, size))
     acts = []
     for i, (number, used) in enumerate(same):
         index = len(earlier) + i
@@ -112,6 +122,7 @@ def _seat(
                 text=used.text,
                 step_distance=None if i == 0 else float(1 - unit[index] @ unit[index - 1]),
                 nearest=tuple(_nearest_action(candidates[j], float(cosines[j])) for j in nearest),
+                ways=ways.get(number, ()),
             )
         )
     return SteeredSeat(
@@ -121,13 +132,6 @@ def _seat(
         dispersion=dispersion(np.stack([used.action.ravel() for _, used in same])),
         actions_compared=len(earlier),
     )
-
-
-def _unit(actions: Sequence[NDArray[np.float32]], size: int) -> Floats:
-    rows = np.array([action.ravel() for action in actions], dtype=np.float64).reshape(-1, size)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: Floats = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-    return unit
 
 
 def _nearest_action(used: UsedAction, cosine: float) -> NearestAction:

@@ -4,7 +4,8 @@ scores; the other commands by name.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +17,10 @@ from simworld.cli.output.terminal import cell, console, grid
 from simworld.cli.output.text import print_json
 from simworld.cli.output.transcript import SHORT_ID, print_checks, print_scores, print_transcript
 from simworld.core.episode import Ending
-from store import EpisodeSummary
+from store import EpisodeSummary, StoredEpisode
+
+if TYPE_CHECKING:
+    from agents.steering.named_ways import NearWay
 
 COMMANDS: LazyCommands = {
     "list": ("episode:list_", "List episodes, the latest last."),
@@ -107,25 +111,45 @@ def list_(
 def show(id_: str, reasoning: bool, db: str, as_json: bool) -> None:
     """Show an episode.
 
-    Who sat where, what was said, checks and scores. ID may be the beginning of an id.
+    Who sat where, what was said, checks and scores; of a steered line the ways of replying that its
+    action is nearest to, by cosine. ID may be the beginning of an id.
     """
+    from simworld.results.planner_ways import act_ways
+
     with store.open_store(db) as database:
-        stored = database.episode(id_.lower(), vectors=as_json)
+        stored = database.episode(id_.lower())
         judgements = database.judgements(stored.id)
         scenario = database.scenario(stored.summary.scenario_id)
+        ways = act_ways(database, stored)
     if as_json:
         from simworld.export import record
 
-        print_json(record(stored, judgements), indent=1)
+        print_json(record(stored, judgements) | _ways_json(stored, ways), indent=1)
         return
     screen = console()
-    print_transcript(screen, stored, scenario, reasoning=reasoning)
+    print_transcript(screen, stored, scenario, reasoning=reasoning, ways=ways)
     print_checks(screen, stored.episode.checks)
     print_scores(screen, judgements)
     if stored.summary.failure is None and not judgements:
         suggest_next("judge run", "--run", stored.summary.run, db=db)
     elif stored.summary.failure is None:
         suggest_next("serve", db=db)
+
+
+def _ways_json(
+    stored: StoredEpisode, ways: Mapping[int, Sequence[NearWay]]
+) -> dict[str, list[dict[str, Any]]]:
+    """The ways of steered acts; nothing where there are none."""
+    acts = [(turn.index, act) for turn in stored.episode.turns for act in turn.acts]
+    rows = [
+        {
+            "turn": acts[number][0],
+            "seat": acts[number][1].seat,
+            "ways": [{"words": way.words, "cosine": way.cosine} for way in near],
+        }
+        for number, near in sorted(ways.items())
+    ]
+    return {"nearest_ways": rows} if rows else {}
 
 
 def _summary_json(summary: EpisodeSummary) -> dict[str, Any]:

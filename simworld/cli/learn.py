@@ -25,6 +25,7 @@ from simworld.cli.options import (
 from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import cell, console, grid
 from simworld.cli.output.text import harmless, print_json, say
+from simworld.cli.output.traits import show_traits
 from simworld.code_version import code_version
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem, StoreMismatch
@@ -238,9 +239,15 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
         say(told)
     if reports:
         click.echo(explain_results(reports, name))
+        traits = {
+            _planner_name(result): result.report["traits"]["planner"]
+            for result in results
+            # not in reports of earlier versions
+            if result.report and "planner" in result.report.get("traits", {})
+        }
+        show_traits(traits, next((each["base"] for each in reports if "base" in each), ""))
     for result in results:
-        values = f" ({_values_text(result.values)})" if result.values else ""
-        say(f"planner{values}: {result.planner}")
+        say(f"{_planner_name(result)}: {result.planner}")
     say(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json")
 
 
@@ -327,6 +334,10 @@ def _result_json(result: LearnResult) -> dict[str, Any]:
         "planner": None if result.planner is None else str(result.planner),
         "report": result.report,
     }
+
+
+def _planner_name(result: LearnResult) -> str:
+    return f"planner ({_values_text(result.values)})" if result.values else "planner"
 
 
 def _values_text(values: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ _CHARACTER_CLASSES = {
 _OPTIONAL = regex.compile(
     r"[\u064b-\u0652\u0670\u0640\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u00ad\ufe0e\ufe0f]"
 )
+_WORD = regex.compile(rf"[{_UNSPACED}]\p{{M}}*|[{_KATAKANA}]+\p{{M}}*|{_LETTER}+(?:'{_LETTER}+)*")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc", "'"))
 
 
@@ -54,6 +55,12 @@ def searchable_text(text: str) -> str:
         "", unicodedata.normalize("NFKC", text).translate(_APOSTROPHES)
     )
     return normalized_text
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text, case folded; of scripts without spaces each character."""
+    words: list[str] = _WORD.findall(searchable_text(text).casefold())
+    return words
 
 
 def word_pattern(words: Iterable[str]) -> str:

@@ -20,7 +20,9 @@ from simworld.results.differences import compare_agents
 from simworld.results.language_quality import LanguageQuality, evenly_spaced, measure_language
 from simworld.results.last_attempts import last_attempts
 from simworld.results.perplexity import perplexity, reply_requests
+from simworld.results.planner_ways import PlannerWays
 from simworld.results.seat_scores import to_score_tables
+from simworld.results.traits import TraitTable, arm_traits
 from simworld.runner.agent_pool import AgentPool
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.stats.paired_tests import PairedComparison
@@ -57,6 +59,8 @@ class Evaluation:
     levels: Mapping[str, Mapping[str, Estimate]]  # arm → measure → mean
     comparisons: tuple[Comparison, ...]
     quality: Mapping[str, LanguageQuality]
+    traits: Mapping[str, TraitTable]  # arm → what marks it beside the base
+    base: str  # the arm that others are compared with
     measures: tuple[str, ...]
 
     @property
@@ -111,11 +115,12 @@ def compare_arms(
         *(m for m in (evaluated.main_measure,) if m in scored),
         *(m for m in scored if m != evaluated.main_measure),
     )
+    said = {
+        arm: [(stored.episode, seat) for stored, seat in arm_played]
+        for arm, arm_played in played.items()
+    }
     quality = measure_language(
-        {
-            arm: [(stored.episode, seat) for stored, seat in arm_played]
-            for arm, arm_played in played.items()
-        },
+        said,
         embed=embed if replies_read else None,
         max_embedded=replies_read,
     )
@@ -139,6 +144,8 @@ def compare_arms(
             for first, second in _compared_pairs(plan)
         ),
         quality=quality,
+        traits=arm_traits(said, plan.base_arm, PlannerWays(store)),
+        base=plan.base_arm,
         measures=measures,
     )
 
@@ -266,6 +273,8 @@ def evaluation_json(
             }
             for arm_name, arm in evaluation.arms.items()
         },
+        "base": evaluation.base,
+        "traits": {arm: traits.to_json() for arm, traits in evaluation.traits.items()},
         "comparisons": [
             {
                 "first": comparison.first,

@@ -62,7 +62,7 @@ def measure_language(
     languages = {}
     for arm, seats in arms.items():
         acts = _acts(seats)
-        spoken = _spoken_acts(seats)
+        spoken = spoken_acts(seats)
         repeats = [repeat for episode, seat in seats for repeat in _repeat_flags(episode, seat)]
         actions = [
             act.plan.action for act in acts if act.plan is not None and act.plan.action is not None
@@ -125,7 +125,8 @@ def _acts(seats: EpisodeSeats) -> list[Act]:
     return [act for episode, seat in seats for act in episode.acts if act.seat == seat]
 
 
-def _spoken_acts(seats: EpisodeSeats) -> list[Act]:
+def spoken_acts(seats: EpisodeSeats) -> list[Act]:
+    """The acts of an arm in which it said or did something in words."""
     return [
         act
         for act in _acts(seats)
@@ -135,7 +136,7 @@ def _spoken_acts(seats: EpisodeSeats) -> list[Act]:
 
 def spoken_words(seats: EpisodeSeats) -> list[list[str]]:
     """The words of each utterance of an arm."""
-    return [_WORD.findall(act.action.text.casefold()) for act in _spoken_acts(seats)]
+    return [_WORD.findall(act.action.text.casefold()) for act in spoken_acts(seats)]
 
 
 def _repeat_flags(episode: Episode, seat: str) -> list[bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from agents import agent_content
+from agents import stored_agent_spec
 from simworld.code_version import code_version
 from simworld.core.episode import Ending
 from simworld.core.errors import Stopped
@@ -209,7 +209,7 @@ def store_plan(
         AgentRecord(
             id=agent_pool.ids[name],
             name=name,
-            spec={"name": name, **agent_content(loaded, agent_pool.infos.get(name))},
+            spec={"name": name, **stored_agent_spec(loaded, agent_pool.infos.get(name))},
         )
         for name, loaded in plan.specs.items()
     ]

@@ -199,6 +199,7 @@ def _draw_episode(
             strips={
                 step.number: thin_strip(step) for strips in steering for step, _ in strips.steps
             },
+            ways={step.number: step.ways for strips in steering for step, _ in strips.steps},
             seat_indices=episode.seat_indices(summary),
             checks=stored.episode.checks,
             judgements=judgement_tables(store, stored),

@@ -19,7 +19,18 @@ CONTROLS = "before\x1b[31m\u202eafter\x07"
 AGENTS = (
     AgentRecord(id="a-plain", name="plain", spec={"model": "none"}),
     AgentRecord(
-        id="a-steered", name="steered", spec={"model": "none", "steering": {"planner": "p1-0123"}}
+        id="a-steered",
+        name="steered",
+        spec={
+            "model": "none",
+            "steering": {
+                "planner": "p1-0123",
+                "ways": [
+                    {"words": "thank: “Thank you.”", "action": [4.0] + [0.0] * 15},
+                    {"words": BROKEN, "action": [0.0] * 15 + [4.0]},
+                ],
+            },
+        },
     ),
     AgentRecord(id=f"a-{SCRIPT}", name=f"agent{BROKEN}", spec={SCRIPT: BROKEN}),
 )

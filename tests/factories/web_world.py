@@ -178,7 +178,17 @@ def trainings(store: Store) -> None:
             store.add_training_steps(
                 name, [(step, {**measured, "q_correlation": step / 2000, SCRIPT: float("nan")})]
             )
-    store.finish_training(
-        "haggler", checkpoint_id="p1-abc", metrics={"best_step": 700, "held_value": 0.1}
-    )
+    policy = {
+        "n": 40,
+        "ways": ["thank: “Thank you.”", BROKEN],
+        "counts": [30, 10],
+        "rows": [
+            {"situation": "partner asks", "n": 30, "counts": [30, 0]},
+            {"situation": "otherwise", "n": 10, "counts": [0, 10]},
+        ],
+        "dispersion": 0.3,
+        "sentence": "What this planner does hangs on the dialogue.",
+    }
+    metrics = {"best_step": 700, "held_value": 0.1, "policy": policy}
+    store.finish_training("haggler", checkpoint_id="p1-abc", metrics=metrics)
     store.finish_training(f"training/{BROKEN}", status="failed")

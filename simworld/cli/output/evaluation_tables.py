@@ -9,6 +9,7 @@ from rich.text import Text
 
 from simworld.cli.output.terminal import console, grid, show_notes
 from simworld.cli.output.text import harmless, say
+from simworld.cli.output.traits import show_traits
 
 if TYPE_CHECKING:
     from simworld.pipeline.evaluation_result import Evaluation
@@ -69,6 +70,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
             *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
         )
     screen.print(table)
+    show_traits({arm: each.to_json() for arm, each in evaluation.traits.items()}, evaluation.base)
     show_notes(tuple(notes))
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agents.lm.reasoning import split_thought
+from agents.steering.named_ways import NearWay
 from simworld.cli.output.terminal import cell, grid
 from simworld.cli.output.text import harmless
 from simworld.core.counts import counted
@@ -21,18 +22,27 @@ SEAT_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")  # one per 
 
 
 def print_transcript(
-    screen: Console, stored: StoredEpisode, scenario: Scenario, *, reasoning: bool = False
+    screen: Console,
+    stored: StoredEpisode,
+    scenario: Scenario,
+    *,
+    reasoning: bool = False,
+    ways: Mapping[int, Sequence[NearWay]] | None = None,
 ) -> None:
     """Prints who sat where and every act in the scenario's language, with `reasoning` after what
-    its model thought.
+    its model thought; under the act of a number the `ways` that its action is nearest to.
     """
     print_heading(screen, stored, scenario.title)
     names = {seat.seat: seat.persona for seat in stored.summary.seats}
+    number = 0
     for turn in stored.episode.turns:
         for act in turn.acts:
             if reasoning and (thought := thought_text(act)):
                 screen.print(thought)
             screen.print(act_line(turn.index, act, names, scenario.language))
+            if near := (ways or {}).get(number):
+                screen.print(ways_text(near))
+            number += 1
     print_ending(screen, stored)
 
 
@@ -79,6 +89,12 @@ def thought_text(act: Act) -> Text | None:
     )
     thought_or_reason = thought or "the server did not show it"
     return Text(f"    thought{tokens}: {harmless(thought_or_reason)}", style="dim")
+
+
+def ways_text(ways: Sequence[NearWay]) -> Text:
+    """The ways that an action is nearest to, on a line of their own."""
+    told = "; ".join(f"{way.words} ({way.cosine:.2f})" for way in ways)
+    return Text(f"    steered to {harmless(told)}", style="dim")
 
 
 def act_line(turn: int, act: Act, names: Mapping[str, str], language: str) -> Text:

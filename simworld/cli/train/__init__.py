@@ -18,6 +18,7 @@ COMMANDS: LazyCommands = {
         "train.constant:constant",
         "Find the best constant action, to compare a planner with.",
     ),
+    "explain": ("train.explain:explain", "Show what a planner does, situation by situation."),
     "inspect": ("train.inspect:inspect_", "Show what a dataset covers and whether it can teach."),
     "export": ("train.export:export", "Write a dataset as .npz or for Minari."),
 }

@@ -23,6 +23,7 @@ from simworld.cli.train.reply_options import (
     reply_query,
     training_on_replies,
 )
+from simworld.cli.train.way_words import show_way_words
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 
@@ -139,12 +140,15 @@ def latent(
         training.save(checkpoint)
     if as_json:
         metrics = dict(checkpoint.info.metrics)
-        print_json({"id": checkpoint.id, "folder": str(out), "metrics": metrics})
+        words = list(checkpoint.info.way_words)
+        told = {"id": checkpoint.id, "folder": str(out), "metrics": metrics, "way_words": words}
+        print_json(told)
         return
     say(
         f"{out}: {checkpoint.id}: {counted(checkpoint.info.d_action - 1, 'direction')},"
         f" {counted(checkpoint.info.ways, 'way')} of replying"
     )
+    show_way_words(checkpoint.info)
     click.echo(
         f"  a reply behind its own code {estimate_text(measured.log_ratio)} nats likelier than"
         " behind another's"

@@ -141,6 +141,7 @@ def td3bc(
     from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
     from simworld.training.rl.bc import BCSettings
+    from simworld.training.rl.explain_policy import describe_planner
     from simworld.training.rl.offline_training import LoopSettings
     from simworld.training.rl.ridge import RidgeSettings
     from simworld.training.rl.td3bc import TD3BCSettings
@@ -196,15 +197,20 @@ def td3bc(
             planner = train_planner(
                 data, clone, settings, folder=work, sink=_combine_sinks(sinks), on_progress=show
             )
+            told: dict[str, Any] = {}
+            if store:
+                planner, told = describe_planner(planner, store, data.transitions)
             save_checkpoint(out, planner)
             if store:
-                metrics = {**planner.info.metrics, "coverage": dataset_coverage(folder)}
+                metrics = {**planner.info.metrics, "coverage": dataset_coverage(folder), **told}
                 store.finish_training(record.name, checkpoint_id=planner.id, metrics=metrics)
     except KeyboardInterrupt:
         click.echo("Stopped; the same command goes on from the last evaluation.", err=True)
         raise click.exceptions.Exit(130) from None
     shutil.rmtree(work, ignore_errors=True)  # a regression leaves none
     _show_checkpoint(planner, out, as_json)
+    if "policy" in told and not as_json:
+        say(told["policy"]["sentence"])
 
 
 def _refuse_unused(options: Mapping[str, Any], used: set[str], learner: str) -> None:

@@ -15,14 +15,13 @@ from simworld.cli.options import db_option, json_option
 from simworld.cli.output.terminal import cell, console, grid
 from simworld.cli.output.text import print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
+from simworld.cli.train.way_words import show_way_words
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
-    from simworld.training.data.transitions import Transitions
     from simworld.training.rl.ways_of_replying import WayRanking
-    from store import Store
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 MAX_EXAMPLE_CHARS = 90  # characters of an utterance that are shown
@@ -78,6 +77,8 @@ def ways(
     """
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from simworld.training.data.dataset_folder import load_meta, load_transitions
+    from simworld.training.data.dataset_turns import dataset_turns
+    from simworld.training.rl.way_names import name_ways
     from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
     from store import open_store
 
@@ -101,9 +102,12 @@ def ways(
         checkpoint = keep_best_ways(
             parent, tried, count=keep or len(tried.ways), cosines=shares, keep_neutral=neutral
         )
-        save_checkpoint(out, checkpoint)
     with open_store(db) as store:
-        examples = [_example_line(store, transitions, way.row) for way in tried.ways]
+        utterances = [turn.text for turn in dataset_turns(store, transitions)]
+    if checkpoint is not None and out is not None:
+        checkpoint = name_ways(checkpoint, transitions, utterances)
+        save_checkpoint(out, checkpoint)
+    examples = [utterances[way.row] for way in tried.ways]
     if as_json:
         rows = [
             {
@@ -120,22 +124,19 @@ def ways(
             "counted": "acts" if tried.by_act else "seats",
             "ways": rows,
         }
-        print_json(
-            report | ({"id": checkpoint.id, "folder": str(out)} if checkpoint else {}), indent=2
-        )
+        print_json(report | (_checkpoint_json(checkpoint, out) if checkpoint else {}), indent=2)
         return
     _show_ways(tried, examples)
     if checkpoint:
         say(f"{out}: {checkpoint.id}: {counted(checkpoint.info.ways, 'way')} of replying")
+        show_way_words(checkpoint.info)
         say(f"  steering: {{planner: {out}, explore: {{kind: ways, per: episode}}}}")
         suggest_next("agent new", "my-agent")
 
 
-def _example_line(store: Store, transitions: Transitions, row: int) -> str:
-    episode, seat = transitions.episode_names[int(transitions.episode_index[row])].split("/", 1)
-    turns = store.episode(episode, vectors=False).episode.turns
-    acts = turns[int(transitions.turns[row])].acts
-    return next(str(act.action.text) for act in acts if act.seat == seat)
+def _checkpoint_json(checkpoint: Checkpoint, out: Path | None) -> dict[str, Any]:
+    words = list(checkpoint.info.way_words)
+    return {"id": checkpoint.id, "folder": str(out), "way_words": words}
 
 
 def _show_ways(tried: WayRanking, examples: list[str]) -> None:

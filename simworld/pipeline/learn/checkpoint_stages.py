@@ -43,13 +43,16 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_inspection import dataset_coverage
 from simworld.training.data.dataset_query import DataQuery
+from simworld.training.data.dataset_turns import dataset_turns
 from simworld.training.data.rule_rewards import RuleRewards
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
 from simworld.training.data.utterance_rewards import builtin_embedder
 from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.blind_planner import blind_checkpoint
+from simworld.training.rl.explain_policy import describe_planner
 from simworld.training.rl.train_planner import PlannerSettings, load_training_data, train_planner
+from simworld.training.rl.way_names import name_ways
 from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 
 
@@ -187,12 +190,14 @@ def make_ways(
     action.
     """
     settings = context.file.collect
-    ranking = rank_ways(load_training_data(dataset.path).transitions)
+    transitions = load_training_data(dataset.path).transitions
+    ranking = rank_ways(transitions)
     count = max(1, round(settings.keep * len(ranking.best(len(ranking.ways)))))
     cosines = () if settings.share is None else (settings.share,)
     parent = load_checkpoint(start.path)
     kept = keep_best_ways(parent, ranking, count=count, cosines=cosines, keep_neutral=True)
-    return _save(context, label, kept)
+    utterances = [turn.text for turn in dataset_turns(context.store, transitions)]
+    return _save(context, label, name_ways(kept, transitions, utterances))
 
 
 def make_planner(
@@ -214,8 +219,9 @@ def make_planner(
         planner = train_planner(
             data, base, settings, folder=work, sink=sink, on_progress=context.on_progress
         )
+    planner, told = describe_planner(planner, context.store, data.transitions)
     output = _save(context, label, planner)
-    metrics = {**planner.info.metrics, "coverage": dataset_coverage(dataset.path)}
+    metrics = {**planner.info.metrics, "coverage": dataset_coverage(dataset.path), **told}
     context.store.finish_training(name, checkpoint_id=planner.id, metrics=metrics)
     return output
 

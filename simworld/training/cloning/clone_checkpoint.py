@@ -221,6 +221,7 @@ def latent_checkpoint(
         d_action=latent.upmap.d_action,
         upmap="latent",
         ways=len(latent.ways),
+        way_words=latent.way_words if any(latent.way_words) else (),
         metrics=neutrality.means() | {"log_ratio": latent.log_ratio.mean},
     )
     normalizer = normalizer_from_states([reply.state for reply in replies["train"]])

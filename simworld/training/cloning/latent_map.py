@@ -56,6 +56,7 @@ from simworld.training.cloning.reply_training import (
 from simworld.training.data.reward_rules import UtteranceMeasure
 from simworld.training.data.utterance_rewards import measure_utterances
 from simworld.training.trainer import SILENT, TrainingRecorder
+from simworld.training.ways_in_words import describe_way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +102,7 @@ class LatentMap:
     upmap: UpMap
     neutral_action: Tensor  # (K + 1,) float32
     ways: Tensor  # (n, K + 1) float32, the actions of what groups of replies have in common
+    way_words: tuple[str, ...]  # n, what the replies of each group have in common
     # nats per reply by which it is likelier behind its own code than behind another's
     log_ratio: Estimate
 
@@ -227,6 +229,7 @@ def train_latent_map(
         upmap=latent.upmap(),
         neutral_action=neutral_action,
         ways=_actions_from_codes(way_codes, _share_for(settings.cosine, d_action)),
+        way_words=_describe_groups(train_replies, train_codes, way_codes),
         log_ratio=_measure_log_ratio(frozen_lm, test_replies, latent, codes, settings),
     )
 
@@ -237,6 +240,23 @@ def _share_for(cosine: float | None, d_action: int) -> float:
         return 1.0
     shorter = ((d_action - 1) / d_action) ** 0.5  # a code than an action
     return shorter * cosine / (1 - cosine**2) ** 0.5
+
+
+def _describe_groups(
+    replies: Sequence[EncodedReply], codes: Tensor, centres: Tensor
+) -> tuple[str, ...]:
+    """Gives each group of replies, those of the nearest middle, in words, (n); beside the other
+    groups.
+    """
+    group = torch.cdist(codes.double(), centres.double()).argmin(1).tolist()
+    texts = [reply.stored_reply.reply for reply in replies]
+    return tuple(
+        describe_way(
+            [text for text, own in zip(texts, group, strict=True) if own == index],
+            [text for text, own in zip(texts, group, strict=True) if own != index],
+        )
+        for index in range(len(centres))
+    )
 
 
 def _actions_from_codes(codes: Tensor, share: float) -> Tensor:

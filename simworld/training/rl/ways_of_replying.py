@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from agents.steering.checkpoint import Checkpoint
+from agents.steering.named_ways import is_neutral
 from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.stats.group_differences import permutation_p, random_effects
@@ -48,9 +49,7 @@ class WayRanking:
         """Gives the most rewarded actions (d',), without the neutral one of a latent up-mapping,
         (√d', 0, …, 0).
         """
-        steered_actions = [
-            way.action for way in self.ways if way.action[0] < 0.999 * np.linalg.norm(way.action)
-        ]
+        steered_actions = [way.action for way in self.ways if not is_neutral(way.action)]
         return tuple(steered_actions[:count])
 
 
@@ -117,7 +116,7 @@ def keep_best_ways(
             have another size; or nothing is left to know.
     """
     d_action = parent.info.d_action
-    if (neutral := parent.neutral_action) is None:
+    if parent.neutral_action is None:
         raise InputError(
             f"planner {parent.id[:11]}… has no latent up-mapping; make one with `simworld train"
             " latent`"
@@ -126,17 +125,17 @@ def keep_best_ways(
         raise InputError(
             f"the ways have {tried_size} numbers, actions of planner {parent.id[:11]}… {d_action}"
         )
-    neutral_action = neutral.numpy()
-    kept_actions = [neutral_action] if keep_neutral else []
+    neutral = parent.neutral_action.numpy()
+    kept_actions = [neutral] if keep_neutral else []
     for action in ranking.best(count):
-        direction = np.where(neutral_action > 0, 0, action)
+        direction = np.where(neutral > 0, 0, action)
         direction *= d_action**0.5 / np.linalg.norm(direction)
-        mixed = [c * neutral_action + (1 - c**2) ** 0.5 * direction for c in cosines]
+        mixed = [c * neutral + (1 - c**2) ** 0.5 * direction for c in cosines]
         kept_actions += mixed or [action]
     if not kept_actions:
         raise InputError(
             "only the neutral action was tried; collect with `explore: {kind: ways, per: episode}`"
         )
     ways = torch.from_numpy(np.stack(kept_actions).astype(np.float32))
-    info = parent.info.derived(ways=len(ways), parent=parent.id)
+    info = parent.info.derived(ways=len(ways), way_words=(), parent=parent.id)
     return replace(parent, info=info, ways=ways)

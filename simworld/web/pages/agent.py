@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.steering.named_ways import ways_from_spec
 from simworld.core.episode import ActionKind
 from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
@@ -88,15 +89,16 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
             "steering": {
                 name: value
                 for name, value in steering.items()
-                if name != "planner" and value is not None
+                if name not in ("planner", "ways") and value is not None
             },
             "planner": planner,
+            "ways": [way.words for way in ways_from_spec(spec)],
             "training": next(iter(trained_by), None),
             "style": _mapping(spec.get("prompt")).get("style"),
             "prompt": _prompt_texts(spec.get("prompt")),
             "script": spec["lines"] if isinstance(spec.get("lines"), list) else [],
             "others": {name: value for name, value in spec.items() if name not in LISTED_FIELDS},
-            "spec": json.dumps(spec, indent=1, ensure_ascii=False),
+            "spec": json.dumps(_without_way_actions(spec), indent=1, ensure_ascii=False),
             "standings": _standings_in_runs(state, store, agent.id, recent),
             "last_lines": _last_lines(store, agent.id, recent),
             "recent": recent,
@@ -106,6 +108,14 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _without_way_actions(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec as it made the agent; ways are told in words beside it."""
+    steering = {
+        name: value for name, value in _mapping(spec.get("steering")).items() if name != "ways"
+    }
+    return {**spec, "steering": steering} if steering else dict(spec)
 
 
 def _prompt_texts(prompt: Any) -> list[tuple[str, str]]:

@@ -95,6 +95,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
             "strips": {
                 step.number: thin_strip(step) for drawn in steered for step, _ in drawn.steps
             },
+            "ways": {step.number: step.ways for drawn in steered for step, _ in drawn.steps},
             "numbers": {
                 (line.turn - 1, line.seat): line.number
                 for line in transcript_lines(stored, scenario, {})

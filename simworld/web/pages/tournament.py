@@ -11,6 +11,7 @@ from simworld.tournament.results import compare_by_ids
 from simworld.tournament.tournament_plan import compared_seats
 from simworld.web.app_state import AppState
 from simworld.web.compared_episodes import compared_episodes
+from simworld.web.compared_traits import compared_traits
 from simworld.web.page import Page
 from simworld.web.page_request import PageRequest
 from simworld.web.run_and_judge import RunAndJudge, choose_run_and_judge, results_of
@@ -83,6 +84,7 @@ def compare(state: AppState, store: Store, request: PageRequest) -> Page:
         lambda: judge_warnings(store, chosen.judge_ids, run=chosen.run),
         version=store.cells_fingerprint(chosen.run),
     )
+    values["traits"] = compared_traits(state, store, chosen, first, second)
     values |= compared_episodes(store, request, chosen, (first, second), scenario)
     return Page(template="compare.html", title=f"{first} beside {second}", values=values)
 

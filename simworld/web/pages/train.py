@@ -77,6 +77,7 @@ def show(state: AppState, store: Store, request: PageRequest) -> Page:
             "charts": charts(steps),
             "final": final_metrics(training),
             "coverage": training.metrics.get("coverage"),
+            "policy": training.metrics.get("policy"),
             "histograms": histograms(training),
             "settings": pretty_json(training.settings),
             "data": pretty_json(training.data),

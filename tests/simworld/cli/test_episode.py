@@ -13,6 +13,8 @@ import store
 from simworld.cli.episode import episode
 from simworld.core.episode import Act, Action, ActionKind, Turn
 from simworld.core.errors import Failure, InputError
+from store import AgentRecord, RunRecord
+from tests.factories.steered_runs import NOON, new_store, play, scenario, step
 from tests.factories.stored import add, begin, item, judged, played, speak, unjudgeable
 
 FAILED = Failure(boundary="model", kind="timeout", message="no answer in 60 s")
@@ -186,3 +188,31 @@ def test_show_says_which_episode_was_meant(path: Path) -> None:
         str(of_a_run.exception)
         == "'first' is a run; `simworld episode list --run first` lists its episodes"
     )
+
+
+def test_show_says_which_ways_a_steered_line_is_nearest_to(tmp_path: Path) -> None:
+    ways = [
+        {"words": "thank: “Thank you.”", "action": [1.0, 1.0]},
+        {"words": "ask\x1b[31m", "action": [1.0, -1.0]},
+        {"words": "far", "action": [-1.0, -1.0]},
+    ]
+    steered = AgentRecord(
+        id="s1", name="steered", spec={"steering": {"planner": "p1", "ways": ways}}
+    )
+    scene = scenario("thing")
+    with new_store(tmp_path) as opened:
+        record = RunRecord(name="first", seed=1, code_version="0", created=NOON)
+        opened.begin_run(record, [], [scene], [steered])
+        # in turn 0 (1, −1), in turn 2 another planner
+        plans = {0: step(0), 2: step(2, planner="p2")}
+        id_ = play(opened, scene, ["Well?", "no", "So.", "yes"], plans=plans)
+    path = tmp_path / "world.db"
+    lines = run(path, "show", id_).stdout.splitlines()
+    (told,) = [number for number, line in enumerate(lines) if "steered to" in line]
+    assert lines[told - 1].endswith("Well?")
+    # cosines of (1, −1): 1 and 0
+    assert lines[told].strip() == "steered to ask\\x1b[31m (1.00); thank: “Thank you.” (0.00)"
+    near = json.loads(run(path, "show", id_, "--json").stdout)["nearest_ways"]
+    assert [(each["turn"], each["seat"], each["ways"][0]["words"]) for each in near] == [
+        (0, "seller", "ask\x1b[31m")
+    ]

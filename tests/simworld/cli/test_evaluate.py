@@ -65,6 +65,18 @@ def test_the_report_and_the_gate(folder: Path) -> None:
     assert (lexical["pairs"], lexical["cells"], lexical["families"]) == (12, 12, 6)
     assert report["requirements"][0]["holds"] is True
     assert report["arms"]["steered"]["levels"]["lexical"]["mean"] == 0.5
+    assert report["base"] == "base"
+    # twelve lines of 24: come, in and please; Well is what they share
+    assert [
+        (word["token"], word["n"], word["base_n"]) for word in report["traits"]["steered"]["words"]
+    ] == [
+        ("come", 12, 0),
+        ("in", 12, 0),
+        ("please", 12, 0),
+        ("away", 0, 12),
+        ("go", 0, 12),
+    ]
+    assert report["traits"]["steered"]["ways"] == []
     assert (report["arms"]["base"]["planned"], report["arms"]["base"]["failed_share"]) == (12, 0.0)
 
 
@@ -80,6 +92,9 @@ def test_tables_for_people(folder: Path) -> None:
     done = call(*ARMS, *MEASURE)
     assert "steered less base" in done.stdout
     assert "+0.500" in done.stdout
+    assert "What they say more and less often than base" in done.stdout
+    assert "more words" in done.stdout
+    assert "please +2." in done.stdout
     assert "6 families: fewer than 20" in done.stderr
 
 

@@ -45,7 +45,7 @@ NAMES = {
     "rubric": "check new schema",
     "scenario": "check import-sotopia list new schema show",
     "tournament": "check compare new run schema standings status",
-    "train": "clone constant export inspect latent td3bc upmap ways",
+    "train": "clone constant explain export inspect latent td3bc upmap ways",
 }
 
 

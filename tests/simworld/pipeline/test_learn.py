@@ -152,6 +152,8 @@ def test_a_grid_shares_stages_and_ends_in_one_table(folder: Path) -> None:
     assert "train.td3bc.alpha" in done.stdout
     assert done.stdout.count("constant") == 2
     assert "families show that it runs, but no effect" in done.stdout
+    assert "What they say more and less often than base" in done.stdout
+    assert "planner (train.td3bc.alpha=1)" in done.stdout.partition("more and less")[2]
     assert "clone" not in done.stdout
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from agents.steering.checkpoint import load_checkpoint
+from agents.steering.named_ways import NEUTRAL
 from simworld import connect
 from store import open_store
 from tests.factories.pipelines import FILE, STAGES, call, skipped
@@ -108,6 +109,11 @@ def test_rounds_of_ways_try_the_most_rewarded_again_beside_the_neutral_action(fo
             }
             for name in runs
         ]
+        trainings = {each.name: each for each in store.training_runs()}
+    policy = trainings[f"tiny-{stages['train']}"].metrics["policy"]
+    assert policy["n"] == sum(policy["counts"]) > 0
+    assert len(fewer.info.way_words) == len(fewer.ways)  # of what was said in the first round
+    assert fewer.info.way_words[0] == NEUTRAL
     assert {str(np.round(way, 3)) for way in fewer.ways.numpy()} in played
     assert all(skipped(call()[0]).values())
 

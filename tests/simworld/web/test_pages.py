@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -183,13 +184,33 @@ def test_a_scenario_as_each_seat_sees_it(client: TestClient) -> None:
 
 def test_an_episode(client: TestClient, episodes: dict[str, str]) -> None:
     page = read(client, f"/episode/show/{episodes['steered']}")
-    assert "1 Nadia Brandt Good evening. 65 euros. 2 Tomas Okafor Too much; 60 euros." in page.text
+    lines = re.sub(r" nearest way: .*? -?[\d.]+(?= \d)", "", page.text)
+    assert "1 Nadia Brandt Good evening. 65 euros. 2 Tomas Okafor Too much; 60 euros." in lines
     assert "3 Nadia Brandt only to Tomas Okafor Take it, then." in page.text
     assert "price yes 60 2" in page.text
     assert "seller got 4." in page.text
     assert "Failed: judge: refused: would not say" in page.text
     assert "Steering of seller" in page.text
     assert "tokens read" not in page.text
+
+
+def test_a_steered_line_says_which_ways_it_is_nearest_to(
+    client: TestClient, world: str, episodes: dict[str, str]
+) -> None:
+    page = read(client, f"/episode/show/{episodes['steered']}")
+    with open_store(world) as store:
+        act = store.episode(episodes["steered"]).episode.acts[0]
+    assert act.plan is not None
+    assert act.plan.action is not None
+    thanks, other = (act.plan.action[[0, 15]] / np.linalg.norm(act.plan.action)).tolist()
+    # the planner is in no folder: the agent's stored spec has the ways
+    first = max((thanks, "thank: “Thank you.”"), (other, BROKEN))
+    second = min((thanks, "thank: “Thank you.”"), (other, BROKEN))
+    told = [f"{words} {cosine:.2f}".replace("-", "−") for cosine, words in (first, second)]
+    assert f"nearest way: {told[0]} 2 Tomas" in page.text.replace("-", "−")
+    table = f"{first[0]:.2f} {first[1]} {second[0]:.2f} {second[1]}"
+    assert "Nearest ways" in page.text
+    assert table.replace("-", "−") in page.text.replace("-", "−")
 
 
 def test_a_failed_episode_says_whose_failure_it_was_and_how_to_try_again(
@@ -300,6 +321,9 @@ def test_two_agents_side_by_side(client: TestClient) -> None:
     page = read(client, "/tournament/compare?run=cup&first=ada&second=ben")
     assert "ada beside ben" in page.text
     assert "Over all scenarios ada less ben" in page.text
+    # both say "I am" and "Yes.", each its name
+    assert "What ada says beside ben Words of ada beside those of ben" in page.text
+    assert "Words z ada ben ada +4.9 39 0 ben −4.9 0 39" in page.text
     assert "I am ada." in page.text
     assert "I am ben." in page.text
     assert "shown below" in page.text
@@ -315,6 +339,9 @@ def test_an_agent_is_not_compared_with_itself(client: TestClient) -> None:
 def test_a_training(client: TestClient) -> None:
     assert "haggler td3bc finished" in read(client, "/train/list").text
     page = read(client, "/train/show/haggler")
+    assert "What it does What this planner does hangs on the dialogue." in page.text
+    assert "partner asks 30 100 % · otherwise 10 · 100 % All 40 75 % 25 %" in page.text
+    assert f"A thank: “Thank you.” B {BROKEN}" in page.text
     assert "Loss of the critics" in page.text
     assert "Values less returns" in page.text
     assert "best step 700" in page.text

@@ -1,0 +1,110 @@
+"""`simworld train explain`: what a planner does, situation by situation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simworld.cli.options import db_option, json_option
+from simworld.cli.output.policy_table import show_policy
+from simworld.cli.output.text import print_json
+from simworld.core.errors import InputError
+
+if TYPE_CHECKING:
+    from agents.steering.checkpoint import Checkpoint
+    from store import Store
+
+
+@click.command()
+@click.argument("planner", metavar="PLANNER")
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    metavar="NAME",
+    help="In the states of these runs. Default: those that the planner learned from.",
+)
+@click.option(
+    "--data",
+    "dataset",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="In the states of a dataset's folder, whose episodes are in --db.",
+)
+@db_option
+@json_option
+def explain(
+    planner: str, runs: tuple[str, ...], dataset: Path | None, db: str, as_json: bool
+) -> None:
+    """Show what a planner does as a table, situation by way.
+
+    PLANNER is a checkpoint's folder, or a steered agent by name or file. In each stored state its
+    action counts for the way of replying that it is nearest to. Situations are the conditions of
+    the rules that it was rewarded by, else thirds of the turns by whether the partner's last line
+    asks. A planner that does the same everywhere is a constant, and is told as one.
+    """
+    from simworld.training.data.dataset_folder import load_meta, load_transitions
+    from simworld.training.rl.explain_policy import explain_runs, explain_transitions
+    from store import open_store
+
+    if runs and dataset is not None:
+        raise InputError("--run and --data: give one of them")
+    checkpoint = _load_planner(planner)
+    with open_store(db) as store:
+        if dataset is not None:
+            _check_encoder(checkpoint, load_meta(dataset).encoder_id)
+            policy = explain_transitions(checkpoint, store, load_transitions(dataset))
+        else:
+            chosen = _known_runs(store, runs, checkpoint)
+            policy = explain_runs(checkpoint, store, chosen)
+    if as_json:
+        print_json({"planner": checkpoint.id, **policy.to_json()}, indent=2)
+        return
+    show_policy(policy)
+
+
+def _load_planner(name: str) -> Checkpoint:
+    from agents import find_specs
+    from agents.steering.checkpoint import checkpoint_from_folder, load_checkpoint
+
+    if os.path.isdir(name):
+        return load_checkpoint(Path(name))
+    try:
+        (loaded,) = find_specs([name])
+    except InputError as error:
+        if os.path.isfile(name):
+            raise
+        raise InputError(
+            f"{name!r} is neither the folder of a checkpoint nor a steered agent"
+        ) from error
+    if loaded.planner is None:
+        raise InputError(f"agent {name!r} has no planner; give a steered agent, or a folder")
+    return checkpoint_from_folder(loaded.planner)
+
+
+def _check_encoder(checkpoint: Checkpoint, encoder_id: str) -> None:
+    own = checkpoint.info.encoder.id
+    if encoder_id != own:
+        raise InputError(
+            f"the dataset's states were made by encoder {encoder_id}; planner"
+            f" {checkpoint.id[:11]}… reads those of {own}"
+        )
+
+
+def _known_runs(store: Store, runs: tuple[str, ...], checkpoint: Checkpoint) -> tuple[str, ...]:
+    for run in runs:
+        store.check_names(run=run)
+    if runs:
+        return runs
+    query = checkpoint.info.data.get("query")
+    learned_from = query.get("runs") if isinstance(query, dict) else None
+    stored = {summary.run.name for summary in store.run_summaries()}
+    known = tuple(run for run in learned_from or () if run in stored)
+    if not known:
+        raise InputError(
+            f"{store.location} has no run that planner {checkpoint.id[:11]}… learned from; say"
+            " with --run or --data in which states to look"
+        )
+    return known
