@@ -89,7 +89,7 @@ def template_in_language(template: PromptTemplate, code: str) -> PromptTemplate:
 
 def _append_sentence(text: str, sentence: str) -> str:
     """The sentence behind the last one, in the same line: a small model does what it says there
-    twice as often as in a line of its own. A line whose slots may all be empty gets none.
+    rather more often than in a line of its own. A line whose slots may all be empty gets none.
     """
     slots = set(PROMPT_SLOT.findall(text.rpartition("\n")[2]))
     gap = " " if slots <= {"name"} else "\n"
