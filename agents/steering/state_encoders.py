@@ -109,8 +109,8 @@ class LinesEncoder:
                 own = words
             elif event.action.kind is not ActionKind.none:
                 heard = words
-        states: NDArray[np.float32] = self.make_states([own], [heard], [turns_left(observation)])
-        return states[0]
+        state: NDArray[np.float32] = self.make_states([own], [heard], [turns_left(observation)])[0]
+        return state
 
     def make_states(
         self, own: Sequence[str], heard: Sequence[str], turns_left: Sequence[float]

@@ -238,7 +238,7 @@ def _share_for(cosine: float | None, d_action: int) -> float:
     """Gives the share of the neutral action, in the length of a code, at a cosine with it."""
     if cosine is None:
         return 1.0
-    shorter = ((d_action - 1) / d_action) ** 0.5  # a code than an action
+    shorter: float = ((d_action - 1) / d_action) ** 0.5  # a code than an action
     return shorter * cosine / (1 - cosine**2) ** 0.5
 
 

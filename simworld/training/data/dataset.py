@@ -243,7 +243,9 @@ def _seat_episode(
     return SeatEpisode(
         name=f"{trace.episode_id}/{trace.seat}",
         family=trace.family,
-        states=np.stack([plan.state for plan in plans] if states is None else states).astype("<f4"),
+        states=(np.stack([plan.state for plan in plans]) if states is None else states).astype(
+            "<f4"
+        ),
         actions=np.stack(actions).astype("<f4"),
         turns=[trace.acts[i].turn for i in act_indices],
         credit=credit,

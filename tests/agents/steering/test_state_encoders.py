@@ -68,7 +68,8 @@ def test_the_lines_encoder_reads_the_last_words_of_each_side() -> None:
     dumb = replace(mine, action=Action(kind=ActionKind.none))
 
     def state(*events: Event) -> list[float]:
-        return encoder.make_state(replace(LAST, events=events), None).tolist()
+        numbers: list[float] = encoder.make_state(replace(LAST, events=events), None).tolist()
+        return numbers
 
     left = np.float32(1 / 6)
     assert state(mine, theirs) == [4, 1, 7, 1, left]
@@ -101,6 +102,7 @@ def test_what_is_no_sentence_encoder(spec: str) -> None:
 @pytest.mark.model
 def test_the_builtin_sentence_encoder_drops_the_oldest_lines() -> None:
     encoder = load_text_encoder("builtin:all-minilm-l6-v2")
+    assert isinstance(encoder, TextEncoder)
     assert encoder.size == 384
     goal = "Ann's goal: Get the cake."
     price, weather = "Bo: The cake costs sixty euros.", "Bo: It will rain tomorrow."
