@@ -238,8 +238,9 @@ def _share_for(cosine: float | None, d_action: int) -> float:
     """Gives the share of the neutral action, in the length of a code, at a cosine with it."""
     if cosine is None:
         return 1.0
-    shorter: float = ((d_action - 1) / d_action) ** 0.5  # a code than an action
-    return shorter * cosine / (1 - cosine**2) ** 0.5
+    shorter = ((d_action - 1) / d_action) ** 0.5  # a code than an action
+    share: float = shorter * cosine / (1 - cosine**2) ** 0.5
+    return share
 
 
 def _describe_groups(
