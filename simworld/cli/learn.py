@@ -236,6 +236,11 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
     for result in results:
         values = f" ({_values_text(result.values)})" if result.values else ""
         say(f"planner{values}: {result.planner}")
+        if _is_constant(result):
+            click.echo(
+                "  constant: training found nothing that gains more than one standard error over"
+                " the best constant action, so the planner is that action"
+            )
     say(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json")
 
 
@@ -310,8 +315,18 @@ def _result_json(result: LearnResult) -> dict[str, Any]:
             for stage in result.stages
         ],
         "planner": None if result.planner is None else str(result.planner),
+        "constant": _is_constant(result),
         "report": result.report,
     }
+
+
+def _is_constant(result: LearnResult) -> bool:
+    """Whether training said that a constant action is as good as what it learned."""
+    from agents.steering.checkpoint_folder import read_folder
+
+    if result.planner is None:
+        return False
+    return "constant" in read_folder(result.planner).info.metrics
 
 
 def _values_text(values: Mapping[str, Any]) -> str:

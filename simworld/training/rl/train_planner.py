@@ -21,12 +21,19 @@ from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
 from simworld.training.actor_init import init_to_action, new_actor
-from simworld.training.data.dataset_checks import check_trainable
+from simworld.training.data.dataset_checks import check_rewards, check_trainable
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BC, BCSettings
+from simworld.training.rl.best_constant import constant_checkpoint
+from simworld.training.rl.cross_fitted_training import (
+    cross_fitted_metrics,
+    is_constant,
+    train_cross_fitted,
+)
+from simworld.training.rl.fold_values import ScaledActor
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.ridge import RidgeSettings, bilinear_regression, ridge_actor
@@ -67,6 +74,7 @@ class TrainingData:
     encoder_id: str  # of what made the states
     provenance: Mapping[str, Any]  # query, rows, sha256
     dtype: str = ""  # of the model in the episodes; empty: not known
+    by_act: bool = True  # whether rewards tell the acts of a seat in an episode apart
 
 
 def load_training_data(folder: Path) -> TrainingData:
@@ -79,6 +87,7 @@ def load_training_data(folder: Path) -> TrainingData:
         encoder_id=meta.encoder_id,
         provenance=meta.provenance(),
         dtype=meta.dtype,
+        by_act=meta.query.reward.by_act,
     )
 
 
@@ -113,16 +122,21 @@ def train_planner(
     """
     encoder = _check_encoder(data, clone)
     transitions = data.transitions
+    cross_fitted = settings.loop.stopping == "cross_fitted"
+    check_trainable(transitions, held_out=0 if cross_fitted else settings.loop.held_out)
+    if settings.learner != "bc":
+        check_rewards(transitions)
     if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
         )
     if settings.learner == "ridge":
-        check_trainable(transitions, held_out=settings.loop.held_out)
         normalizer = normalizer_from_transitions(transitions)
         actor, metrics = ridge_actor(
             transitions.with_next_rows(), normalizer, settings.ridge, seed=settings.loop.seed
         )
+        if cross_fitted:
+            metrics |= _cross_fitted_ridge(data, transitions, settings)
     else:
         identity = {
             "clone": clone.id,
@@ -130,20 +144,37 @@ def train_planner(
             **settings.model_dump(mode="json", exclude={"loop"}),
             **settings.loop.model_dump(mode="json", exclude={"steps"}),
         }
-        learner, start_normalizer = _make_learner(clone, settings, transitions)
-        actor = learner.actor
         file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
-        position, normalizer = train_offline(
-            learner,
-            transitions,
-            settings.loop,
-            gamma=settings.td3bc.gamma,
-            normalizer=start_normalizer,
-            recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
-        )
+        recorder = TrainingRecorder(file=file, sink=sink, on_progress=on_progress)
+        gamma = settings.td3bc.gamma
+        if cross_fitted:
+            # whatever is held out, is held out of what a learner gets
+            loop = settings.loop.model_copy(update={"held_out": 0.0})
+            of_part = settings.model_copy(update={"loop": loop})
+            position, normalizer, actor = train_cross_fitted(
+                lambda part: _make_learner(clone, of_part, part),
+                transitions,
+                loop,
+                gamma=gamma,
+                by_act=data.by_act,
+                recorder=recorder,
+            )
+        else:
+            learner, start_normalizer = _make_learner(clone, settings, transitions)
+            actor = learner.actor
+            position, normalizer = train_offline(
+                learner,
+                transitions,
+                settings.loop,
+                gamma=gamma,
+                normalizer=start_normalizer,
+                recorder=recorder,
+            )
         actor.load_state_dict(position.best_weights)
         steps = {"best_step": float(position.best_step), "steps": float(position.step)}
         metrics = {**position.best_metrics, **steps}
+    if is_constant(metrics):
+        return _constant_planner(data, clone, encoder, settings, metrics)
     actor.requires_grad_(False)
     planner_info = clone.info.derived(
         dtype=data.dtype or clone.info.dtype,
@@ -156,6 +187,44 @@ def train_planner(
     )
     mean, std = normalizer.mean, normalizer.std
     return replace(clone, info=planner_info, actor=actor, mean=mean, std=std, constant=None)
+
+
+def _cross_fitted_ridge(
+    data: TrainingData, transitions: Transitions, settings: PlannerSettings
+) -> dict[str, float]:
+    """Gives the regression's gain over the best constant action on families not seen."""
+
+    def fit(part: Transitions) -> ScaledActor:
+        normalizer, seed = normalizer_from_transitions(part), settings.loop.seed
+        return (
+            ridge_actor(part.with_next_rows(), normalizer, settings.ridge, seed=seed)[0],
+            normalizer,
+        )
+
+    return cross_fitted_metrics(
+        fit, transitions, settings.loop, gamma=settings.ridge.gamma, by_act=data.by_act
+    )
+
+
+def _constant_planner(
+    data: TrainingData,
+    clone: Checkpoint,
+    encoder: EncoderInfo,
+    settings: PlannerSettings,
+    metrics: Mapping[str, float],
+) -> Checkpoint:
+    """Gives the best constant action, which nothing that was learned is known to beat; its metrics
+    are those of the training, with `constant` 1.
+    """
+    best = constant_checkpoint(
+        clone,
+        data.transitions,
+        by_act=data.by_act,
+        data={**data.provenance, "settings": settings.model_dump(mode="json")},
+        dtype=data.dtype,
+    )
+    info = best.info.derived(encoder=encoder, metrics={**metrics, "constant": 1.0})
+    return replace(best, info=info)
 
 
 def _start_actor(clone: Checkpoint, settings: PlannerSettings) -> tuple[Actor, Normalizer | None]:
