@@ -143,9 +143,9 @@ def td3bc(
 ) -> None:
     """Train a planner by TD3+BC on stored episodes, or by what it must beat.
 
-    The best actor on families that it did not learn from (--stopping) is written as a checkpoint. An
-    interrupted training goes on by the same command. Metrics go to the database where the data come
-    from there, or where --db is given.
+    The best actor on families that it did not learn from (--stopping) is written as a checkpoint.
+    An interrupted training goes on by the same command. Metrics go to the database where the data
+    come from there, or where --db is given.
     """
     from pydantic import ValidationError
 
