@@ -105,6 +105,7 @@ def learn(
             server=limits.server,
             stopping=limits.stopping,
             on_progress=bar,
+            warn=lambda text: click.echo(f"Note: {harmless(text)}.", err=True),
         )
 
         def on_stage(stage: StageState) -> None:

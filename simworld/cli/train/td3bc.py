@@ -160,6 +160,7 @@ def td3bc(
     from simworld.training.rl.td3bc import TD3BCSettings
     from simworld.training.rl.train_planner import (
         PlannerSettings,
+        learning_warning,
         load_training_data,
         train_planner,
     )
@@ -197,6 +198,8 @@ def td3bc(
     data = load_training_data(folder)
     db_source = click.get_current_context().get_parameter_source("db")
     is_logged = dataset is None or db_source is not ParameterSource.DEFAULT
+    if warning := learning_warning(data, settings):
+        click.echo(f"Note: {warning}.", err=True)
     work = work_folder(out)
     try:
         with ExitStack() as stack:

@@ -42,7 +42,11 @@ from simworld.training.data.seat_turns import SeatTurn, seat_turns
 from simworld.training.data.utterance_rewards import builtin_embedder
 from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
-from simworld.training.rl.train_planner import load_training_data, train_planner
+from simworld.training.rl.train_planner import (
+    learning_warning,
+    load_training_data,
+    train_planner,
+)
 from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 
 
@@ -179,6 +183,8 @@ def make_planner(
     """A trained planner."""
     data, base = load_training_data(dataset.path), load_checkpoint(start.path)
     settings = context.file.train
+    if warning := learning_warning(data, settings):
+        context.warn(f"{label}: {warning}")
     name, content = context.run_name(label), settings.model_dump(mode="json")
     record = new_training_record(
         name, settings.learner, code_version(), content, dict(data.provenance)

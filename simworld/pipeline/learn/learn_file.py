@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validato
 
 from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
+from simworld.training.cloning.reply_encoder import size_problem
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, SeatChoice
@@ -53,6 +54,12 @@ class LatentStage(ReplyTrainingFields):
     strength: PositiveFloat = Field(
         default=4.0, description="Of a direction to begin with, in lengths of an embedding."
     )
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if problem := size_problem(self.size, self.replies):
+            raise ValueError(problem)
+        return self
 
 
 class UpmapStage(_LearnPart):

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from simworld.core.arrays import Floats
+from simworld.training.data.family_agreement import agreement_p
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.rl.bilinear_fit import (
@@ -23,7 +24,6 @@ from simworld.training.rl.bilinear_fit import (
     fit_bilinear,
 )
 from simworld.training.rl.cross_fitted_ways import CrossFittedWays, best_mean, cross_fit_ways
-from simworld.training.rl.family_agreement import agreement_p
 from simworld.training.rl.off_policy_values import (
     ValueDifference,
     compare_family_values,

@@ -25,6 +25,7 @@ from simworld.training.data.dataset_checks import check_rewards, check_trainable
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
+from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.best_constant import constant_checkpoint
@@ -56,6 +57,11 @@ class PlannerSettings(TrainingSettings):
     bc: BCSettings = BCSettings()
     ridge: RidgeSettings = RidgeSettings()  # of its loop the seed alone counts
     loop: LoopSettings = LoopSettings()
+
+    @property
+    def gamma(self) -> float:
+        """The discount of the learner and of its evaluation."""
+        return self.ridge.gamma if self.learner == "ridge" else self.td3bc.gamma
 
     @model_serializer(mode="wrap")
     def _without_ridge(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -89,6 +95,16 @@ def load_training_data(folder: Path) -> TrainingData:
         dtype=meta.dtype,
         by_act=meta.query.reward.by_act,
     )
+
+
+def learning_warning(data: TrainingData, settings: PlannerSettings) -> str | None:
+    """Says in one line what the settings cannot learn from the data, before anything is trained;
+    None where nothing is known to speak against them.
+    """
+    if settings.gamma > 0 or settings.learner == "bc":
+        return None
+    pays = when_actions_pay(data.transitions)
+    return pays.warning(0.0) if pays is not None and pays.only_later else None
 
 
 def train_planner(
@@ -146,7 +162,6 @@ def train_planner(
         }
         file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
         recorder = TrainingRecorder(file=file, sink=sink, on_progress=on_progress)
-        gamma = settings.td3bc.gamma
         if cross_fitted:
             # whatever is held out, is held out of what a learner gets
             loop = settings.loop.model_copy(update={"held_out": 0.0})
@@ -155,7 +170,7 @@ def train_planner(
                 lambda part: _make_learner(clone, of_part, part),
                 transitions,
                 loop,
-                gamma=gamma,
+                gamma=settings.gamma,
                 by_act=data.by_act,
                 recorder=recorder,
             )
@@ -166,7 +181,7 @@ def train_planner(
                 learner,
                 transitions,
                 settings.loop,
-                gamma=gamma,
+                gamma=settings.gamma,
                 normalizer=start_normalizer,
                 recorder=recorder,
             )
@@ -202,7 +217,7 @@ def _cross_fitted_ridge(
         )
 
     return cross_fitted_metrics(
-        fit, transitions, settings.loop, gamma=settings.ridge.gamma, by_act=data.by_act
+        fit, transitions, settings.loop, gamma=settings.gamma, by_act=data.by_act
     )
 
 

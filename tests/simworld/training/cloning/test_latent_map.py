@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,22 @@ def test_the_neutral_action_is_the_clones_prefix(frozen_lm: FrozenLM) -> None:
     torch.testing.assert_close(made.ways[:, 0], torch.full((len(made.ways),), 3 / 5**0.5))
     assert made.neutral_action.tolist() == pytest.approx([3**0.5, 0, 0])
     torch.testing.assert_close(made.upmap(made.neutral_action[None]), upmap(neutral[None]))
+
+
+def test_a_size_above_the_rank_of_the_embeddings_is_refused(frozen_lm: FrozenLM) -> None:
+    train = lessons_of(frozen_lm, ("chair", "boat"))
+    wide = replace(settings(), size=50)
+    with pytest.raises(InputError, match=r"latent size 50 is above the rank .*, \d+ \(.*set the"):
+        train_latent_map(
+            frozen_lm,
+            train,
+            train,
+            train,
+            played_episodes.upmap(),
+            torch.ones(4),
+            wide,
+            embed=embed,
+        )
 
 
 def test_a_reply_becomes_likelier_behind_its_own_code(frozen_lm: FrozenLM) -> None:

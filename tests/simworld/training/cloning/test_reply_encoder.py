@@ -11,6 +11,7 @@ from simworld.training.cloning.reply_encoder import (
     cluster_codes,
     fit_code_directions,
     fit_reply_encoder,
+    size_problem,
 )
 
 
@@ -63,3 +64,11 @@ def test_ways_of_replying_are_the_middles_of_groups() -> None:
     order = found[:, 0].argsort(descending=True)
     torch.testing.assert_close(found[order], torch.eye(2) * 2**0.5)
     assert len(cluster_codes(torch.eye(2), 24, 0)) == 2  # no more groups than replies
+
+
+def test_a_size_that_no_replies_can_have_is_told_beforehand() -> None:
+    assert size_problem(5, 7) is None
+    assert size_problem(6, 7) == (
+        "latent size 6 is above the rank of the embeddings of 7 replies, which is 5 at most; set a"
+        " smaller size, or more replies"
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from simworld.training.rl.family_agreement import agreement_p
+from simworld.training.data.family_agreement import agreement_p
 
 FAMILY = np.repeat(np.arange(12), 2)
 X = torch.tensor([-1.0, 1.0]).repeat(12)[:, None]
