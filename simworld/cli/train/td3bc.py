@@ -272,9 +272,9 @@ def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
             " constant action on families not seen; the planner is that action"
         )
     fit = ("r2", "r2_without_product", "held_value", "held_return")
-    fit += ("value", "constant_value", "gain", "gain_se")
+    gain = ("value", "constant_value", "gain", "gain_se")
     of_actions = ("bc_distance", "action_shift", "action_dispersion")
-    for name in (*fit, *of_actions, "q_correlation", "held_q_correlation"):
+    for name in (*fit, *gain, *of_actions, "q_correlation", "held_q_correlation"):
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     say(f"  steering: {{planner: {out}}}")

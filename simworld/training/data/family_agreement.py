@@ -73,7 +73,8 @@ def _centred(table: Tensor, family: NDArray[np.int64]) -> Tensor:
     _, index = np.unique(family, return_inverse=True)
     rows = torch.from_numpy(index.ravel())
     sums = torch.zeros(int(rows.max()) + 1, table.shape[1]).index_add_(0, rows, table)
-    return table - (sums / torch.bincount(rows)[:, None])[rows]
+    means: Tensor = (sums / torch.bincount(rows)[:, None])[rows]
+    return table - means
 
 
 def _whitened(table: Tensor, family: NDArray[np.int64]) -> Tensor:
@@ -82,4 +83,5 @@ def _whitened(table: Tensor, family: NDArray[np.int64]) -> Tensor:
     spectrum, vectors = torch.linalg.eigh(covariance)
     penalty = (PENALTY_SHARE * spectrum.mean()).clamp_min(1e-12)
     scale = (spectrum.clamp_min(0) + penalty).rsqrt()
-    return centred @ (vectors * scale).float()
+    whitened: Tensor = centred @ (vectors * scale).float()
+    return whitened

@@ -21,6 +21,7 @@ from torch import nn
 from agents.steering.normalizer import Normalizer
 from agents.steering.planner import Actor
 from simworld.core.arrays import Floats
+from simworld.core.errors import InputError
 from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import STATE_ROWS, Transitions
 from simworld.training.rl.best_constant import best_constant
@@ -121,7 +122,7 @@ class FittedQValues:
         by_act: bool,
         seed: int,
     ) -> None:
-        """Raises InputError for too few families, or where no constant action is best."""
+        """Raises InputError for too few families."""
         check_fold_families(transitions.family_index, folds)
         self._settings, self._gamma, self._seed = settings, gamma, seed
         self._families = int(transitions.family_index.max()) + 1
@@ -133,8 +134,8 @@ class FittedQValues:
         unscaled = Normalizer(mean=torch.zeros(d_state), std=torch.ones(d_state))
         constants = []
         for mask in self.folds:
-            action = best_constant(transitions.select(np.flatnonzero(~mask)), by_act=by_act)
-            constants.append((constant_actor(action, d_state), unscaled))
+            others = transitions.select(np.flatnonzero(~mask))
+            constants.append((constant_actor(_constant(others, by_act), d_state), unscaled))
         self.constant = self.of(constants)
 
     def of(self, actors: Sequence[ScaledActor]) -> Floats:
@@ -169,6 +170,15 @@ def nearest_ways(
             likeness = actor(normalizer.standardise(chunk)) @ tried.T - half_squares
             nearest[start : start + STATE_ROWS] = likeness.argmax(1).numpy()
     return nearest
+
+
+def _constant(transitions: Transitions, by_act: bool) -> NDArray[np.floating]:
+    """Gives the best constant action, or the mean one where these acts know no better."""
+    try:
+        return best_constant(transitions, by_act=by_act)
+    except InputError:  # by chance a fold's others may hold no difference; all of them do
+        mean: NDArray[np.floating] = transitions.actions.mean(0)
+        return mean
 
 
 def constant_actor(action: NDArray[np.floating], d_state: int) -> Actor:

@@ -28,7 +28,7 @@ from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BC, BCSettings
-from simworld.training.rl.best_constant import constant_checkpoint
+from simworld.training.rl.best_constant import best_constant, constant_checkpoint
 from simworld.training.rl.cross_fitted_training import (
     cross_fitted_metrics,
     is_constant,
@@ -142,6 +142,8 @@ def train_planner(
     check_trainable(transitions, held_out=0 if cross_fitted else settings.loop.held_out)
     if settings.learner != "bc":
         check_rewards(transitions)
+    if cross_fitted:  # what it may end at: refused now rather than then
+        best_constant(transitions, by_act=data.by_act)
     if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)

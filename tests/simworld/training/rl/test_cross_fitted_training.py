@@ -76,9 +76,9 @@ class Scripted:
         """Slopes of the state's first number, and biases, (4, 2)."""
         last = self.actor.net[-1]
         with torch.no_grad():
-            last.weight.zero_()  # type: ignore[operator, union-attr]
-            last.weight[:, 0] = slopes[:, 0]  # type: ignore[index, operator]
-            last.bias.copy_(slopes[:, 1])  # type: ignore[operator, union-attr]
+            last.weight.zero_()  # type: ignore[operator]
+            last.weight[:, 0] = slopes[:, 0]  # type: ignore[operator]
+            last.bias.copy_(slopes[:, 1])  # type: ignore[operator]
 
     def update(self, batch: TransitionBatch) -> Mapping[str, Tensor]:
         self.updates += 1

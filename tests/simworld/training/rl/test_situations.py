@@ -48,7 +48,9 @@ def test_conditions_of_rules(tmp_path: Path) -> None:
 
         def found(*rules: RewardRule) -> list[str] | None:
             situations = situations_by_rules(data, store, rules)
-            return situations and [situations.names[number] for number in situations.index]
+            if situations is None:
+                return None
+            return [situations.names[number] for number in situations.index]
 
         early, asked = rule(turns="first_half"), rule(partner_asks=True)
         assert found(early) == ["first half", "first half", "else"]
