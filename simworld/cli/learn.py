@@ -109,6 +109,7 @@ def learn(
             server=limits.server,
             stopping=limits.stopping,
             on_progress=bar,
+            warn=lambda text: click.echo(f"Note: {harmless(text)}.", err=True),
         )
 
         def on_stage(stage: StageState) -> None:
@@ -248,6 +249,11 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
         show_traits(traits, next((each["base"] for each in reports if "base" in each), ""))
     for result in results:
         say(f"{_planner_name(result)}: {result.planner}")
+        if _is_constant(result):
+            click.echo(
+                "  constant: training found nothing that gains more than one standard error over"
+                " the best constant action, so the planner is that action"
+            )
     say(f"Reports with every dimension and the language of each arm: {folder}/evaluate-*.json")
 
 
@@ -332,12 +338,22 @@ def _result_json(result: LearnResult) -> dict[str, Any]:
             for stage in result.stages
         ],
         "planner": None if result.planner is None else str(result.planner),
+        "constant": _is_constant(result),
         "report": result.report,
     }
 
 
 def _planner_name(result: LearnResult) -> str:
     return f"planner ({_values_text(result.values)})" if result.values else "planner"
+
+
+def _is_constant(result: LearnResult) -> bool:
+    """Whether training said that a constant action is as good as what it learned."""
+    from agents.steering.checkpoint_folder import read_folder
+
+    if result.planner is None:
+        return False
+    return "constant" in read_folder(result.planner).info.metrics
 
 
 def _values_text(values: Mapping[str, Any]) -> str:

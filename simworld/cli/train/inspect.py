@@ -13,12 +13,16 @@ from simworld.cli.output.terminal import console, grid
 from simworld.cli.output.text import harmless, print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.counts import counted
-from simworld.core.errors import InputError
+from simworld.core.errors import InputError, StoreMismatch
 
 if TYPE_CHECKING:
     from simworld.training.data.dataset_inspection import Histogram, Inspection
+    from simworld.training.data.reward_rules import RewardRule
+    from simworld.training.data.transitions import Transitions
     from simworld.training.data.variance_explained import VarianceExplained
-    from simworld.training.rl.policy_inspection import PolicyInspection
+    from simworld.training.rl.off_policy_values import ValueDifference
+    from simworld.training.rl.policy_inspection import PolicyInspection, PolicyValue
+    from simworld.training.rl.situations import Situations
 
 BAR_CHARS = 40  # characters of the longest bar
 MAX_FAMILIES = 12  # shown
@@ -36,7 +40,10 @@ MAX_FAMILIES = 12  # shown
 @click.option(
     "--policies",
     is_flag=True,
-    help="Tell too what the best way, and the best way in each state, would bring: minutes.",
+    help=(
+        "Tell too what each way brings in each situation, and what the best constant, a choice by"
+        " situation and one by state would bring: up to minutes."
+    ),
 )
 @db_option
 @json_option
@@ -56,7 +63,7 @@ def inspect_(
 
     folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     inspection = inspect_dataset(folder)
-    found = _inspect_policies(folder, inspection) if policies else None
+    found = _inspect_policies(db, folder, inspection) if policies else None
     if as_json:
         report = asdict(inspection) | {
             "meta": inspection.meta.model_dump(mode="json"),
@@ -74,32 +81,86 @@ def inspect_(
     say(f"Dataset {folder}")
 
 
-def _inspect_policies(folder: Path, inspection: Inspection) -> PolicyInspection:
+def _inspect_policies(db: str, folder: Path, inspection: Inspection) -> PolicyInspection:
     from simworld.training.data.dataset_folder import load_transitions
     from simworld.training.rl.policy_inspection import inspect_policies
 
-    if not inspection.meta.query.reward.by_act:
+    reward = inspection.meta.query.reward
+    if not reward.by_act:
         raise InputError(
-            "policies are compared by rewards that tell acts apart; this one is placed at"
-            f" {inspection.meta.query.reward.placement}"
+            f"policies are compared by rewards that tell acts apart; this one is placed at"
+            f" {reward.placement}"
         )
-    return inspect_policies(load_transitions(folder))
+    transitions = load_transitions(folder)
+    situations = _rule_situations(db, transitions, reward.rules) if reward.rules else None
+    return inspect_policies(transitions, situations=situations)
+
+
+def _rule_situations(
+    db: str, transitions: Transitions, rules: tuple[RewardRule, ...]
+) -> Situations | None:
+    """The situations of the rules' conditions, where the database has the episodes."""
+    from simworld.training.rl.situations import situations_by_rules
+    from store import open_store
+
+    try:
+        with open_store(db) as store:
+            return situations_by_rules(transitions, store, rules)
+    except (InputError, StoreMismatch) as error:
+        click.echo(
+            f"Note: situations are thirds of the turns, for the rules' conditions are told from"
+            f" episodes, and {harmless(str(error))}; name their database with --db.",
+            err=True,
+        )
+        return None
 
 
 def _show_policies(found: PolicyInspection) -> None:
-    difference = found.difference
-    needed = found.acts_needed
     click.echo(
         f"Policies over {found.ways} ways, in deviations of the reward, cross-fitted over"
-        f" {counted(difference.families, 'family', 'families')}:\n"
-        f"  best way               {found.best_way:+.3f}\n"
-        f"  best way in each state {found.regression:+.3f}: {difference.mean:+.3f} ±"
-        f" {difference.se:.3f}, z {difference.z:.1f}\n"
-        f"  R² on unseen families  {found.r2:.3f}; where state and action do not meet"
-        f" {found.r2_without_product:.3f}"
+        f" {counted(found.difference.families, 'family', 'families')}:"
     )
-    if needed is not None:
-        click.echo(f"  About {needed:,} acts show a difference of this size at z 4.")
+    by_state = (found.regression, found.difference, found.acts_needed)
+    values: dict[str, tuple[float, ValueDifference | None, int | None]]
+    values = {"best way": (found.best_way, None, None)}
+    values["best constant, ways mixed"] = _value_cells(found.best_constant)
+    values["best way in each situation"] = _value_cells(found.by_situation)
+    values["best way in each state"] = by_state
+    numbers = ("value", "gain", "± se", "z", "acts for z 4")
+    table = grid("", *numbers, right=numbers)
+    for name, (value, gain, needed) in values.items():
+        gains = ("", "", "")
+        if gain is not None:
+            gains = (f"{gain.mean:+.3f}", f"{gain.se:.3f}", f"{gain.z:.1f}")
+        acts = "" if gain is None else "–" if needed is None else f"{needed:,}"
+        table.add_row(name, f"{value:+.3f}", *gains, acts)
+    console().print(table)
+    click.echo("What rewards can be foretold from, on unseen families:")
+    table = grid("", "R²", "p", right=("R²", "p"))
+    foretold = {
+        "action": found.by_action,
+        "state": found.by_state,
+        "state × action, beyond both": found.by_product,
+    }
+    for name, part in foretold.items():
+        table.add_row(name, f"{part.r2:.4f}", f"{part.p:.3f}")
+    console().print(table)
+    click.echo("What each way brings in each situation (mean ± se, n acts that took it):")
+    table = grid("way", *(f"{name} ({n})" for name, n in found.situations.items()))
+    for way in range(found.ways):
+        cells = [cell for cell in found.table if cell.way == way]
+        table.add_row(
+            str(way + 1),
+            *(
+                f"{cell.mean:+.2f} ± {'–' if cell.se is None else f'{cell.se:.2f}'}, {cell.n}"
+                for cell in cells
+            ),
+        )
+    console().print(table)
+
+
+def _value_cells(policy: PolicyValue) -> tuple[float, ValueDifference | None, int | None]:
+    return policy.value, policy.gain, policy.acts_needed
 
 
 def _show_inspection(inspection: Inspection) -> None:

@@ -106,7 +106,10 @@ def latent(
     from agents.steering.checkpoint_folder import check_writable
     from simworld.training.cloning.clone_checkpoint import latent_checkpoint
     from simworld.training.cloning.latent_map import LatentSettings
+    from simworld.training.cloning.reply_encoder import size_problem
 
+    if problem := size_problem(size, options["replies"]):
+        raise InputError(problem)
     check_writable(out)
     clone = load_checkpoint(clone_folder)
     descent = descent_settings(options)

@@ -18,7 +18,7 @@ from simworld.cli.output.text import print_json, say
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.cli.train.reply_options import work_folder
 from simworld.code_version import code_version
-from simworld.core.errors import InputError
+from simworld.core.errors import InputError, Problem
 from simworld.yamlfile import join_with_and
 
 if TYPE_CHECKING:
@@ -109,6 +109,18 @@ def _parse_widths(
     help="Evaluations without gain before stopping; 0: never.",
 )
 @click.option(
+    "--stopping",
+    type=click.Choice(["held_out", "cross_fitted"]),
+    help=(
+        "The step to keep: by fitted-Q evaluation on held-out families, or by its gain over the"
+        " best constant action on all families, each with a learner that did not see it; where none"
+        " gains, the planner is that action. Default: held_out."
+    ),
+)
+@click.option(
+    "--folds", type=click.IntRange(min=2), help="Of families, with cross_fitted; one learner each."
+)
+@click.option(
     "--name", help="Of the training in the database. Default: the name of the --out folder."
 )
 @click.option("--tensorboard", type=FOLDER, help="Write metrics for TensorBoard here too.")
@@ -131,10 +143,12 @@ def td3bc(
 ) -> None:
     """Train a planner by TD3+BC on stored episodes, or by what it must beat.
 
-    The best actor by fitted-Q evaluation on held-out families is written as a checkpoint. An
-    interrupted training goes on by the same command. Metrics go to the database where the data come
-    from there, or where --db is given.
+    The best actor on families that it did not learn from (--stopping) is written as a checkpoint.
+    An interrupted training goes on by the same command. Metrics go to the database where the data
+    come from there, or where --db is given.
     """
+    from pydantic import ValidationError
+
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_writable
     from simworld.cli.output.progress import progress_bar
@@ -147,6 +161,7 @@ def td3bc(
     from simworld.training.rl.td3bc import TD3BCSettings
     from simworld.training.rl.train_planner import (
         PlannerSettings,
+        learning_warning,
         load_training_data,
         train_planner,
     )
@@ -162,23 +177,30 @@ def td3bc(
     }
     learner_settings = settings_by_learner[learner]
     used = set(learner_settings.model_fields) | (
-        {"seed"} if learner == "ridge" else {*LoopSettings.model_fields, "fqe_steps"}
+        {"seed", "stopping", "folds"}
+        if learner == "ridge"
+        else {*LoopSettings.model_fields, "fqe_steps"}
     )
     _refuse_unused({**options, "fqe_steps": fqe_steps}, used, learner)
-    settings = PlannerSettings.model_validate(
-        {
-            "learner": learner,
-            "fresh": fresh,
-            learner: _given_settings(options, learner_settings),
-            "loop": loop,
-        }
-    )
+    content = {
+        "learner": learner,
+        "fresh": fresh,
+        learner: _given_settings(options, learner_settings),
+        "loop": loop,
+    }
+    try:
+        settings = PlannerSettings.model_validate(content)
+    except ValidationError as error:
+        messages = [item["msg"].removeprefix("Value error, ") for item in error.errors()]
+        raise InputError(Problem(message=message) for message in messages) from None
     check_writable(out)
     clone = load_checkpoint(clone_folder)
     folder = dataset_folder(db, options, datasets) if dataset is None else dataset
     data = load_training_data(folder)
     db_source = click.get_current_context().get_parameter_source("db")
     is_logged = dataset is None or db_source is not ParameterSource.DEFAULT
+    if warning := learning_warning(data, settings):
+        click.echo(f"Note: {warning}.", err=True)
     work = work_folder(out)
     try:
         with ExitStack() as stack:
@@ -250,9 +272,15 @@ def _show_checkpoint(planner: Checkpoint, out: Path, as_json: bool) -> None:
         else ""
     )
     say(f"{out}: {planner.id}{steps}")
+    if "constant" in info.metrics:
+        click.echo(
+            "  constant: nothing that was learned gains more than one standard error over the best"
+            " constant action on families not seen; the planner is that action"
+        )
     fit = ("r2", "r2_without_product", "held_value", "held_return")
+    gain = ("value", "constant_value", "gain", "gain_se")
     of_actions = ("bc_distance", "action_shift", "action_dispersion")
-    for name in (*fit, *of_actions, "q_correlation", "held_q_correlation"):
+    for name in (*fit, *gain, *of_actions, "q_correlation", "held_q_correlation"):
         if name in info.metrics:
             click.echo(f"  {name:<20}{info.metrics[name]:>9.3f}")
     say(f"  steering: {{planner: {out}}}")

@@ -51,7 +51,12 @@ from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.blind_planner import blind_checkpoint
 from simworld.training.rl.explain_policy import describe_planner
-from simworld.training.rl.train_planner import PlannerSettings, load_training_data, train_planner
+from simworld.training.rl.train_planner import (
+    PlannerSettings,
+    learning_warning,
+    load_training_data,
+    train_planner,
+)
 from simworld.training.rl.way_names import name_ways
 from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
 
@@ -210,6 +215,8 @@ def make_planner(
 ) -> StageOutput:
     """A trained planner, or one that it is compared with."""
     data, base = load_training_data(dataset.path), load_checkpoint(start.path)
+    if warning := learning_warning(data, settings):
+        context.warn(f"{label}: {warning}")
     name, content = context.run_name(label), settings.model_dump(mode="json")
     record = new_training_record(
         name, settings.learner, code_version(), content, dict(data.provenance)

@@ -27,6 +27,7 @@ from simworld.pipeline.learn.learn_file import LearnFile
 from simworld.pipeline.learn.stage_cache import StageState
 from simworld.runner.agent_pool import AgentPool, load_agents
 from simworld.training.data.dataset_query import RewardSettings
+from simworld.yamlfile import join_with_and
 from simworld.yamlfile.fields import SeatChoice
 from store import Store
 
@@ -53,6 +54,7 @@ class PipelineContext:
     server: ServerFields | None = None  # of the command line, over what files say
     stopping: StopTracker = field(default_factory=StopTracker)  # of all stages of a command
     on_progress: ReportProgress = lambda done, total, what: None
+    warn: Callable[[str], None] = lambda text: None  # told what speaks against a stage's settings
 
     @property
     def model(self) -> LMSpec:
@@ -165,6 +167,7 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
             for scenario in dict.fromkeys((*train, *test))
             if len(scenario.seats) != 2
         ]
+    problems += _check_rule_kinds(file.reward, train)
     problems += _check_learnable(agent, train, test)
     if problems:
         raise InputError(dict.fromkeys(problems))
@@ -182,6 +185,20 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
         start=start,
         **settings,
     )
+
+
+def _check_rule_kinds(reward: RewardSettings, train: tuple[Scenario, ...]) -> list[Problem]:
+    """A rule for kinds of scenarios that there are none of never applies."""
+    kinds = sorted({scenario.kind for scenario in train if scenario.kind})
+    return [
+        Problem(
+            message=f"reward.rules.{number}: no training scenario is of kind"
+            f" {' or '.join(rule.when.kind)}, so the rule never applies; they are"
+            f" {join_with_and(kinds) if kinds else 'of no kind'}"
+        )
+        for number, rule in enumerate(reward.rules)
+        if train and rule.when.kind and not set(rule.when.kind) & set(kinds)
+    ]
 
 
 def _check_learnable(

@@ -18,7 +18,7 @@ from pydantic import (
 from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
 from simworld.language import PROMPT_SLOT
-from simworld.training.cloning.reply_encoder import MAX_MEASURES
+from simworld.training.cloning.reply_encoder import MAX_MEASURES, size_problem
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.data.reward_rules import UtteranceMeasure
 from simworld.training.rl.offline_training import LoopSettings
@@ -98,6 +98,12 @@ class LatentStage(ReplyTrainingFields):
             if name not in self.model_fields_set:
                 content.pop(name, None)
         return content
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if problem := size_problem(self.size, self.replies):
+            raise ValueError(problem)
+        return self
 
 
 class UpmapStage(_LearnPart):
@@ -354,7 +360,7 @@ class LearnFile(_LearnPart):
                 f"evaluate.arms: {', '.join(controls)}: what a planner is compared with; add"
                 " 'planner'"
             )
-        if "gamma0" in arms and not self.train.gamma > 0:
+        if "gamma0" in arms and not self.train.plans_ahead:
             raise ValueError(
                 "evaluate.arms: 'gamma0' is the planner with γ 0, and the learner"
                 f" {self.train.learner!r} of this file plans with no other; remove the arm, or give"

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 from agents.steering.planner import project_action
 from agents.steering.upmap import UpMap
 from simworld.core.arrays import EmbedTexts, Floats
+from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, make_rng
 from simworld.stats.intervals import Estimate, mean_by_family
@@ -163,7 +164,8 @@ def train_latent_map(
 
     Raises:
         ValueError: there are no encoded replies.
-        InputError: fewer than two families to learn from, replies drawn at temperature 0, a loss
+        InputError: fewer than two families to learn from, a size above the rank of their
+            embeddings, replies drawn at temperature 0, a loss
             that is no longer finite, or a state of another training.
     """
     families = [reply.stored_reply.family for reply in train_replies]
@@ -181,6 +183,13 @@ def train_latent_map(
         return measure_utterances(settings.measures, texts, embed)
 
     reply_encoder = fit_reply_encoder(embedded(train_replies), families, settings.size)
+    if (rank := len(reply_encoder.axes)) < settings.size:
+        raise InputError(
+            f"latent size {settings.size} is above the rank of the replies' embeddings, {rank}"
+            f" ({counted(len(train_replies), 'reply', 'replies')} in"
+            f" {counted(len(set(families)), 'family', 'families')}, each less its family's mean);"
+            f" set the size to {rank} or less, or learn from more replies"
+        )
     train_values = measured(train_replies)
     measure_scale = fit_measure_scale(train_values, families)
     codes: dict[int, Tensor] = {}

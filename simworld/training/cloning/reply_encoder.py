@@ -44,6 +44,18 @@ class ReplyEncoder:
         return torch.from_numpy(codes).float()
 
 
+def size_problem(size: int, replies: int) -> str | None:
+    """Says in one line why so many replies cannot have so many directions, whatever they are; two
+    families are the fewest, and each takes its mean off. None where they can.
+    """
+    if size <= replies - 2:
+        return None
+    return (
+        f"latent size {size} is above the rank of the embeddings of {replies} replies, which is"
+        f" {max(0, replies - 2)} at most; set a smaller size, or more replies"
+    )
+
+
 def fit_reply_encoder(embeddings: Floats, families: Sequence[str], size: int) -> ReplyEncoder:
     """Fits the encoder to embeddings (n, d), with `size` coordinates, or as many as there are; none
     where `size` is 0.

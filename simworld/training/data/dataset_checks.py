@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from simworld.core.errors import InputError, Problem
 from simworld.training.data.transitions import ACTION_ROWS, Transitions
 
+# differences of rewards as small as these are made by taking off their mean
+ROUNDING = 1e-9
+RELATIVE_ROUNDING = 1e-6  # of the largest reward, which is float32
+
 
 def check_trainable(transitions: Transitions, *, held_out: float) -> None:
     """Checks that transitions can be learned from. Raises InputError with every reason at once."""
@@ -41,6 +45,18 @@ def check_trainable(transitions: Transitions, *, held_out: float) -> None:
         )
     if problems:
         raise InputError(Problem(message) for message in problems)
+
+
+def check_rewards(transitions: Transitions) -> None:
+    """Checks that rewards differ. Raises InputError where they are all one, but for rounding: there
+    is nothing to prefer.
+    """
+    rewards = transitions.rewards.astype(np.float64)
+    if len(rewards) and np.ptp(rewards) <= max(ROUNDING, RELATIVE_ROUNDING * np.abs(rewards).max()):
+        raise InputError(
+            f"all {len(rewards)} rewards are {rewards[0]:.4g}, so no action is better than another;"
+            " change the reward, or collect more"
+        )
 
 
 def _check_actions(actions: NDArray[np.float32]) -> tuple[NDArray[np.bool_], bool]:

@@ -19,6 +19,7 @@ from simworld.training.data.dataset_folder import (
     load_scores,
     load_transitions,
 )
+from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import ACTION_ROWS, Transitions
 from simworld.training.data.variance_explained import VarianceExplained, variance_explained
 
@@ -191,4 +192,8 @@ def _learning_warnings(
         )
     if not meta.query.states_only and not np.ptp(scores):
         warnings.append("all scores are equal: there is nothing to prefer")
+    if meta.d_action and meta.query.reward.by_act and not meta.query.states_only:
+        pays = when_actions_pay(data)
+        if pays is not None and pays.only_later:
+            warnings.append(pays.warning(None))
     return warnings

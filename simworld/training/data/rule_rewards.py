@@ -53,7 +53,7 @@ class RuleRewards:
 
     def standardise(self, turns: Sequence[SeatTurn]) -> tuple[RewardRule, ...]:
         """Gives the rules with the mean and the deviation that they have on unsteered acts; those
-        that a rule has already stay.
+        that a rule has already stay, where it counts at all.
 
         Raises:
             InputError: for every rule that never counts there, or measures the same everywhere.
@@ -63,7 +63,9 @@ class RuleRewards:
             zip(self._rules, self.measure(turns).T, strict=True)
         ):
             counted = values[~np.isnan(values)]
-            if rule.standardised:
+            if rule.standardised and not len(counted):
+                problems.append(Problem(_never_counts(index, len(turns))))
+            elif rule.standardised:
                 ready.append(rule)
             elif len(counted) < 2 or not (deviation := float(counted.std())) > 0:
                 problems.append(Problem(_no_deviation(index, counted, len(turns))))
@@ -79,6 +81,13 @@ class RuleRewards:
             return LexicalReward(rule.pattern).measure(said)
         targets = [turn.goal if rule.measure == "goal" else rule.text for turn in turns]
         return self._likeness.cosines(said, targets)
+
+
+def _never_counts(index: int, acts: int) -> str:
+    return (
+        f"reward.rules.{index}: the rule counts in 0 of {acts} unsteered acts, so it rewards"
+        " nothing; widen `when`, or remove it"
+    )
 
 
 def _no_deviation(index: int, counted: Floats, acts: int) -> str:

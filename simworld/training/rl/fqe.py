@@ -13,10 +13,13 @@ batches: checkpoints are compared on common random numbers.
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
+from torch import Tensor
 
 from agents.steering.normalizer import Normalizer
 from agents.steering.planner import Actor
@@ -50,7 +53,33 @@ def fitted_q(
     gamma: float,
     seed: int,
 ) -> float:
-    """Gives the mean over the episodes' first states of Q^π(s₀, π(s₀)), in units of the rewards.
+    """Gives the mean of `fitted_start_values`."""
+    values = fitted_start_values(
+        actor, transitions, normalizer, settings, gamma=gamma, seed=seed
+    ).values
+    # in parts, as they were read: sums of stored trainings stay what they are
+    parts = [values[start : start + STATE_ROWS] for start in range(0, len(values), STATE_ROWS)]
+    return sum(float(part.sum()) for part in parts) / len(values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StartValues:
+    """What a policy is worth from the first states of E episodes."""
+
+    values: Tensor  # (E,) float32
+    family: NDArray[np.int64]  # (E,)
+
+
+def fitted_start_values(
+    actor: Actor,
+    transitions: Transitions,
+    normalizer: Normalizer,
+    settings: FQESettings,
+    *,
+    gamma: float,
+    seed: int,
+) -> StartValues:
+    """Gives of each episode's first state Q^π(s₀, π(s₀)), in units of the rewards.
 
     Args:
         actor: π, the policy that is evaluated.
@@ -83,10 +112,12 @@ def fitted_q(
             td_targets = td_target(batch, next_action, values, gamma=gamma)
         gradient_step(optimiser, [critic_loss(critic, batch, td_targets)])
         soft_update(target_parameters, parameters, settings.tau)
-    total, rows = 0.0, np.sort(transitions.state_rows[episode_starts(transitions)])
+    starts = episode_starts(transitions)
+    starts = starts[np.argsort(transitions.state_rows[starts], kind="stable")]
+    parts, rows = [], transitions.state_rows[starts]
     with torch.no_grad():
         for start in range(0, len(rows), STATE_ROWS):
             chunk = transitions.states[rows[start : start + STATE_ROWS]]
             states = normalizer.standardise(torch.from_numpy(chunk))
-            total += float(target_critic(states, actor(states)).mean(0).sum())
-    return total / len(rows)
+            parts.append(target_critic(states, actor(states)).mean(0))
+    return StartValues(values=torch.cat(parts), family=transitions.family_index[starts])

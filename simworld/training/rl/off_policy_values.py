@@ -49,6 +49,36 @@ def doubly_robust(data: WaysData, chosen: NDArray[np.int64]) -> Floats:
     return corrected
 
 
+def linear_doubly_robust(
+    data: WaysData,
+    ways: NDArray[np.floating],
+    actions: NDArray[np.floating],
+    foretold: Floats,
+) -> Floats:
+    """Gives of each act what another action would have brought, one that nobody tried included,
+    (n,); the mean is not biased if rewards are linear in the action.
+
+    The weight of an act is 1 + (b − ā)ᵀ Σ⁺ (a − ā), with ā and Σ the mean and covariance of the
+    actions that were tried (the pseudo-inverse estimator: Swaminathan et al. 2017, arXiv
+    1605.04812, eq. 4). For a way of several that no other ones add up to that is 1 / p where it was
+    taken, else 0, as in `doubly_robust`.
+
+    Args:
+        data: the acts.
+        ways: (K, d').
+        actions: b for each act, (n, d'), each family's by a policy that did not see it.
+        foretold: (n,) of it, by a fit that did not see the family.
+    """
+    shares = data.propensity
+    centred = ways - shares @ ways
+    covariance = centred.T @ (centred * shares[:, None])
+    weights = centred @ np.linalg.pinv(covariance, rcond=1e-6, hermitian=True)  # (K, d')
+    weight = 1 + ((actions - shares @ ways) * weights[data.way]).sum(1)
+    missed = data.reward - data.fitted[np.arange(len(data.way)), data.way]
+    corrected: Floats = foretold + weight * missed
+    return corrected
+
+
 def family_values(values: Floats, family: NDArray[np.int64]) -> Floats:
     """Gives the mean of each family that has acts, in the order of their numbers, (G,)."""
     present, index = np.unique(family, return_inverse=True)
@@ -76,7 +106,14 @@ def compare_values(first: Floats, second: Floats, family: NDArray[np.int64]) -> 
 
     Raises ValueError for fewer than two families.
     """
-    differences = family_values(first - second, family)
+    return compare_family_values(family_values(first - second, family))
+
+
+def compare_family_values(differences: Floats) -> ValueDifference:
+    """Compares two policies by how much more the first brings in each family, (G,).
+
+    Raises ValueError for fewer than two families.
+    """
     if len(differences) < 2:
         raise ValueError("a standard error over families needs two of them")
     return ValueDifference(

@@ -1,13 +1,14 @@
 """Offline training of a learner: what to draw, how to evaluate on held-out families, and which
-actor is the result. The loop is `trainer.train`.
+actor is the result. The loop is `trainer.train`; `cross_fitted_training` stops by all families.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agents.steering.normalizer import Normalizer
 from simworld.core.seeding import derive_seed, make_rng
@@ -40,7 +41,30 @@ class LoopSettings(TrainingSettings):
     held_out: float = Field(0.2, ge=0, lt=1)
     # evaluations without a better one before stopping; 0: never before `steps`
     patience: int = Field(5, ge=0)
+    # which step is kept: the one with the highest fitted-Q evaluation on the held-out families, or
+    # the one whose gain over the best constant, cross-fitted over all families, is the surest
+    stopping: Literal["held_out", "cross_fitted"] = "held_out"
+    folds: int = Field(5, ge=2)  # of cross-fitting: it trains so many learners more
     fqe: FQESettings = FQESettings()
+
+    @model_validator(mode="after")
+    def _folds_are_for_cross_fitting(self) -> Self:
+        if self.stopping == "held_out" and "folds" in self.model_fields_set:
+            raise ValueError("folds are of `stopping: cross_fitted`; say that, or remove folds")
+        if self.stopping == "cross_fitted" and "held_out" in self.model_fields_set:
+            raise ValueError(
+                "`stopping: cross_fitted` holds out every family in turn; remove held_out"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_stopping(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the stopping out where it is what it always was: hashes stay."""
+        content: dict[str, Any] = serialize(self)
+        left_out = ("stopping", "folds") if self.stopping == "held_out" else ("held_out",)
+        for name in left_out:
+            content.pop(name, None)
+        return content
 
 
 def train_offline(
@@ -80,11 +104,11 @@ def train_offline(
     schedule = TrainingSchedule(
         steps=settings.steps, eval_interval=settings.eval_interval, patience=settings.patience
     )
-    task = _OfflineTask(learner, training, heldout, normalizer, settings, gamma)
+    task = OfflineTask(learner, training, heldout, normalizer, settings, gamma)
     return train(task, schedule, recorder), normalizer
 
 
-class _OfflineTask:
+class OfflineTask:
     """A learner as the training loop sees it: measured on what it learns from, and on what is held
     out ("held_…").
     """

@@ -21,12 +21,20 @@ from simworld.core.errors import InputError
 from simworld.core.progress import MetricsSink, ReportProgress
 from simworld.core.seeding import derive_seed
 from simworld.training.actor_init import init_to_action, new_actor
-from simworld.training.data.dataset_checks import check_trainable
+from simworld.training.data.dataset_checks import check_rewards, check_trainable
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions, turns_left_alone
+from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BC, BCSettings
+from simworld.training.rl.best_constant import best_constant, constant_checkpoint
+from simworld.training.rl.cross_fitted_training import (
+    cross_fitted_metrics,
+    is_constant,
+    train_cross_fitted,
+)
+from simworld.training.rl.fold_values import ScaledActor
 from simworld.training.rl.learner import Learner, TrainingSettings
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.ridge import RidgeSettings, bilinear_regression, ridge_actor
@@ -52,6 +60,11 @@ class PlannerSettings(TrainingSettings):
     ridge: RidgeSettings = RidgeSettings()  # of its loop the seed alone counts
     loop: LoopSettings = LoopSettings()
 
+    @property
+    def gamma(self) -> float:
+        """The discount of the learner and of its evaluation."""
+        return self.ridge.gamma if self.learner == "ridge" else self.td3bc.gamma
+
     @model_serializer(mode="wrap")
     def _without_ridge(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leaves the regression's settings out for other learners, and `sees` where it sees
@@ -65,9 +78,9 @@ class PlannerSettings(TrainingSettings):
         return content
 
     @property
-    def gamma(self) -> float:
-        """The discount that the learner plans with; 0 for one that has none."""
-        return float(getattr(getattr(self, self.learner, None), "gamma", 0.0))
+    def plans_ahead(self) -> bool:
+        """Whether the learner itself has a discount above 0."""
+        return float(getattr(getattr(self, self.learner, None), "gamma", 0.0)) > 0
 
     def with_gamma(self, gamma: float) -> PlannerSettings:
         """Gives the same settings with another discount of the learner, which has one."""
@@ -88,6 +101,7 @@ class TrainingData:
     provenance: Mapping[str, Any]  # query, rows, sha256
     dtype: str = ""  # of the model in the episodes; empty: not known
     states: str = ""  # the spec of what made the states anew; empty: they are the stored ones
+    by_act: bool = True  # whether rewards tell the acts of a seat in an episode apart
 
 
 def load_training_data(folder: Path) -> TrainingData:
@@ -101,7 +115,18 @@ def load_training_data(folder: Path) -> TrainingData:
         provenance=meta.provenance(),
         dtype=meta.dtype,
         states=meta.query.states,
+        by_act=meta.query.reward.by_act,
     )
+
+
+def learning_warning(data: TrainingData, settings: PlannerSettings) -> str | None:
+    """Says in one line what the settings cannot learn from the data, before anything is trained;
+    None where nothing is known to speak against them.
+    """
+    if settings.gamma > 0 or settings.learner == "bc":
+        return None
+    pays = when_actions_pay(data.transitions)
+    return pays.warning(0.0) if pays is not None and pays.only_later else None
 
 
 def train_planner(
@@ -135,16 +160,23 @@ def train_planner(
     """
     encoder = _check_encoder(data, clone)
     transitions = data.transitions
+    cross_fitted = settings.loop.stopping == "cross_fitted"
+    check_trainable(transitions, held_out=0 if cross_fitted else settings.loop.held_out)
+    if settings.learner != "bc":
+        check_rewards(transitions)
+    if cross_fitted:  # what it may end at: refused now rather than then
+        best_constant(transitions, by_act=data.by_act)
     if settings.scale_rewards and (deviation := float(transitions.rewards.std())) > 0:
         transitions = replace(
             transitions, rewards=(transitions.rewards / deviation).astype(np.float32)
         )
     if settings.learner == "ridge":
-        check_trainable(transitions, held_out=settings.loop.held_out)
         normalizer = settings.seen(normalizer_from_transitions(transitions))
         actor, metrics = ridge_actor(
             transitions.with_next_rows(), normalizer, settings.ridge, seed=settings.loop.seed
         )
+        if cross_fitted:
+            metrics |= _cross_fitted_ridge(data, transitions, settings)
     else:
         identity = {
             "clone": clone.id,
@@ -152,22 +184,36 @@ def train_planner(
             **settings.model_dump(mode="json", exclude={"loop"}),
             **settings.loop.model_dump(mode="json", exclude={"steps"}),
         }
-        learner, start_normalizer = _make_learner(clone, settings, transitions)
-        if start_normalizer is None:
-            _, start_normalizer = _training_families(settings, transitions)
-        actor = learner.actor
         file = TrainingFile(path=folder / STATE_FILE, identity=identity) if folder else None
-        position, normalizer = train_offline(
-            learner,
-            transitions,
-            settings.loop,
-            gamma=settings.td3bc.gamma,
-            normalizer=start_normalizer,
-            recorder=TrainingRecorder(file=file, sink=sink, on_progress=on_progress),
-        )
+        recorder = TrainingRecorder(file=file, sink=sink, on_progress=on_progress)
+        if cross_fitted:
+            # whatever is held out, is held out of what a learner gets
+            loop = settings.loop.model_copy(update={"held_out": 0.0})
+            of_part = settings.model_copy(update={"loop": loop})
+            position, normalizer, actor = train_cross_fitted(
+                lambda part: _make_learner(clone, of_part, part),
+                transitions,
+                loop,
+                gamma=settings.gamma,
+                by_act=data.by_act,
+                recorder=recorder,
+            )
+        else:
+            learner, start_normalizer = _make_learner(clone, settings, transitions)
+            actor = learner.actor
+            position, normalizer = train_offline(
+                learner,
+                transitions,
+                settings.loop,
+                gamma=settings.gamma,
+                normalizer=start_normalizer,
+                recorder=recorder,
+            )
         actor.load_state_dict(position.best_weights)
         steps = {"best_step": float(position.best_step), "steps": float(position.step)}
         metrics = {**position.best_metrics, **steps}
+    if is_constant(metrics):
+        return _constant_planner(data, clone, encoder, settings, metrics)
     actor.requires_grad_(False)
     planner_info = clone.info.derived(
         dtype=data.dtype or clone.info.dtype,
@@ -185,35 +231,80 @@ def train_planner(
     )
 
 
+def _cross_fitted_ridge(
+    data: TrainingData, transitions: Transitions, settings: PlannerSettings
+) -> dict[str, float]:
+    """Gives the regression's gain over the best constant action on families not seen."""
+
+    def fit(part: Transitions) -> ScaledActor:
+        normalizer = settings.seen(normalizer_from_transitions(part))
+        seed = settings.loop.seed
+        return (
+            ridge_actor(part.with_next_rows(), normalizer, settings.ridge, seed=seed)[0],
+            normalizer,
+        )
+
+    return cross_fitted_metrics(
+        fit, transitions, settings.loop, gamma=settings.gamma, by_act=data.by_act
+    )
+
+
+def _constant_planner(
+    data: TrainingData,
+    clone: Checkpoint,
+    encoder: EncoderInfo,
+    settings: PlannerSettings,
+    metrics: Mapping[str, float],
+) -> Checkpoint:
+    """Gives the best constant action, which nothing that was learned is known to beat; its metrics
+    are those of the training, with `constant` 1.
+    """
+    best = constant_checkpoint(
+        clone,
+        data.transitions,
+        by_act=data.by_act,
+        data={**data.provenance, "settings": settings.model_dump(mode="json")},
+        dtype=data.dtype,
+    )
+    info = best.info.derived(encoder=encoder, metrics={**metrics, "constant": 1.0})
+    return replace(best, info=info)
+
+
 def _start_actor(
-    clone: Checkpoint, settings: PlannerSettings, d_state: int
-) -> tuple[Actor, Normalizer | None]:
-    """Gives the actor that training begins with, and its normalizer if it has one."""
+    clone: Checkpoint, settings: PlannerSettings, transitions: Transitions
+) -> tuple[Actor, Normalizer]:
+    """Gives the actor that training begins with, and the normalizer of its states."""
     info = clone.info
     if clone.actor is not None and not settings.fresh:
         return copy.deepcopy(clone.actor).requires_grad_(True), settings.seen(clone.normalizer)
     seed = derive_seed(settings.loop.seed, "actor")
     actor = new_actor(
-        d_state, info.d_action, hidden=settings.hidden, projection="sphere", seed=seed
+        transitions.states.shape[1],
+        info.d_action,
+        hidden=settings.hidden,
+        projection="sphere",
+        seed=seed,
     )
     if clone.constant is not None and not settings.fresh:
         init_to_action(actor, clone.constant)
-    return actor, None
+    return actor, _training_families(settings, transitions)[1]
 
 
 def _make_learner(
     clone: Checkpoint, settings: PlannerSettings, transitions: Transitions
-) -> tuple[Learner, Normalizer | None]:
-    """Gives the learner, and the normalizer that its actor has from elsewhere, if it has one."""
+) -> tuple[Learner, Normalizer]:
+    """Gives the learner, and the normalizer of its states: its actor's from elsewhere, if it has
+    one, else that of the families that are learned from.
+    """
     seed = derive_seed(settings.loop.seed, "td3bc")
     match settings.learner:
         case "td3bc" if settings.td3bc.critic == "bilinear":
             return _bilinear_learner(settings, transitions, seed)
         case "td3bc":
-            actor, normalizer = _start_actor(clone, settings, transitions.states.shape[1])
+            actor, normalizer = _start_actor(clone, settings, transitions)
             return TD3BC(actor, settings.td3bc, seed=seed), normalizer
         case "bc":
-            actor, normalizer = _start_actor(clone, settings, transitions.states.shape[1])
+            actor, normalizer = _start_actor(clone, settings, transitions)
             return BC(actor, settings.bc), normalizer
         case "ridge":
             raise ValueError("ridge is not trained step by step")

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from simworld.cli import cli
 from simworld.core.errors import InputError
-from tests.factories.steered_runs import judge, new_store, play, scenario
+from tests.factories.steered_runs import judge, new_store, play, scenario, step
 
 LINES = ("Hello.", "Hi.", "40 euros.", "No.", "30?")
 
@@ -72,6 +72,43 @@ def test_policies_need_ways_and_rewards_that_tell_acts_apart(folder: Path) -> No
     )
     text = said(train(folder, "inspect", "--policies", "--lexical", "euros"))
     assert "policies are compared over" in text
+
+
+def test_policies_by_ways_and_situations(tmp_path: Path) -> None:
+    """Ten families, two ways: the one that says please, and the other."""
+    with new_store(tmp_path) as store:
+        for number in range(20):
+            said_please = [(number + turn) % 2 == 0 for turn in range(2)]
+            plans = {
+                2 * turn: step(2 * turn, action=(1.0, 1.0) if please else (1.0, -1.0))
+                for turn, please in enumerate(said_please)
+            }
+            lines = [
+                "Please." if said_please[0] else "Now.",
+                "No.",
+                "Please." if said_please[1] else "?",
+            ]
+            play(store, scenario(f"thing {number % 10}"), lines, repeat=number, plans=plans)
+    result = train(tmp_path, "inspect", "--policies", "--lexical", "Please", "--no-centre")
+    assert result.exit_code == 0, result.output
+    for part in (
+        "Policies over 2 ways, in deviations of the reward, cross-fitted over 10 families",
+        "best constant, ways mixed",
+        "best way in each situation",
+        "state × action, beyond both",
+        "What each way brings in each situation",
+    ):
+        assert part in result.output
+    reward = ["--lexical", "Please", "--no-centre"]
+    told = train(tmp_path, "inspect", "--policies", "--json", *reward).stdout
+    policies = json.loads(told)["policies"]
+    # every Please pays ½, half of the acts say it, so a reward of ½ is two deviations of ¼
+    assert policies["best_way"] == pytest.approx(2, abs=0.1)
+    assert policies["by_action"]["p"] == 0.005
+    assert policies["by_action"]["r2"] > 0.9
+    assert sum(cell["n"] for cell in policies["table"]) == 40
+    assert policies["by_situation"]["gain"]["mean"] == pytest.approx(0, abs=0.1)
+    assert {"value", "se", "gain", "acts_needed"} == policies["best_constant"].keys()
 
 
 def test_inspect_for_programs(folder: Path) -> None:

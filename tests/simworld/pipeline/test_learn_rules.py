@@ -96,7 +96,14 @@ def test_rules_are_measured_learned_from_and_evaluated(folder: Path) -> None:
         (
             "when: {turns: first_half}",
             "when: {kind: [teaching]}",
-            "reward.rules.0: the rule counts in 0 of 16 unsteered acts",
+            "reward.rules.0: no training scenario is of kind teaching, so the rule never applies;"
+            " they are of no kind",
+        ),
+        (
+            "when: {turns: first_half}",
+            # at its first words a seat has said nothing before
+            "when: {turns: first_half, after_own: asks}, mean: 0.5, deviation: 1",
+            "reward.rules.0: the rule counts in 0 of 16 unsteered acts, so it rewards nothing",
         ),
         ("weight: -2", "of: partner", "expected self or partner_next, found the text 'partner'"),
         ("weight: -2", "mean: 0.5", "mean and deviation go together"),

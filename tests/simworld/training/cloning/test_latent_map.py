@@ -149,6 +149,22 @@ def test_measures_get_directions_of_their_own_and_the_ways_go_along_them(
     assert {"measures", "cosine"}.isdisjoint(settings().to_json())
 
 
+def test_a_size_above_the_rank_of_the_embeddings_is_refused(frozen_lm: FrozenLM) -> None:
+    train = lessons_of(frozen_lm, ("chair", "boat"))
+    wide = replace(settings(), size=50)
+    with pytest.raises(InputError, match=r"latent size 50 is above the rank .*, \d+ \(.*set the"):
+        train_latent_map(
+            frozen_lm,
+            train,
+            train,
+            train,
+            played_episodes.upmap(),
+            torch.ones(4),
+            wide,
+            embed=embed,
+        )
+
+
 def test_a_reply_becomes_likelier_behind_its_own_code(frozen_lm: FrozenLM) -> None:
     train, dev, test = (
         lessons_of(frozen_lm, families)

@@ -15,6 +15,7 @@ from simworld.training.cloning.reply_encoder import (
     fit_code_directions,
     fit_measure_scale,
     fit_reply_encoder,
+    size_problem,
 )
 
 
@@ -98,3 +99,11 @@ def test_ways_along_measures_are_what_goes_with_each_alone() -> None:
         [0.0, -root2], [-long, short], [-root2, 0.0], [-long, -short],
     ]  # fmt: skip
     torch.testing.assert_close(ways, torch.tensor(expected))
+
+
+def test_a_size_that_no_replies_can_have_is_told_beforehand() -> None:
+    assert size_problem(5, 7) is None
+    assert size_problem(6, 7) == (
+        "latent size 6 is above the rank of the embeddings of 7 replies, which is 5 at most; set a"
+        " smaller size, or more replies"
+    )

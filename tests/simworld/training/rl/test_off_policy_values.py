@@ -10,6 +10,7 @@ from simworld.training.rl.off_policy_values import (
     compare_values,
     doubly_robust,
     family_values,
+    linear_doubly_robust,
 )
 
 
@@ -74,3 +75,23 @@ def test_differences_are_paired_within_families() -> None:
     assert compare_values(first, first, family).z == 0
     with pytest.raises(ValueError, match="needs two of them"):
         compare_values(first[:2], second[:2], family[:2])
+
+
+def test_an_action_that_nobody_tried_by_hand() -> None:
+    """Two ways, 0 and 1 on a line, that bring 1 and 3: linear, so 2 brings 5 and ½ the mean."""
+    data = WaysData(
+        way=np.array([0, 1, 0, 1]),
+        reward=np.array([1.0, 3.0, 1.0, 3.0]),
+        family=np.array([0, 0, 1, 1]),
+        fitted=np.zeros((4, 2)),
+    )
+    ways, nothing = np.array([[0.0], [1.0]]), np.zeros(4)
+    # weights are 1 + (b − ½) · 4 · (a − ½): −2 and 4 for b = 2
+    two = linear_doubly_robust(data, ways, np.full((4, 1), 2.0), nothing)
+    assert two == pytest.approx([-2, 12, -2, 12])
+    half = linear_doubly_robust(data, ways, np.full((4, 1), 0.5), nothing)
+    assert half == pytest.approx([1, 3, 1, 3])
+    # for a way of them it is what `doubly_robust` gives, whatever the fit foretells
+    data = replace(data, fitted=np.array([[0.5, 2.0], [0.0, 1.0], [1.0, 2.5], [2.0, 2.0]]))
+    taken = linear_doubly_robust(data, ways, np.ones((4, 1)), data.fitted[:, 1])
+    assert taken == pytest.approx(doubly_robust(data, np.ones(4, dtype=np.int64)))

@@ -121,6 +121,6 @@ def test_data_without_a_difference_are_refused_in_one_line(settings: dict[str, A
     transitions = DATA.transitions
     equal = replace(transitions, rewards=np.zeros_like(transitions.rewards))
     one_family = replace(transitions, family_index=np.zeros_like(transitions.family_index))
-    for data, message in ((equal, "all 120 acts are worth the same"), (one_family, "one family")):
+    for data, message in ((equal, "all 120 rewards are 0"), (one_family, "one family")):
         with pytest.raises(InputError, match=message):
             train_planner(replace(DATA, transitions=data), start(actor=True), chosen)

@@ -342,6 +342,39 @@ def test_ridge_by_the_command_and_options_that_a_learner_has_not(played: Path) -
     assert str(bc.exception) == "the learner bc has no --critic-rate; leave that out"
 
 
+def test_the_command_stops_by_all_families_and_says_where_a_constant_is_as_good(
+    tmp_path: Path,
+) -> None:
+    """The one of two ways says please, in every state."""
+    ways = {"please": (1.0, 1.0), "now": (1.0, -1.0)}
+    with new_store(tmp_path) as store:
+        for number in range(12):
+            words = ["please", "now"] if number % 3 else ["now", "please"]
+            plans = {2 * turn: step(2 * turn, action=ways[words[turn]]) for turn in range(2)}
+            lines = [words[0], "no", words[1], "yes"]
+            play(store, scenario(f"thing {number % 4}"), lines, repeat=number, plans=plans)
+    save_checkpoint(tmp_path / "clone", start(actor=True, d_action=2))
+    stopping = ("--stopping", "cross_fitted", "--folds", "2")
+    trained = command(tmp_path, *stopping)
+    assert trained.exit_code == 0, trained.output
+    info = load_checkpoint(tmp_path / "out").info
+    loop = info.data["settings"]["loop"]
+    assert (loop["stopping"], loop["folds"]) == ("cross_fitted", 2)
+    assert {"value", "constant_value", "gain", "gain_se"} <= info.metrics.keys()
+
+    (dataset,) = (tmp_path / "sets").iterdir()
+    given = ["--data", dataset, "--clone", tmp_path / "clone", "--out", tmp_path / "regression"]
+    regression = [*map(str, given), "--learner", "ridge", *stopping]
+    result = CliRunner().invoke(td3bc, regression, env={"SIMWORLD_DB": None})
+    assert result.exit_code == 0, result.output
+    assert "constant: nothing that was learned gains" in result.stdout
+    planner = load_checkpoint(tmp_path / "regression")
+    assert planner.constant is not None
+    torch.testing.assert_close(planner.constant, torch.tensor([1.0, 1.0]), atol=0.2, rtol=0)
+    with pytest.raises(InputError, match=r"^folds are of `stopping: cross_fitted`; say that"):
+        command(tmp_path, "--folds", "2")
+
+
 def test_metrics_go_to_tensorboard_too(played: Path) -> None:
     event_accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator"
