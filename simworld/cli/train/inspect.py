@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from simworld.training.data.reward_rules import RewardRule
     from simworld.training.data.transitions import Transitions
     from simworld.training.data.variance_explained import VarianceExplained
+    from simworld.training.rl.act_situations import ActSituations
     from simworld.training.rl.off_policy_values import ValueDifference
     from simworld.training.rl.policy_inspection import PolicyInspection, PolicyValue
-    from simworld.training.rl.situations import Situations
 
 BAR_CHARS = 40  # characters of the longest bar
 MAX_FAMILIES = 12  # shown
@@ -98,9 +98,9 @@ def _inspect_policies(db: str, folder: Path, inspection: Inspection) -> PolicyIn
 
 def _rule_situations(
     db: str, transitions: Transitions, rules: tuple[RewardRule, ...]
-) -> Situations | None:
+) -> ActSituations | None:
     """The situations of the rules' conditions, where the database has the episodes."""
-    from simworld.training.rl.situations import situations_by_rules
+    from simworld.training.rl.act_situations import situations_by_rules
     from store import open_store
 
     try:

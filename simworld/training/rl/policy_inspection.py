@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simworld.core.arrays import Floats
 from simworld.training.data.family_agreement import agreement_p
 from simworld.training.data.transitions import Transitions
+from simworld.training.rl.act_situations import ActSituations, situations_by_turns
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.rl.bilinear_fit import (
     FOLDS,
@@ -32,7 +33,6 @@ from simworld.training.rl.off_policy_values import (
     family_values,
     linear_doubly_robust,
 )
-from simworld.training.rl.situations import Situations, situations_by_turns
 
 CLEAR_Z = 4.0
 
@@ -97,7 +97,7 @@ def acts_needed(difference: ValueDifference, acts: int) -> int | None:
 
 
 def inspect_policies(
-    transitions: Transitions, *, situations: Situations | None = None, seed: int = 0
+    transitions: Transitions, *, situations: ActSituations | None = None, seed: int = 0
 ) -> PolicyInspection:
     """Compares policies over ways of replying, of rewards told apart act by act.
 
@@ -178,7 +178,7 @@ def _constant_values(transitions: Transitions, fitted: CrossFittedWays) -> Float
     return linear_doubly_robust(fitted.data, fitted.ways, chosen[fold_of], fitted.foretold(chosen))
 
 
-def _best_in_situations(fitted: CrossFittedWays, situations: Situations) -> NDArray[np.int64]:
+def _best_in_situations(fitted: CrossFittedWays, situations: ActSituations) -> NDArray[np.int64]:
     """Gives of each act the way that brought most in its situation in the other folds; where nobody
     was in that situation there, the best way of all.
     """
@@ -199,7 +199,7 @@ def _policy_value(values: Floats, way_values: Floats, family: NDArray[np.int64])
     )
 
 
-def _table(fitted: CrossFittedWays, situations: Situations) -> tuple[SituationCell, ...]:
+def _table(fitted: CrossFittedWays, situations: ActSituations) -> tuple[SituationCell, ...]:
     data, count = fitted.data, len(fitted.ways)
     values = [doubly_robust(data, np.full(len(data.way), way)) for way in range(count)]
     order = sorted(range(count), key=lambda way: -family_values(values[way], data.family).mean())

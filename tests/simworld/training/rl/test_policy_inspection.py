@@ -9,8 +9,8 @@ import pytest
 
 from simworld.core.errors import InputError
 from simworld.training.data.transitions import Transitions
+from simworld.training.rl.act_situations import ActSituations
 from simworld.training.rl.policy_inspection import PolicyInspection, inspect_policies
-from simworld.training.rl.situations import Situations
 from tests.factories.transitions import bandit, directions, episodes
 
 
@@ -31,7 +31,7 @@ def tried(*, by_state: bool, count: int = 600, seed: int = 0) -> Transitions:
 
 
 BY_STATE = tried(by_state=True)
-UP_OR_DOWN = Situations(names=("up", "down"), index=(BY_STATE.states[:, 0] < 0).astype(np.int64))
+UP_OR_DOWN = ActSituations(names=("up", "down"), index=(BY_STATE.states[:, 0] < 0).astype(np.int64))
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simworld.training.data.dataset_turns import dataset_turns
 from simworld.training.data.reward_rules import RewardRule, RuleCondition
-from simworld.training.data.seat_turns import SeatTurn, seat_turns
+from simworld.training.data.situations import condition_text
 from simworld.training.data.transitions import Transitions
 from store import Store
 
@@ -19,14 +20,14 @@ THIRDS = ("first third", "second third", "last third")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Situations:
+class ActSituations:
     """Each act is in one of them."""
 
     names: tuple[str, ...]
     index: NDArray[np.int64]  # (n,) of the names
 
 
-def situations_by_turns(transitions: Transitions) -> Situations:
+def situations_by_turns(transitions: Transitions) -> ActSituations:
     """Gives thirds of the turns, by the share that is left, which is a state's last number."""
     left = np.asarray(transitions.states[:, -1])[transitions.state_rows]
     return _present(THIRDS, (left <= 2 / 3).astype(np.int64) + (left <= 1 / 3))
@@ -34,7 +35,7 @@ def situations_by_turns(transitions: Transitions) -> Situations:
 
 def situations_by_rules(
     transitions: Transitions, store: Store, rules: Sequence[RewardRule]
-) -> Situations | None:
+) -> ActSituations | None:
     """Gives which of the rules' conditions hold where a seat acts; None where the rules have none,
     or always count.
 
@@ -45,50 +46,25 @@ def situations_by_rules(
     ]
     if not conditions:
         return None
-    turns = _seat_turns(transitions, store)
+    turns = dataset_turns(store, transitions)
     holding = [tuple(when.holds(turn) for when in conditions) for turn in turns]
     kinds = sorted(set(holding), reverse=True)
     if len(kinds) < 2:
         return None
-    texts = [_condition_text(when) for when in conditions]
+    texts = [condition_text(when) for when in conditions]
     names = [
         " and ".join(text for text, holds in zip(texts, kind, strict=True) if holds) or "else"
         for kind in kinds
     ]
-    return Situations(
+    return ActSituations(
         names=tuple(names), index=np.array([kinds.index(kind) for kind in holding], dtype=np.int64)
     )
 
 
-def _seat_turns(transitions: Transitions, store: Store) -> list[SeatTurn]:
-    """Gives what each act was; raises InputError where an episode is not in the store."""
-    by_name: dict[int, dict[int, SeatTurn]] = {}
-    for number in np.unique(transitions.episode_index):
-        episode_id, _, seat = transitions.episode_names[number].partition("/")
-        stored = store.episode(episode_id)
-        scenario = store.scenario(stored.episode.scenario_id)
-        by_name[int(number)] = seat_turns(scenario, stored.episode, seat)
-    acts = zip(transitions.episode_index.tolist(), transitions.turns.tolist(), strict=True)
-    return [by_name[number][turn] for number, turn in acts]
-
-
-def _condition_text(when: RuleCondition) -> str:
-    """Says a condition in a few words."""
-    parts = [] if when.turns is None else [when.turns.replace("_", " ")]
-    if when.partner_asks is not None:
-        parts.append("partner asks" if when.partner_asks else "partner does not ask")
-    if when.kind:
-        parts.append("kind " + " or ".join(when.kind))
-    if when.after_own is not None:
-        own = {"asks": "own line before asks", "states": "own line before states"}
-        parts.append(own.get(when.after_own, "has asked"))
-    return ", ".join(parts)
-
-
-def _present(names: Sequence[str], index: NDArray[np.int64]) -> Situations:
+def _present(names: Sequence[str], index: NDArray[np.int64]) -> ActSituations:
     """Leaves out situations without acts."""
     present, renumbered = np.unique(index, return_inverse=True)
-    return Situations(
+    return ActSituations(
         names=tuple(names[number] for number in present),
         index=renumbered.ravel().astype(np.int64),
     )

@@ -12,7 +12,7 @@ from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_transitions
 from simworld.training.data.dataset_query import DataQuery, RewardSettings
 from simworld.training.data.reward_rules import RewardRule, RuleCondition
-from simworld.training.rl.situations import situations_by_rules, situations_by_turns
+from simworld.training.rl.act_situations import situations_by_rules, situations_by_turns
 from tests.factories.steered_runs import new_store, play, scenario
 from tests.factories.transitions import episodes
 
@@ -57,7 +57,7 @@ def test_conditions_of_rules(tmp_path: Path) -> None:
         assert found(early, asked, early) == [
             "first half", "first half and partner asks", "else"
         ]  # fmt: skip
-        assert found(rule(after_own="asks")) == ["else", "else", "own line before asks"]
+        assert found(rule(after_own="asks")) == ["else", "else", "after an own question"]
         # without a condition, or with one that holds for all, there is nothing to tell apart
         assert found(rule()) is None
         assert found(rule(kind=["repair"])) is None
