@@ -70,7 +70,9 @@ class World:
         act as `choose` says of their states.
         """
         family = np.arange(seats) % FAMILIES
-        states, actions, rewards = [], [], []
+        states: list[NDArray[np.float32]] = []
+        actions: list[Floats] = []
+        rewards: list[Floats] = []
         situation = np.zeros(seats)
         for turn in range(ACTS):
             if self.task != "later":
@@ -85,7 +87,7 @@ class World:
     def best(self) -> float:
         """What the best planner brings in an episode."""
         if self.task != "later":
-            return ACTS * LONGEST
+            return float(ACTS * LONGEST)
         # thanks and ask share the length of an action; by its angle, backwards over the turns: what
         # comes is linear in x, so it is worth (gain of thanks) · x + (what the ask brings later)
         angles = np.linspace(0, np.pi / 2, 2001)

@@ -97,13 +97,15 @@ class IQL:
         """Gives min Q̄(s, a) − V(s), (B,), with a gradient for V alone."""
         with torch.no_grad():
             taken: Tensor = self.target_critic(batch.states, batch.actions).amin(0)
-        return taken - self.value(batch.states)
+        advantages: Tensor = taken - self.value(batch.states)
+        return advantages
 
     @torch.no_grad()
     def td_target(self, batch: TransitionBatch) -> Tensor:
         """Gives what the critics are fitted to, (B,): r + γ (1 − done) V(s')."""
         carried = self._settings.gamma * (1 - batch.terminals)
-        return batch.rewards + carried * self.value(batch.next_states)
+        targets: Tensor = batch.rewards + carried * self.value(batch.next_states)
+        return targets
 
     def state_dict(self) -> dict[str, Tensor]:
         return collect_tensors(self._parts)

@@ -65,7 +65,7 @@ class LinearValue(StateValue):
 
 
 def _drawn_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    layer: nn.Linear = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     bound = 1 / math.sqrt(inputs)
     with torch.no_grad():
         for part in (layer.weight, layer.bias):

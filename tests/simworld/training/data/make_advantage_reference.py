@@ -70,7 +70,7 @@ class Policy(nn.Module):
         return mean, torch.full_like(mean, math.sqrt(D_ACTION / 2))
 
 
-class Independent(torch.distributions.Independent):
+class Independent(torch.distributions.Independent[torch.distributions.Normal]):
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
         super().__init__(torch.distributions.Normal(loc, scale), 1)
 
@@ -218,11 +218,11 @@ def main() -> None:
         f"torchrl {torchrl.__version__}, tensordict {tensordict.__version__}, torch"
         f" {torch.__version__}, numpy {np.__version__}"
     )
-    np.savez(
-        Path(__file__).with_name("advantage_reference.npz"),
-        versions=np.array(made),
+    written: dict[str, Any] = {
+        "versions": np.array(made),
         **{name: np.asarray(value, np.float32) for name, value in arrays.items()},
-    )
+    }
+    np.savez(Path(__file__).with_name("advantage_reference.npz"), **written)
 
 
 if __name__ == "__main__":
