@@ -29,7 +29,8 @@ from simworld.training.training_state import StateParts, collect_tensors, load_t
 class AWACSettings(CriticSettings):
     """Settings of AWAC."""
 
-    beta: float = Field(1.0, gt=0)  # of advantages; 0 would be behaviour cloning
+    # of advantages, in deviations of the reward; 0 would be behaviour cloning
+    beta: float = Field(10.0, gt=0)
 
 
 class AWAC:

@@ -32,7 +32,8 @@ class IQLSettings(CriticSettings):
     """Settings of IQL. The value of states has the critics' layers and learning rate."""
 
     expectile: float = Field(0.7, gt=0, lt=1)  # .5: the mean of the data's actions
-    beta: float = Field(3.0, gt=0)  # of advantages; 0 would be behaviour cloning
+    # of advantages, in deviations of the reward; 0 would be behaviour cloning
+    beta: float = Field(10.0, gt=0)
 
 
 def expectile_loss(errors: Tensor, expectile: float) -> Tensor:
