@@ -141,7 +141,7 @@ def td3bc(
     fqe_steps: int | None,
     **options: Any,
 ) -> None:
-    """Train a planner by TD3+BC on stored episodes, or by what it must beat.
+    """Train a planner on stored episodes by TD3+BC, another learner, or what it must beat.
 
     The best actor by fitted-Q evaluation on held-out families is written as a checkpoint. An
     interrupted training goes on by the same command. Metrics go to the database where the data come
