@@ -10,6 +10,11 @@ cos 45° of what the best planner is. `value` is what a trained planner's action
 states, as a share of that
 best: the mean over seeds, with its standard deviation. Rewards come act by act, or (`--end`) as one
 sum at the end of the episode. One JSON line for each setting.
+
+    OMP_NUM_THREADS=1 python -m bench.defaults --learners --seeds 3
+
+compares the learners on the three tasks of `bench.planner_tasks` instead, with their defaults but for
+small networks and a short training; `value` is again the share of what the best planner brings.
 """
 
 from __future__ import annotations
@@ -25,11 +30,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from bench.planner_tasks import TASKS, bare_checkpoint, collect, share_of_best
+from bench.planner_tasks import new_world as new_task
 from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import Transitions
 from simworld.training.data.variance_explained import fit_ridge
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
+from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
 
 STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
 # state numbers that are no other in another family; the first of them matters
@@ -47,6 +55,23 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"critic_hidden": ()},
     {"critic_hidden": (), "gamma": 0.0, "actor_lr": 1e-3, "critic_lr": 1e-3},
 )
+SMALL: dict[str, Any] = {"critic_hidden": (64, 64)}
+BILINEAR: dict[str, Any] = {"critic": "bilinear"}
+LEARNERS: dict[str, dict[str, Any]] = {
+    "td3bc": {"td3bc": SMALL},
+    "td3bc, bilinear": {"hidden": (), "td3bc": BILINEAR},
+    "rebrac": {"learner": "rebrac", "rebrac": SMALL},
+    "iql": {"learner": "iql", "iql": SMALL},
+    "iql, bilinear": {"learner": "iql", "hidden": (), "iql": BILINEAR},
+    "awac": {"learner": "awac", "awac": SMALL},
+    "awac, bilinear": {"learner": "awac", "hidden": (), "awac": BILINEAR},
+    "bc": {"learner": "bc"},
+    "ridge": {"learner": "ridge"},
+    "ridge, gamma .9": {"learner": "ridge", "ridge": {"gamma": 0.9}},
+    "constant": {"learner": "constant"},
+}
+# by which training all of them are compared; the rest is their defaults
+SHORT: dict[str, Any] = {"steps": 1000, "every": 500, "fqe": {"steps": 100, "hidden": (64, 64)}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +154,51 @@ def planner_value(change: dict[str, Any], seed: int, args: argparse.Namespace) -
     }
 
 
+def learner_value(name: str, task: str, seed: int, args: argparse.Namespace) -> float:
+    """What a learner's planner brings on a task, as a share of the best."""
+    rng = np.random.default_rng(seed)
+    world = new_task(task, rng)
+    data = TrainingData(
+        transitions=collect(world, args.seats, args.noise, rng), encoder_id="task", provenance={}
+    )
+    chosen = {"hidden": (64, 64), **LEARNERS[name], "loop": {**SHORT, "seed": seed}}
+    settings = PlannerSettings.model_validate(chosen)
+    planner = train_planner(data, bare_checkpoint(), settings)
+    return share_of_best(world, planner, np.random.default_rng(1000 + seed))
+
+
+def compare_learners(args: argparse.Namespace) -> None:
+    """One JSON line for each learner and task."""
+    for task in args.tasks:
+        for name in args.named or LEARNERS:
+            start = time.process_time()
+            values = [learner_value(name, task, seed, args) for seed in range(args.seeds)]
+            line = {
+                "bench": "defaults",
+                "task": task,
+                "learner": name,
+                "value": round(statistics.mean(values), 3),
+                "sd": round(statistics.stdev(values), 3) if len(values) > 1 else None,
+                "seeds": args.seeds,
+                "seats": args.seats,
+                "noise": args.noise,
+                "cpu_seconds": round(time.process_time() - start, 1),
+            }
+            print(json.dumps(line), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--seats", type=int, default=500, help="with four acts each")
+    parser.add_argument(
+        "--seats", type=int, help="with four acts each; default: 500, with --learners 1,000"
+    )
     parser.add_argument(
         "--noise",
         type=float,
-        default=5.0,
-        help="deviation of luck, in those of what can be learned",
+        help="deviation of luck, in those of what can be learned; default: 5, with --learners 2",
     )
     parser.add_argument(
         "--only", type=int, nargs="+", help="numbers of the settings, from 0; default: all"
@@ -147,7 +206,15 @@ def main() -> None:
     parser.add_argument(
         "--end", action="store_true", help="one reward at the end of each seat's episode"
     )
+    parser.add_argument("--learners", action="store_true", help="compare learners on three tasks")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS, help="of --learners")
+    parser.add_argument("--named", nargs="+", choices=LEARNERS, help="of --learners; default: all")
     args = parser.parse_args()
+    args.seats = args.seats or (1000 if args.learners else 500)
+    args.noise = (2.0 if args.learners else 5.0) if args.noise is None else args.noise
+    if args.learners:
+        compare_learners(args)
+        return
     for change in CHANGES if args.only is None else [CHANGES[number] for number in args.only]:
         start = time.perf_counter()
         results = [planner_value(change, seed, args) for seed in range(args.seeds)]

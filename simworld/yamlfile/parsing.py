@@ -18,6 +18,7 @@ from simworld.yamlfile.messages import (
     did_you_mean,
     dotted_path,
     expected_type,
+    join_with_and,
     type_message,
 )
 
@@ -141,7 +142,11 @@ def _messages(
     for item in items:
         kind = item["type"]
         if kind == "extra_forbidden":
-            messages.append(f"unknown field{did_you_mean(loc[-1], _fields_at(model, loc[:-1]))}")
+            hint = did_you_mean(loc[-1], _fields_at(model, loc[:-1]))
+            if owners := _blocks_that_have(model, loc):
+                have = "has" if len(owners) == 1 else "have"
+                hint = f"; {join_with_and(owners)} {have} one of that name"
+            messages.append(f"unknown field{hint}")
         elif kind == "missing":
             messages.append("required field is missing")
         elif not expected_type(kind):
@@ -165,6 +170,21 @@ def _fields_at(model: type[BaseModel], loc: YamlPath) -> list[str]:
         types = [part_type for kind in types for part_type in _types_at_part(kind, part)]
     names = [name for kind in types for m in _models(kind) for name in fields_in_file(m)]
     return list(dict.fromkeys(names))
+
+
+def _blocks_that_have(model: type[BaseModel], loc: YamlPath) -> list[str]:
+    """The mappings beneath that of an unknown field, or beside it, that may have a field of its
+    name, in quotes.
+    """
+    places = [loc[:-1], loc[:-2]] if len(loc) > 1 else [loc[:-1]]
+    return list(
+        dict.fromkeys(
+            f"'{name}'"
+            for place in places
+            for name in _fields_at(model, place)
+            if (*place, name) != loc[:-1] and loc[-1] in _fields_at(model, (*place, name))
+        )
+    )
 
 
 def _types_at_part(kind: Any, part: str | int) -> list[Any]:

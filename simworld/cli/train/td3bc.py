@@ -32,6 +32,7 @@ ABOVE_0 = click.FloatRange(min=0, min_open=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 # Defaults of options are those of the settings; None here, so that they stand in one place and no
 # torch is loaded to show help.
+LEARNERS = ("td3bc", "rebrac", "iql", "awac", "bc", "ridge", "constant")
 
 
 def _parse_widths(
@@ -70,12 +71,23 @@ def _parse_widths(
 @click.option("--out", type=FOLDER, required=True, help="The checkpoint's folder.")
 @click.option(
     "--learner",
-    type=click.Choice(["td3bc", "bc", "ridge"]),
+    type=click.Choice(LEARNERS),
     default="td3bc",
-    help="To compare with: bc stays near the data alone, ridge is a regression in closed form.",
+    help=(
+        "rebrac, iql and awac learn values too; to compare with: bc stays near the data alone,"
+        " ridge is a regression in closed form, constant the best constant action."
+    ),
 )
 @click.option("--steps", type=POSITIVE, help="Updates.")
 @click.option("--alpha", type=ABOVE_0, help="Weight of the values against staying near the data.")
+@click.option("--beta", type=ABOVE_0, help="Weight of advantages, of iql and awac.")
+@click.option(
+    "--expectile",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Of iql: .5 values what the data do on average, near 1 the best that they do.",
+)
+@click.option("--beta1", type=ABOVE_0, help="ReBRAC's weight of the actor's penalty.")
+@click.option("--beta2", type=click.FloatRange(min=0), help="And of the critics' penalty.")
 @click.option("--gamma", type=click.FloatRange(0, 1), help="Discount.")
 @click.option("--actor-rate", "actor_lr", type=ABOVE_0, help="Learning rate.")
 @click.option("--critic-rate", "critic_lr", type=ABOVE_0, help="Learning rate.")
@@ -87,7 +99,7 @@ def _parse_widths(
 )
 @click.option("--layer-norm/--no-layer-norm", default=None, help="In the critics.")
 @click.option(
-    "--critic-penalty", type=click.FloatRange(min=0), help="ReBRAC's, on the critics' goal."
+    "--critic-penalty", type=click.FloatRange(min=0), help="As ReBRAC's, but a mean, of td3bc."
 )
 @click.option("--batch-size", type=POSITIVE, help="Transitions an update.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of all that is drawn.")
@@ -141,7 +153,7 @@ def td3bc(
     fqe_steps: int | None,
     **options: Any,
 ) -> None:
-    """Train a planner by TD3+BC on stored episodes, or by what it must beat.
+    """Train a planner on stored episodes by TD3+BC, another learner, or what it must beat.
 
     The best actor on families that it did not learn from (--stopping) is written as a checkpoint.
     An interrupted training goes on by the same command. Metrics go to the database where the data
@@ -154,11 +166,9 @@ def td3bc(
     from simworld.cli.output.progress import progress_bar
     from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
-    from simworld.training.rl.bc import BCSettings
     from simworld.training.rl.explain_policy import describe_planner
     from simworld.training.rl.offline_training import LoopSettings
-    from simworld.training.rl.ridge import RidgeSettings
-    from simworld.training.rl.td3bc import TD3BCSettings
+    from simworld.training.rl.planner_learners import LEARNER_SETTINGS
     from simworld.training.rl.train_planner import (
         PlannerSettings,
         learning_warning,
@@ -170,22 +180,12 @@ def td3bc(
     loop = _given_settings(options, LoopSettings) | {
         "fqe": {} if fqe_steps is None else {"steps": fqe_steps}
     }
-    settings_by_learner: dict[str, type[BaseModel]] = {
-        "td3bc": TD3BCSettings,
-        "bc": BCSettings,
-        "ridge": RidgeSettings,
-    }
-    learner_settings = settings_by_learner[learner]
-    used = set(learner_settings.model_fields) | (
-        {"seed", "stopping", "folds"}
-        if learner == "ridge"
-        else {*LoopSettings.model_fields, "fqe_steps"}
-    )
-    _refuse_unused({**options, "fqe_steps": fqe_steps}, used, learner)
+    _refuse_unused({**options, "fqe_steps": fqe_steps}, learner)
+    own = LEARNER_SETTINGS.get(learner)
     content = {
         "learner": learner,
         "fresh": fresh,
-        learner: _given_settings(options, learner_settings),
+        **({learner: _given_settings(options, own)} if own else {}),
         "loop": loop,
     }
     try:
@@ -235,17 +235,29 @@ def td3bc(
         say(told["policy"]["sentence"])
 
 
-def _refuse_unused(options: Mapping[str, Any], used: set[str], learner: str) -> None:
-    """Refuses options of training that were given, but that the learner does not have."""
+def _refuse_unused(options: Mapping[str, Any], learner: str) -> None:
+    """Refuses options of training that were given, but that the learner does not have; says of
+    each which learners have it.
+    """
     from simworld.training.rl.offline_training import LoopSettings
-    from simworld.training.rl.td3bc import TD3BCSettings
+    from simworld.training.rl.planner_learners import LEARNER_SETTINGS
 
-    ours = {*TD3BCSettings.model_fields, *LoopSettings.model_fields, "fqe_steps"}
-    unused = {name for name in ours - used if options.get(name) is not None}
-    if unused:
-        parameters = click.get_current_context().command.params
-        names = [p.opts[0] for p in parameters if p.name in unused]
-        raise InputError(f"the learner {learner} has no {join_with_and(names)}; leave that out")
+    trained_in_steps = {*LoopSettings.model_fields, "fqe_steps"}
+    used_by = {
+        name: {
+            *own.model_fields,
+            *({"seed", "stopping", "folds"} if name == "ridge" else trained_in_steps),
+        }
+        for name, own in LEARNER_SETTINGS.items()
+    } | {"constant": set[str]()}
+    unused = set().union(*used_by.values()) - used_by[learner]
+    refused = []
+    for option in click.get_current_context().command.params:
+        if option.name in unused and options.get(option.name) is not None:
+            owners = join_with_and([name for name in LEARNERS if option.name in used_by[name]])
+            refused.append(f"{option.opts[0]} (of {owners})")
+    if refused:
+        raise InputError(f"the learner {learner} has no {join_with_and(refused)}; leave that out")
 
 
 def _given_settings(options: Mapping[str, Any], settings: type[BaseModel]) -> dict[str, Any]:

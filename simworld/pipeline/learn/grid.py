@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any, Union, get_args, get_origin
@@ -12,10 +13,12 @@ from pydantic import BaseModel
 
 from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.pipeline.learn.learn_file import LearnFile
+from simworld.training.rl.planner_learners import foreign_settings
 from simworld.yamlfile import Document, parse
 from simworld.yamlfile.parsing import fields_in_file
 
 KeyPath = tuple[str, ...]
+LEARNER: KeyPath = ("train", "learner")
 MAX_CELLS = 500
 
 
@@ -31,7 +34,9 @@ def grid_points(document: Document) -> tuple[GridPoint, ...]:
     one where nothing is a list.
 
     A key that takes a list anyhow is varied by a list of lists; inside the blocks of a list nothing
-    is varied again. Raises InputError with every problem of every combination.
+    is varied again. Of several learners each has its own settings alone.
+
+    Raises InputError with every problem of every combination.
     """
     axes = list(_axes(document.data, LearnFile, ()))
     problems: list[Problem] = [
@@ -48,9 +53,15 @@ def grid_points(document: Document) -> tuple[GridPoint, ...]:
                 axes[0][0], f"{cell_count} combinations; at most {MAX_CELLS} are run from one file"
             )
         )
+    learners: list[Any] = next((values for path, values in axes if path == LEARNER), [])
+    if learners:
+        names = [str(name) for name in learners]
+        if problem := foreign_settings(document.data["train"], names):
+            problems.append(document.problem(("train",), problem))
     if problems:
         raise InputError(problems)
     points: list[GridPoint] = []
+    seen: set[str] = set()
     for combination in itertools.product(*(values for _, values in axes)):
         data = copy.deepcopy(document.data)
         for (path, _), value in zip(axes, combination, strict=True):
@@ -59,11 +70,27 @@ def grid_points(document: Document) -> tuple[GridPoint, ...]:
                 parent = parent[key]
             parent[path[-1]] = value
         varied = {".".join(path): value for (path, _), value in zip(axes, combination, strict=True)}
+        if learners:
+            _drop_other_learners(data["train"], learners, varied)
+            if (content := json.dumps(data)) in seen:  # what is varied was another learner's
+                continue
+            seen.add(content)
         with collecting_problems(problems):
             points.append(GridPoint(file=parse(document, LearnFile, data=data), values=varied))
     if problems:
         raise InputError(dict.fromkeys(problems))
     return tuple(points)
+
+
+def _drop_other_learners(
+    train: dict[str, Any], learners: list[Any], varied: dict[str, Any]
+) -> None:
+    """Takes the settings of the listed learners out of one combination, but for its own's."""
+    for other in map(str, learners):
+        if other != train["learner"]:
+            train.pop(other, None)
+            for key in [key for key in varied if key.startswith(f"train.{other}.")]:
+                del varied[key]
 
 
 def _axes(data: Any, model: type[BaseModel], path: KeyPath) -> Iterator[tuple[KeyPath, list[Any]]]:

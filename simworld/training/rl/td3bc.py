@@ -12,58 +12,33 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
 from agents.steering.planner import Actor, Projection, project_action
 from simworld.training.data.transitions import TransitionBatch
-from simworld.training.rl.learner import TrainingSettings, fused_adam
-from simworld.training.rl.networks import Critic, TwinCritic, soft_update
+from simworld.training.rl.critic_settings import CriticSettings, new_critic
+from simworld.training.rl.learner import fused_adam
+from simworld.training.rl.networks import Critic, soft_update
 from simworld.training.trainer import gradient_step
 from simworld.training.training_state import StateParts, collect_tensors, load_tensors
 
 
-class TD3BCSettings(TrainingSettings):
+class TD3BCSettings(CriticSettings):
     """Settings of TD3+BC. Noise is in units of the action's coordinates, whose root mean square is
     1 on the sphere.
     """
 
     # weight of the values against the BC term; for BC alone there is the learner `bc`
     alpha: float = Field(2.5, gt=0)
-    gamma: float = Field(0.99, ge=0, le=1)
-    tau: float = Field(0.005, gt=0, le=1)
     policy_noise: float = Field(0.2, ge=0, alias="noise")
     noise_clip: float = Field(0.5, ge=0)
     # the actor and the target networks move every so many updates
     policy_delay: int = Field(2, ge=1, alias="delay")
-    # slower than the critics: it averages over the noise in their values
-    actor_lr: float = Field(1e-4, gt=0, alias="actor_rate")
-    critic_lr: float = Field(3e-4, gt=0, alias="critic_rate")
-    critic_hidden: tuple[int, ...] = (256, 256)
-    layer_norm: bool = False
     critic_penalty: float = Field(0.0, ge=0)  # ReBRAC's β₂
-    # bilinear: begins at the regression of `ridge` and keeps its penalties; the actor stays on the
-    # shell of the data, and is that regression's to begin with where it has no hidden layers
-    critic: Literal["mlp", "bilinear"] = "mlp"
-
-    @model_validator(mode="after")
-    def _a_bilinear_critic_has_no_layers(self) -> Self:
-        layers = sorted({"critic_hidden", "layer_norm"} & self.model_fields_set)
-        if self.critic == "bilinear" and layers:
-            raise ValueError(f"a bilinear critic has no layers; remove {' and '.join(layers)}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_critic(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves the kind of critic out where it is what it always was: hashes stay."""
-        content: dict[str, Any] = serialize(self)
-        if self.critic == "mlp":
-            content.pop("critic", None)
-        return content
 
 
 def smooth_target_action(
@@ -141,13 +116,7 @@ class TD3BC:
         """
         self.actor, self._settings = actor, settings
         self._generator = torch.Generator().manual_seed(seed)
-        self.critic: Critic = critic or TwinCritic(
-            actor.d_state,
-            actor.d_action,
-            hidden=settings.critic_hidden,
-            layer_norm=settings.layer_norm,
-            generator=self._generator,
-        )
+        self.critic: Critic = critic or new_critic(actor, settings, self._generator)
         self.target_actor, self.target_critic = copy.deepcopy(actor), copy.deepcopy(self.critic)
         self._adam_actor = fused_adam(list(actor.parameters()), settings.actor_lr)
         self._adam_critic = fused_adam(list(self.critic.parameters()), settings.critic_lr)

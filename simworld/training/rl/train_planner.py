@@ -8,10 +8,10 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, Self, assert_never
 
 import numpy as np
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.normalizer import Normalizer
@@ -27,16 +27,26 @@ from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions, turns_left_alone
 from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import Transitions
+from simworld.training.rl.awac import AWAC, AWACSettings
 from simworld.training.rl.bc import BC, BCSettings
 from simworld.training.rl.best_constant import best_constant, constant_checkpoint
+from simworld.training.rl.critic_settings import CriticSettings, ValueSettings
 from simworld.training.rl.cross_fitted_training import (
     cross_fitted_metrics,
     is_constant,
     train_cross_fitted,
 )
 from simworld.training.rl.fold_values import ScaledActor
+from simworld.training.rl.iql import IQL, IQLSettings
 from simworld.training.rl.learner import Learner, TrainingSettings
+from simworld.training.rl.networks import Critic
 from simworld.training.rl.offline_training import LoopSettings, train_offline
+from simworld.training.rl.planner_learners import (
+    LearnerName,
+    foreign_settings,
+    unwritten_blocks,
+)
+from simworld.training.rl.rebrac import ReBRACSettings
 from simworld.training.rl.ridge import RidgeSettings, bilinear_regression, ridge_actor
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.trainer import TrainingRecorder
@@ -48,31 +58,50 @@ STATE_FILE = "training.safetensors"
 class PlannerSettings(TrainingSettings):
     """Settings of a planner's training."""
 
-    learner: Literal["td3bc", "bc", "ridge"] = "td3bc"
+    learner: LearnerName = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
     # to a deviation of 1: a part of a score is smaller than what new critics say by chance
     scale_rewards: bool = True
     # turns_left: the share of turns left is all that it reads of a state
     sees: Literal["everything", "turns_left"] = "everything"
-    td3bc: TD3BCSettings = TD3BCSettings()  # its gamma is also that of the evaluation
+    # of one learner each, and refused where it is another
+    td3bc: TD3BCSettings = TD3BCSettings()
+    rebrac: ReBRACSettings = ReBRACSettings()
+    iql: IQLSettings = IQLSettings()
+    awac: AWACSettings = AWACSettings()
     bc: BCSettings = BCSettings()
     ridge: RidgeSettings = RidgeSettings()  # of its loop the seed alone counts
     loop: LoopSettings = LoopSettings()
 
     @property
+    def of_learner(self) -> TrainingSettings | None:
+        """The learner's own settings; the constant has none."""
+        own: TrainingSettings | None = getattr(self, self.learner, None)
+        return own
+
+    @property
     def gamma(self) -> float:
-        """The discount of the learner and of its evaluation."""
-        return self.ridge.gamma if self.learner == "ridge" else self.td3bc.gamma
+        """The discount of the learner and of its evaluation; behaviour cloning, which has none, is
+        evaluated with that of TD3+BC.
+        """
+        own = self.of_learner
+        return own.gamma if isinstance(own, ValueSettings | RidgeSettings) else self.td3bc.gamma
+
+    @model_validator(mode="after")
+    def _of_this_learner(self) -> Self:
+        if problem := foreign_settings(self.model_fields_set, [self.learner]):
+            raise ValueError(problem)
+        return self
 
     @model_serializer(mode="wrap")
-    def _without_ridge(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves the regression's settings out for other learners, and `sees` where it sees
-        everything: their hashes stay.
+    def _without_other_learners(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what came to be after hashes did, but for its own learner, and `sees` where it
+        sees everything: they stay.
         """
         content: dict[str, Any] = serialize(self)
-        if self.learner != "ridge":
-            content.pop("ridge", None)
+        for name in unwritten_blocks(self.learner):
+            content.pop(name, None)
         if self.sees == "everything":
             content.pop("sees", None)
         return content
@@ -80,7 +109,8 @@ class PlannerSettings(TrainingSettings):
     @property
     def plans_ahead(self) -> bool:
         """Whether the learner itself has a discount above 0."""
-        return float(getattr(getattr(self, self.learner, None), "gamma", 0.0)) > 0
+        own = self.of_learner
+        return isinstance(own, ValueSettings | RidgeSettings) and own.gamma > 0
 
     def with_gamma(self, gamma: float) -> PlannerSettings:
         """Gives the same settings with another discount of the learner, which has one."""
@@ -143,7 +173,7 @@ def train_planner(
     Training starts from the clone's actor and its normalizer, without which it would be another
     policy. Where there is none, or `fresh` is set, a new actor starts with the normalizer of the
     data; nearly at the clone's constant action, if it has one and `fresh` is not set. Ridge and a
-    bilinear critic begin at the data alone.
+    bilinear critic begin at the data alone; the learner `constant` gives the best constant action.
 
     Args:
         data: what to learn from.
@@ -160,6 +190,14 @@ def train_planner(
     """
     encoder = _check_encoder(data, clone)
     transitions = data.transitions
+    if settings.learner == "constant":
+        return constant_checkpoint(
+            clone,
+            transitions,
+            by_act=data.by_act,
+            data={**data.provenance, "settings": settings.model_dump(mode="json")},
+            dtype=data.dtype,
+        )
     cross_fitted = settings.loop.stopping == "cross_fitted"
     check_trainable(transitions, held_out=0 if cross_fitted else settings.loop.held_out)
     if settings.learner != "bc":
@@ -297,30 +335,38 @@ def _make_learner(
     one, else that of the families that are learned from.
     """
     seed = derive_seed(settings.loop.seed, "td3bc")
+    own = settings.of_learner
+    critic: Critic | None = None
+    if isinstance(own, CriticSettings) and own.critic == "bilinear":
+        actor, normalizer, critic = _bilinear_start(settings, transitions)
+    else:
+        actor, normalizer = _start_actor(clone, settings, transitions)
+    learner: Learner
     match settings.learner:
-        case "td3bc" if settings.td3bc.critic == "bilinear":
-            return _bilinear_learner(settings, transitions, seed)
         case "td3bc":
-            actor, normalizer = _start_actor(clone, settings, transitions)
-            return TD3BC(actor, settings.td3bc, seed=seed), normalizer
+            learner = TD3BC(actor, settings.td3bc, seed=seed, critic=critic)
+        case "rebrac":
+            learner = TD3BC(actor, settings.rebrac.td3bc(actor.d_action), seed=seed)
+        case "iql":
+            learner = IQL(actor, settings.iql, seed=seed, critic=critic)
+        case "awac":
+            learner = AWAC(actor, settings.awac, seed=seed, critic=critic)
         case "bc":
-            actor, normalizer = _start_actor(clone, settings, transitions)
-            return BC(actor, settings.bc), normalizer
-        case "ridge":
-            raise ValueError("ridge is not trained step by step")
+            learner = BC(actor, settings.bc)
+        case "ridge" | "constant":
+            raise ValueError(f"{settings.learner} is not trained step by step")
         case _:
             assert_never(settings.learner)
+    return learner, normalizer
 
 
-def _bilinear_learner(
-    settings: PlannerSettings, transitions: Transitions, seed: int
-) -> tuple[Learner, Normalizer]:
-    """Gives TD3+BC that begins at the regression on the families it will learn from."""
+def _bilinear_start(
+    settings: PlannerSettings, transitions: Transitions
+) -> tuple[Actor, Normalizer, Critic]:
+    """Gives the actor and the critic of the regression on the families that are learned from."""
     loop = settings.loop
     training, normalizer = _training_families(settings, transitions)
-    regression = bilinear_regression(
-        training, normalizer, gamma=settings.td3bc.gamma, seed=loop.seed
-    )
+    regression = bilinear_regression(training, normalizer, gamma=settings.gamma, seed=loop.seed)
     if settings.hidden:
         d_state, d_action = transitions.states.shape[1], transitions.actions.shape[1]
         actor = new_actor(
@@ -333,8 +379,7 @@ def _bilinear_learner(
         )
     else:
         actor = regression.actor(regression.fit())
-    critic = regression.critic(seed=loop.seed)
-    return TD3BC(actor, settings.td3bc, seed=seed, critic=critic), normalizer
+    return actor, normalizer, regression.critic(seed=loop.seed)
 
 
 def _training_families(

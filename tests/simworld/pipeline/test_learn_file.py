@@ -70,14 +70,17 @@ def test_settings_are_stored_under_the_names_they_have_in_files(tmp_path: Path) 
     assert state.key == "5535fee5beccf0ceb4833a19dbcf1e67"
     changed = {
         "td3bc": {"delay": 1, "actor_rate": 0.01, "critic_rate": 0.02},
-        "bc": {"actor_rate": 0.03},
         "loop": {"every": 7, "fqe": {"rate": 0.04}},
     }
     read = PlannerSettings.model_validate(changed)
     assert read.model_dump(mode="json", exclude_unset=True) == changed
     assert json.loads(read.model_dump_json(exclude_unset=True)) == changed
     assert (read.td3bc.policy_delay, read.td3bc.actor_lr, read.td3bc.critic_lr) == (1, 0.01, 0.02)
-    assert (read.bc.actor_lr, read.loop.eval_interval, read.loop.fqe.lr) == (0.03, 7, 0.04)
+    assert (read.loop.eval_interval, read.loop.fqe.lr) == (7, 0.04)
+    cloned = {"learner": "bc", "bc": {"actor_rate": 0.03}}
+    read = PlannerSettings.model_validate(cloned)
+    assert read.model_dump(mode="json", exclude_unset=True) == cloned
+    assert read.bc.actor_lr == 0.03
 
 
 def test_a_renamed_setting_is_varied_and_corrected_under_its_name_in_the_file() -> None:

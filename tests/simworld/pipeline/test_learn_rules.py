@@ -25,8 +25,10 @@ reward:
     - {measure: lexical, pattern: '[a-z]', when: {turns: first_half}}
     - {measure: lexical, pattern: '[A-Z]', weight: -2}
 """
-LOOP = FILE.replace("reward: {measure: lexical, pattern: '[a-z]'}\n", RULES).replace(
-    "train: {", "train: {learner: ridge, "
+LOOP = (
+    FILE.replace("reward: {measure: lexical, pattern: '[a-z]'}\n", RULES)
+    .replace("train: {", "train: {learner: ridge, ")
+    .replace(", td3bc: {alpha: 2}", "")
 )
 
 

@@ -1,8 +1,11 @@
-"""TD3+BC against torchrl's on Pendulum: same data, same settings, five seeds each."""
+"""TD3+BC against torchrl's on Pendulum: same data, same settings, five seeds each; and what the
+other learners bring there.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,9 @@ import torch
 
 from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import Transitions
+from simworld.training.rl.awac import AWAC, AWACSettings
 from simworld.training.rl.bc import BC, BCSettings
+from simworld.training.rl.iql import IQL, IQLSettings
 from simworld.training.rl.learner import Learner
 from simworld.training.rl.offline_training import LoopSettings, train_offline
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
@@ -37,6 +42,14 @@ def test_half_the_steps_already_bring_most_of_the_reference_learners_gain_over_c
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", ["iql", "awac"])
+def test_learners_of_weighted_regression_gain_over_cloning(kind: str) -> None:
+    reference, cloned = (float(np.mean(REFERENCE["returns"][name])) for name in ("td3bc", "bc"))
+    steps = REFERENCE["settings"]["steps"] // 2
+    assert returned(collect(), kind, 0, steps=steps) - cloned >= 0.8 * (reference - cloned)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_returns_come_within_a_tenth_of_the_reference_learners_gain_over_cloning() -> None:
     data, seeds = collect(), range(len(REFERENCE["returns"]["td3bc"]))
@@ -51,20 +64,28 @@ def test_returns_come_within_a_tenth_of_the_reference_learners_gain_over_cloning
     assert ours - our_clone >= 0.8 * gain
 
 
-def returned(data: Transitions, kind: str, seed: int, **changed: int) -> float:
+def returned(data: Transitions, kind: str, seed: int, **changed: Any) -> float:
     given = REFERENCE["settings"] | changed
     actor = new_actor(3, 1, hidden=given["hidden"], projection="box", seed=seed)
     learner: Learner
-    if kind == "bc":
-        learner, steps = BC(actor, BCSettings(actor_lr=given["rate"])), given["bc_steps"]
-    else:
-        settings = TD3BCSettings(
-            actor_lr=given["rate"],
-            critic_lr=given["rate"],
-            critic_hidden=given["hidden"],
-            **{name: given[name] for name in ("alpha", "gamma", "tau")},
-        )
-        learner, steps = TD3BC(actor, settings, seed=seed), given["steps"]
+    steps = given["steps"]
+    shared = {
+        "actor_lr": given["rate"],
+        "critic_lr": given["rate"],
+        "critic_hidden": given["hidden"],
+        **{name: given[name] for name in ("gamma", "tau")},
+    }
+    if kind in ("iql", "awac"):  # advantages are in deviations of the reward
+        data = replace(data, rewards=data.rewards / data.rewards.std())
+    match kind:
+        case "td3bc":
+            learner = TD3BC(actor, TD3BCSettings(alpha=given["alpha"], **shared), seed=seed)
+        case "iql":
+            learner = IQL(actor, IQLSettings(expectile=0.9, beta=3.0, **shared), seed=seed)
+        case "awac":
+            learner = AWAC(actor, AWACSettings(beta=3.0, **shared), seed=seed)
+        case _:
+            learner, steps = BC(actor, BCSettings(actor_lr=given["rate"])), given["bc_steps"]
     loop = LoopSettings(
         steps=steps, batch_size=given["batch_size"], seed=seed, eval_interval=steps, held_out=0
     )

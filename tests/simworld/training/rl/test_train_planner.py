@@ -24,13 +24,14 @@ from agents.steering.checkpoint import (
 )
 from agents.steering.state_encoders import lm_encoder_id
 from agents.steering.upmap import UpMap
-from simworld.cli.train.td3bc import td3bc
+from simworld.cli.train.td3bc import LEARNERS, td3bc
 from simworld.core.errors import InputError, MissingExtra
 from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.fqe import FQESettings
 from simworld.training.rl.offline_training import LoopSettings
+from simworld.training.rl.planner_learners import LEARNERS as ALL_LEARNERS
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
 from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
 from store import open_store
@@ -336,10 +337,40 @@ def test_ridge_by_the_command_and_options_that_a_learner_has_not(played: Path) -
     )
     assert isinstance(refused.exception, InputError)
     assert str(refused.exception) == (
-        "the learner ridge has no --steps, --alpha and --actor-rate; leave that out"
+        "the learner ridge has no --steps (of td3bc, rebrac, iql, awac and bc), --alpha (of td3bc)"
+        " and --actor-rate (of td3bc, rebrac, iql, awac and bc); leave that out"
     )
     bc = CliRunner().invoke(td3bc, [*map(str, given), "--learner", "bc", "--critic-rate", "1"])
-    assert str(bc.exception) == "the learner bc has no --critic-rate; leave that out"
+    assert str(bc.exception) == (
+        "the learner bc has no --critic-rate (of td3bc, rebrac, iql and awac); leave that out"
+    )
+
+
+def test_every_learner_by_the_command(played: Path) -> None:
+    assert LEARNERS == ALL_LEARNERS
+    command(played)
+    (dataset,) = (played / "sets").iterdir()
+    given = ["--data", dataset, "--clone", played / "clone", "--out", played / "other"]
+    small = ("--steps", "3", "--batch-size", "8", "--fqe-steps", "2", "--critic-hidden", "4")
+    own = {
+        "iql": (*small, "--beta", "2", "--expectile", "0.8"),
+        "awac": (*small, "--beta", "2"),
+        "rebrac": (*small, "--beta1", "0.5", "--beta2", "0"),
+    }
+    for learner, options in own.items():
+        arguments = [*map(str, given), "--learner", learner, *options]
+        done = CliRunner().invoke(td3bc, arguments, env={"SIMWORLD_DB": None})
+        assert done.exit_code == 0, done.output
+        planner = load_checkpoint(played / "other")
+        assert planner.info.data["settings"]["learner"] == learner
+    none = CliRunner().invoke(td3bc, [*map(str, given), "--learner", "constant"])
+    assert "within families rewards do not change with actions" in str(none.exception)
+    refused = CliRunner().invoke(td3bc, [*map(str, given), "--learner", "iql", "--alpha", "2"])
+    assert str(refused.exception) == "the learner iql has no --alpha (of td3bc); leave that out"
+    refused = CliRunner().invoke(td3bc, [*map(str, given), "--learner", "constant", "--seed", "2"])
+    assert "constant has no --seed (of td3bc, rebrac, iql, awac, bc and ridge)" in str(
+        refused.exception
+    )
 
 
 def test_the_command_stops_by_all_families_and_says_where_a_constant_is_as_good(
