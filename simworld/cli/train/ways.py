@@ -52,6 +52,12 @@ MAX_EXAMPLE_CHARS = 90  # characters of an utterance that are shown
     "--neutral", is_flag=True, help="With --out: know the neutral action too, to compare with."
 )
 @click.option(
+    "--beside",
+    "beside_folder",
+    type=FOLDER,
+    help="With --out: know the ways of this checkpoint too, of the same up-mapping.",
+)
+@click.option(
     "--out",
     type=FOLDER,
     help="Write a checkpoint that knows the best alone, to try them more often.",
@@ -65,6 +71,7 @@ def ways(
     keep: int | None,
     shares: tuple[float, ...],
     neutral: bool,
+    beside_folder: Path | None,
     out: Path | None,
     as_json: bool,
     **options: Any,
@@ -79,16 +86,18 @@ def ways(
     from simworld.training.data.dataset_folder import load_meta, load_transitions
     from simworld.training.data.dataset_turns import dataset_turns
     from simworld.training.rl.way_names import name_ways
-    from simworld.training.rl.ways_of_replying import keep_best_ways, rank_ways
+    from simworld.training.rl.ways_of_replying import join_ways, keep_best_ways, rank_ways
     from store import open_store
 
     if (out is None) != (parent_folder is None):
         raise InputError("--out and --of: give both, to write a checkpoint, or neither")
-    if out is None and (keep or shares or neutral):
+    if out is None and (keep or shares or neutral or beside_folder):
         raise InputError(
-            "--keep, --share and --neutral say what a checkpoint knows; give --out and --of too"
+            "--keep, --share, --neutral and --beside say what a checkpoint knows; give --out and"
+            " --of too"
         )
     parent = load_checkpoint(parent_folder) if parent_folder is not None else None
+    beside = load_checkpoint(beside_folder) if beside_folder is not None else None
     folder = dataset_folder(db, options, datasets)
     transitions, planners = load_transitions(folder), load_meta(folder).planners
     if parent is not None and parent.id not in planners:
@@ -102,6 +111,8 @@ def ways(
         checkpoint = keep_best_ways(
             parent, tried, count=keep or len(tried.ways), cosines=shares, keep_neutral=neutral
         )
+        if beside is not None:
+            checkpoint = join_ways(checkpoint, beside)
     with open_store(db) as store:
         utterances = [turn.text for turn in dataset_turns(store, transitions)]
     if checkpoint is not None and out is not None:

@@ -138,7 +138,9 @@ def constant_checkpoint(
         metrics=metrics,
         parent=parent.id,
     )
-    return replace(parent, info=info, actor=None, constant=torch.from_numpy(action), blind=None)
+    return replace(
+        parent, info=info, actor=None, constant=torch.from_numpy(np.array(action)), blind=None
+    )
 
 
 def _action_moments(actions: NDArray[np.floating]) -> tuple[Floats, float]:

@@ -139,3 +139,24 @@ def keep_best_ways(
     ways = torch.from_numpy(np.stack(kept_actions).astype(np.float32))
     info = parent.info.derived(ways=len(ways), way_words=(), parent=parent.id)
     return replace(parent, info=info, ways=ways)
+
+
+def join_ways(checkpoint: Checkpoint, beside: Checkpoint) -> Checkpoint:
+    """Gives the first checkpoint, but that it knows the ways of the second too; each once.
+
+    Raises InputError where the second has another up-mapping, so that its ways mean something else,
+    or knows none.
+    """
+    if not torch.equal(checkpoint.upmap.weight, beside.upmap.weight):
+        raise InputError(
+            f"the ways of {beside.id[:11]}… are of another up-mapping than those of"
+            f" {checkpoint.id[:11]}…; take two checkpoints made with the same --of"
+        )
+    if checkpoint.ways is None or beside.ways is None:
+        raise InputError(f"checkpoint {beside.id[:11]}… knows no ways of replying")
+    ways = torch.cat((checkpoint.ways, beside.ways))
+    _, first = np.unique(ways.numpy().round(4), axis=0, return_index=True)
+    ways = ways[torch.from_numpy(np.sort(first))]
+    return replace(
+        checkpoint, info=checkpoint.info.derived(ways=len(ways), way_words=()), ways=ways
+    )

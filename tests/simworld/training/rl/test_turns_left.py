@@ -84,7 +84,7 @@ def test_nothing_is_left_of_the_other_numbers() -> None:
 def test_a_learner_says_its_discount() -> None:
     assert PlannerSettings().gamma == 0.99
     assert PlannerSettings(learner="ridge").gamma == 0
-    assert PlannerSettings(learner="bc").gamma == 0
+    assert not PlannerSettings(learner="bc").plans_ahead  # its gamma is that of its evaluation
     ridge = PlannerSettings(learner="ridge", ridge=RidgeSettings(gamma=0.9))
     assert ridge.gamma == 0.9
     assert ridge.with_gamma(0) == PlannerSettings(learner="ridge")
