@@ -1,7 +1,7 @@
 # Every target sets up .venv first; only Python 3.11 or newer, make and a package registry are needed.
 PYTHON ?= python3
 MINUTES ?= 30
-STAGE ?= map
+STAGE ?= ways
 FLOOR := 95
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,11 +58,13 @@ campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)
 
 # What is done stays done: the same command goes on where the time was over.
-experiments: $(READY)  ## a STAGE of docs/experiments (map, ask-then-thank, answer-or-ask, earn-thanks), for MINUTES (30) at most
-ifeq ($(STAGE),map)
-	$(BIN)/simworld run library --cast '*=smol-script' --repeats 2 --name replies --db planning.db --live 64
-	timeout -s INT $(MINUTES)m $(BIN)/simworld train latent --clone agents/library/planners/thanks --run replies --lexical '\?' \
-	  --like "Thank you so much, I really appreciate your help." --share 0.6 --steps 100 --db planning.db --out planners/asks-and-thanks
+experiments: $(READY)  ## a STAGE of docs/experiments (ways, propose-then-thank, thank-or-propose, earn-thanks), for MINUTES (30) at most
+ifeq ($(STAGE),ways)
+	timeout -s INT $(MINUTES)m $(BIN)/simworld run library --cast '*=bench/variants/thanks-ways.yaml' --repeats 2 --name ways --db planning.db --live 64
+	$(BIN)/simworld train ways --run ways --lexical '(?i)\b(tomorrow|tonight)\b' --of agents/library/planners/thanks --keep 1 --share 0.707 \
+	  --share 0.5 --db planning.db --out planners/times
+	$(BIN)/simworld train ways --run ways --like "Thank you so much, I really appreciate your help." --of agents/library/planners/thanks --keep 1 \
+	  --share 0.707 --share 0.5 --neutral --beside planners/times --db planning.db --out planners/thanks-and-times
 else
 	timeout -s INT $(MINUTES)m $(BIN)/simworld learn $(STAGE) --db planning.db --live 64
 endif

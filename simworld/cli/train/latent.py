@@ -4,9 +4,8 @@ clone's prefix.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,10 +24,7 @@ from simworld.cli.train.reply_options import (
 )
 from simworld.cli.train.way_words import show_way_words
 from simworld.core.counts import counted
-from simworld.core.errors import InputError, Problem
-
-if TYPE_CHECKING:
-    from simworld.training.data.reward_rules import UtteranceMeasure
+from simworld.core.errors import InputError
 
 
 @click.command()
@@ -39,12 +35,7 @@ if TYPE_CHECKING:
     required=True,
     help="The clone to make it around.",
 )
-@click.option(
-    "--size",
-    type=click.IntRange(min=0),
-    default=32,
-    help="Directions of meaning, beside those of --lexical and --like.",
-)
+@click.option("--size", type=POSITIVE, default=32, help="Directions; actions have one number more.")
 @click.option("--ways", type=POSITIVE, default=24, help="Ways of replying to know, at most.")
 @click.option(
     "--strength",
@@ -52,23 +43,6 @@ if TYPE_CHECKING:
     default=4.0,
     help="Of a direction to begin with, in lengths of a token embedding.",
 )
-@click.option(
-    "--lexical",
-    "patterns",
-    metavar="PATTERN",
-    multiple=True,
-    help="Learn a direction for replies in which this is found. May be given several times.",
-)
-@click.option(
-    "--like",
-    "texts",
-    metavar="TEXT",
-    multiple=True,
-    help="Learn a direction for likeness to a text. May be given several times.",
-)
-@click.option(
-    "--share", "cosine", type=click.FloatRange(0, 1, max_open=True), metavar="COSINE",
-    help="Of a way with the neutral action; less is stronger. Default: 0.7.")  # fmt: skip
 @reply_options(
     replies=700, steps=120, batch_size=8, seed_help="Of families, the choice and the order."
 )
@@ -84,9 +58,6 @@ def latent(
     size: int,
     ways: int,
     strength: float,
-    patterns: tuple[str, ...],
-    texts: tuple[str, ...],
-    cosine: float | None,
     cpu_threads: int | None,
     out: Path,
     db: str,
@@ -98,8 +69,7 @@ def latent(
     An encoder reads what a stored unsteered reply means by its sentence embedding, and the
     up-mapping learns to turn that into the prefix that makes the reply likeliest. The checkpoint
     takes the neutral action always. It knows ways of replying, the middles of groups of replies;
-    try these: `explore: {kind: ways}`. With --lexical or --like it learns directions for these
-    too, and the ways are those along them: more, less, or neither of each, in all combinations.
+    try these: `explore: {kind: ways}`.
     """
     from agents.lm.sentence_encoder import load_sentence_encoder
     from agents.steering.checkpoint import load_checkpoint
@@ -113,14 +83,7 @@ def latent(
     check_writable(out)
     clone = load_checkpoint(clone_folder)
     descent = descent_settings(options)
-    settings = LatentSettings(
-        size=size,
-        ways=ways,
-        strength=strength,
-        measures=_measures(patterns, texts),
-        cosine=cosine,
-        training=descent,
-    )
+    settings = LatentSettings(size=size, ways=ways, strength=strength, training=descent)
     query = reply_query(options, dev=60)
     # Likelihoods are those of the distribution that drew the replies, and so are read in its number
     # format.
@@ -159,29 +122,3 @@ def latent(
     click.echo("\n".join(neutrality_lines(neutrality)))
     say(f"  steering: {{planner: {out}, explore: {{kind: ways}}}}")
     suggest_next("agent new", "my-agent")
-
-
-def _measures(patterns: Sequence[str], texts: Sequence[str]) -> tuple[UtteranceMeasure, ...]:
-    """What directions are learned for. Raises InputError for a pattern that is none, or for more
-    measures than can be told apart.
-    """
-    from pydantic import ValidationError
-
-    from simworld.training.cloning.reply_encoder import MAX_MEASURES
-    from simworld.training.data.reward_rules import UtteranceMeasure
-
-    if len(patterns) + len(texts) > MAX_MEASURES:
-        raise InputError(
-            f"--lexical, --like: {len(patterns) + len(texts)} measures; at most {MAX_MEASURES}, for"
-            " n of them make 3ⁿ − 1 ways"
-        )
-    measures, problems = [], []
-    for pattern in patterns:
-        try:
-            measures.append(UtteranceMeasure(measure="lexical", pattern=pattern))
-        except ValidationError as error:
-            message = error.errors()[0]["msg"].removeprefix("Value error, ")
-            problems.append(Problem(message=f"--lexical {pattern}: {message}"))
-    if problems:
-        raise InputError(problems)
-    return (*measures, *(UtteranceMeasure(measure="embedding", text=text) for text in texts))

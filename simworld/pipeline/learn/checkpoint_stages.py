@@ -132,8 +132,6 @@ def make_latent(
             size=settings.size,
             ways=settings.ways,
             strength=settings.strength,
-            measures=settings.measures,
-            cosine=settings.share,
             training=_reply_training(context, settings),
         )
         latent, _, _ = latent_checkpoint(

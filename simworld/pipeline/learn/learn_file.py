@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     PositiveFloat,
-    SerializerFunctionWrapHandler,
     field_validator,
-    model_serializer,
     model_validator,
 )
 
 from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
 from simworld.language import PROMPT_SLOT
-from simworld.training.cloning.reply_encoder import MAX_MEASURES, size_problem
+from simworld.training.cloning.reply_encoder import size_problem
 from simworld.training.data.dataset_query import RewardSettings
-from simworld.training.data.reward_rules import UtteranceMeasure
 from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, SeatChoice
@@ -66,38 +63,11 @@ class LatentStage(ReplyTrainingFields):
     steps: Count = 120
     batch_size: Count = 8
     replies: Count = Field(default=700, description="To learn from, at most.")
-    size: int = Field(
-        default=32,
-        ge=0,
-        description="Directions of meaning, beside those of measures; an action has one more.",
-    )
+    size: Count = Field(default=32, description="Directions; actions have one number more.")
     ways: Count = Field(default=24, description="Ways of replying to know, at most.")
     strength: PositiveFloat = Field(
         default=4.0, description="Of a direction to begin with, in lengths of an embedding."
     )
-    measures: tuple[UtteranceMeasure, ...] = Field(
-        default=(),
-        max_length=MAX_MEASURES,
-        description=(
-            "What directions are made for beside those of meaning; the ways to try are then those"
-            " along them: more, less, or neither of each, in all combinations."
-        ),
-    )
-    share: float | None = Field(
-        default=None,
-        ge=0,
-        lt=1,
-        description="Cosine of a way with the neutral action, less is stronger. Default: .7.",
-    )
-
-    @model_serializer(mode="wrap")
-    def _without_measures(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves out what is as it always was: stages that are done stay done."""
-        content: dict[str, Any] = serialize(self)
-        for name in ("measures", "share"):
-            if name not in self.model_fields_set:
-                content.pop(name, None)
-        return content
 
     @model_validator(mode="after")
     def _check_size(self) -> Self:

@@ -12,9 +12,6 @@ with u′ another reply, so that codes are told apart and the language stays the
 distribution that replies were drawn from. W begins at what a code says of a reply's words: with
 prefixes in the direction of their embeddings.
 
-Where codes hold measures of replies (whether they ask, how near they come to thanks), directions
-are learned for them too, and the ways to try are those along them.
-
 The first number of an action is the share of the clone's prefix, which changes nothing: (√d', 0, …,
 0) is neutral. While W learns, actions lie between the neutral one and those of no share, as those
 of exploration do.
@@ -33,7 +30,7 @@ from torch import Tensor, nn
 
 from agents.steering.planner import project_action
 from agents.steering.upmap import UpMap
-from simworld.core.arrays import EmbedTexts, Floats
+from simworld.core.arrays import EmbedTexts
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
 from simworld.core.seeding import derive_seed, make_rng
@@ -41,11 +38,8 @@ from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM
 from simworld.training.cloning.neutrality import kl_divergence
 from simworld.training.cloning.reply_encoder import (
-    add_measures,
     cluster_codes,
-    codes_along_measures,
     fit_code_directions,
-    fit_measure_scale,
     fit_reply_encoder,
 )
 from simworld.training.cloning.reply_likelihood import reply_log_likelihoods
@@ -54,8 +48,6 @@ from simworld.training.cloning.reply_training import (
     settings_json,
     train_on_replies,
 )
-from simworld.training.data.reward_rules import UtteranceMeasure
-from simworld.training.data.utterance_rewards import measure_utterances
 from simworld.training.trainer import SILENT, TrainingRecorder
 from simworld.training.ways_in_words import describe_way
 
@@ -64,34 +56,19 @@ from simworld.training.ways_in_words import describe_way
 class LatentSettings:
     """Settings of a latent up-mapping."""
 
-    size: int = 32  # K, directions of meaning; actions have one number more, and one per measure
+    size: int = 32  # K; actions have one number more
     # of a direction to begin with, in lengths of the clone's token embeddings
     strength: float = 4.0
     contrast: float = 0.1  # w
     kl: float = 0.1  # k, of nats per token
     ways: int = 24  # that groups of replies have in common, at most
-    # with them codes hold these too, and the ways are those along them: more, less, or neither
-    measures: tuple[UtteranceMeasure, ...] = ()
-    # of ways with the neutral action, less is stronger; None: as much of it as of the code
-    cosine: float | None = None
     training: ReplyTrainingSettings = field(
         default_factory=lambda: ReplyTrainingSettings(steps=120, batch_size=8)
     )
 
-    def __post_init__(self) -> None:
-        if not (self.size or self.measures):
-            raise InputError("an up-mapping of size 0 needs measures, for which it has directions")
-
     def to_json(self) -> dict[str, Any]:
         """Gives the settings as JSON data, for the record of a training."""
-        content = settings_json(self)
-        if self.measures:
-            content["measures"] = [measure.model_dump(mode="json") for measure in self.measures]
-        else:  # left out, so that trainings under way go on
-            del content["measures"]
-        if self.cosine is None:
-            del content["cosine"]
-        return content
+        return settings_json(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -178,10 +155,6 @@ def train_latent_map(
     def embedded(replies: Sequence[EncodedReply]) -> NDArray[np.float64]:
         return np.asarray(embed([reply.stored_reply.reply for reply in replies]), dtype=np.float64)
 
-    def measured(replies: Sequence[EncodedReply]) -> Floats:
-        texts = [reply.stored_reply.reply for reply in replies]
-        return measure_utterances(settings.measures, texts, embed)
-
     reply_encoder = fit_reply_encoder(embedded(train_replies), families, settings.size)
     if (rank := len(reply_encoder.axes)) < settings.size:
         raise InputError(
@@ -190,15 +163,10 @@ def train_latent_map(
             f" {counted(len(set(families)), 'family', 'families')}, each less its family's mean);"
             f" set the size to {rank} or less, or learn from more replies"
         )
-    train_values = measured(train_replies)
-    measure_scale = fit_measure_scale(train_values, families)
     codes: dict[int, Tensor] = {}
     for replies in (train_replies, dev_replies, test_replies):
         of_families = [reply.stored_reply.family for reply in replies]
         reply_codes = reply_encoder.encode(embedded(replies), of_families)
-        if settings.measures:
-            deviations = measure_scale.codes(measured(replies), of_families)
-            reply_codes = add_measures(reply_codes, deviations)
         codes |= {id(reply): code for reply, code in zip(replies, reply_codes, strict=True)}
     train_codes = torch.stack([codes[id(reply)] for reply in train_replies])
     tokens = [reply.targets for reply in train_replies]
@@ -228,28 +196,16 @@ def train_latent_map(
         return nats - settings.contrast * log_contrast + settings.kl * kl, metrics
 
     train_on_replies(latent, loss, train_replies, dev_replies, settings.training, recorder=recorder)
-    if settings.measures:
-        way_codes = codes_along_measures(train_codes, measure_scale.codes(train_values, families))
-    else:
-        way_codes = cluster_codes(train_codes, settings.ways, settings.training.seed % 2**32)
+    centres = cluster_codes(train_codes, settings.ways, settings.training.seed % 2**32)
     neutral_action = torch.zeros(d_action)
     neutral_action[0] = d_action**0.5
     return LatentMap(
         upmap=latent.upmap(),
         neutral_action=neutral_action,
-        ways=_actions_from_codes(way_codes, _share_for(settings.cosine, d_action)),
-        way_words=_describe_groups(train_replies, train_codes, way_codes),
+        ways=_actions_from_codes(centres, 1.0),
+        way_words=_describe_groups(train_replies, train_codes, centres),
         log_ratio=_measure_log_ratio(frozen_lm, test_replies, latent, codes, settings),
     )
-
-
-def _share_for(cosine: float | None, d_action: int) -> float:
-    """Gives the share of the neutral action, in the length of a code, at a cosine with it."""
-    if cosine is None:
-        return 1.0
-    shorter = ((d_action - 1) / d_action) ** 0.5  # a code than an action
-    share: float = shorter * cosine / (1 - cosine**2) ** 0.5
-    return share
 
 
 def _describe_groups(

@@ -3,13 +3,11 @@ makes likely.
 
 A code comes from a reply's sentence embedding. The mean of its family is taken off, since what the
 scenario is about is no way of replying. What is left is put in principal coordinates, each over the
-square root of its deviation, and on the sphere of radius √K. A code may hold measures of the reply
-beside them (whether it asks, say), for which a sentence embedding has no direction.
+square root of its deviation, and on the sphere of radius √K.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,12 +16,8 @@ import torch
 from torch import Tensor
 
 from simworld.core.arrays import Floats
-from simworld.core.errors import InputError
 
 _RIDGE_PENALTY = 10.0  # as so many replies that say nothing
-# deviation of a measure in a code, in those of its other numbers: a measure is wanted, they are not
-_MEASURE_WEIGHT = 2.0
-MAX_MEASURES = 3  # the ways along n of them are 3ⁿ − 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,70 +51,13 @@ def size_problem(size: int, replies: int) -> str | None:
 
 
 def fit_reply_encoder(embeddings: Floats, families: Sequence[str], size: int) -> ReplyEncoder:
-    """Fits the encoder to embeddings (n, d), with `size` coordinates, or as many as there are; none
-    where `size` is 0.
-    """
-    if not size:
-        return ReplyEncoder(axes=np.zeros((0, embeddings.shape[1])), scale=np.zeros(0))
+    """Fits the encoder to embeddings (n, d), with `size` coordinates, or as many as there are."""
     centred_embeddings = centre_by_family(embeddings, families)
     _, singular_values, axes = np.linalg.svd(centred_embeddings, full_matrices=False)
     rank = max(1, min(size, int((singular_values > 1e-9 * singular_values[:1]).sum())))
     # Between the embeddings as they are and whitened ones.
     scale = np.maximum((centred_embeddings @ axes[:rank].T).std(0), 1e-12) ** 0.5
     return ReplyEncoder(axes=axes[:rank], scale=scale)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MeasureScale:
-    """What measures of replies are put into codes by."""
-
-    deviation: Floats  # (R,), within families
-
-    def codes(self, values: Floats, families: Sequence[str]) -> Tensor:
-        """Gives deviations from the family's mean (n, R) float32, of measured values (n, R)."""
-        return torch.from_numpy(centre_by_family(values, families) / self.deviation).float()
-
-
-def fit_measure_scale(values: Floats, families: Sequence[str]) -> MeasureScale:
-    """Fits the scale to measured values (n, R). Raises InputError for a measure that is the same in
-    all replies of a family, in all families.
-    """
-    deviation: Floats = centre_by_family(values, families).std(0)
-    if flat := [number for number, each in enumerate(deviation, start=1) if not each > 0]:
-        raise InputError(
-            f"measure {flat[0]} never differs between replies of one family ({len(values)} replies"
-            " in all), so none shows its direction; take another measure, or more replies"
-        )
-    return MeasureScale(deviation=deviation)
-
-
-def add_measures(codes: Tensor, measured: Tensor) -> Tensor:
-    """Gives codes (n, K + R) of length √(K + R): codes (n, K) beside deviations of measures (n, R),
-    which count for twice as much.
-    """
-    joined = torch.cat([codes, _MEASURE_WEIGHT * measured], dim=1)
-    size, length = joined.shape[1] ** 0.5, joined.norm(dim=1, keepdim=True)
-    on_sphere: Tensor = joined * (size / length.clamp_min(1e-9))
-    return on_sphere
-
-
-def codes_along_measures(codes: Tensor, measured: Tensor) -> Tensor:
-    """Gives the codes to expect of replies that measure more than usual, less, or neither, in all
-    combinations but neither of all: (3^R − 1, K) of length √K.
-
-    By regression of the codes (n, K) on the deviations of measures (n, R): what goes with one
-    measure alone is told from what goes with the others.
-    """
-    x, y = measured.double().numpy(), codes.double().numpy()
-    slopes = np.linalg.lstsq(x, y, rcond=None)[0]
-    combinations = [
-        signs for signs in itertools.product((1, 0, -1), repeat=x.shape[1]) if any(signs)
-    ]
-    expected = torch.from_numpy(np.array(combinations) @ slopes).float()
-    on_sphere: Tensor = (
-        expected * codes.shape[1] ** 0.5 / expected.norm(dim=1, keepdim=True).clamp_min(1e-9)
-    )
-    return on_sphere
 
 
 def cluster_codes(codes: Tensor, count: int, seed: int) -> Tensor:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
+from simworld.core.checks import PATTERN_TIMEOUT_S
 from simworld.core.errors import InputError, Problem
 from simworld.core.safe_patterns import PatternError, compile_pattern
 from simworld.training.data.seat_turns import SeatTurn, asks
@@ -23,6 +32,17 @@ def _check_pattern(value: str) -> str:
 Pattern = Annotated[str, AfterValidator(_check_pattern)]  # a regular expression that compiles
 
 
+def found_in(pattern: str, text: str) -> bool:
+    """Whether a pattern is found in a text. Raises InputError where it takes too long."""
+    try:
+        return bool(compile_pattern(pattern).search(text, timeout=PATTERN_TIMEOUT_S))
+    except TimeoutError:
+        raise InputError(
+            f"reward.pattern: {pattern!r} took longer than {PATTERN_TIMEOUT_S} s on one utterance;"
+            " make it simpler"
+        ) from None
+
+
 def check_measure_fields(
     settings: BaseModel, measure: str, measure_by_field: Mapping[str, str]
 ) -> None:
@@ -32,23 +52,6 @@ def check_measure_fields(
     for field, needing in measure_by_field.items():
         if bool(getattr(settings, field)) != (measure == needing):
             raise ValueError(f"measure {needing!r} and only it needs {field!r}")
-
-
-class UtteranceMeasure(BaseModel):
-    """A number that the words of an utterance alone tell."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    measure: Literal["lexical", "embedding"] = Field(
-        description="lexical: 1 where `pattern` is found; embedding: likeness to `text`"
-    )
-    pattern: Pattern = Field(default="", description="lexical: a regular expression, searched")
-    text: str = Field(default="", description="embedding: what words should be like")
-
-    @model_validator(mode="after")
-    def _fitting(self) -> Self:
-        check_measure_fields(self, self.measure, {"pattern": "lexical", "text": "embedding"})
-        return self
 
 
 class RuleCondition(BaseModel):
@@ -72,8 +75,25 @@ class RuleCondition(BaseModel):
         ),
     )
 
+    after_own_says: Pattern = Field(
+        default="",
+        description="A regular expression that is found in the seat's own words just before.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_pattern(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the pattern out where there is none: rules keep their hashes."""
+        content: dict[str, Any] = serialize(self)
+        if not self.after_own_says:
+            content.pop("after_own_says", None)
+        return content
+
     def holds(self, turn: SeatTurn) -> bool:
-        """Whether it holds where the seat acts."""
+        """Whether it holds where the seat acts. Raises InputError where the pattern takes too
+        long.
+        """
+        if self.after_own_says and not found_in(self.after_own_says, turn.own_before):
+            return False
         if self.turns is not None and turn.in_first_half != (self.turns == "first_half"):
             return False
         if self.partner_asks is not None and (

@@ -55,6 +55,8 @@ def condition_text(when: RuleCondition) -> str:
         parts.append(" or ".join(when.kind))
     if when.after_own is not None:
         parts.append(_AFTER_OWN[when.after_own])
+    if when.after_own_says:
+        parts.append(f"after an own line with {when.after_own_says}")
     return ", ".join(parts) or "always"
 
 

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from simworld.core.arrays import EmbedTexts, Floats
-from simworld.core.checks import PATTERN_TIMEOUT_S
-from simworld.core.errors import InputError
-from simworld.core.safe_patterns import compile_pattern
 from simworld.training.data.dataset_query import RewardSettings
-from simworld.training.data.reward_rules import UtteranceMeasure
+from simworld.training.data.reward_rules import found_in
 
 if TYPE_CHECKING:
     from agents.lm.sentence_encoder import SentenceEncoder
@@ -32,22 +29,11 @@ class LexicalReward:
     """Gives an utterance 1 where a pattern is found in it, else 0."""
 
     def __init__(self, pattern: str) -> None:
-        self._pattern = compile_pattern(pattern)
+        self._pattern = pattern
 
     def measure(self, texts: Sequence[str]) -> Floats:
         """Gives 1 or 0 per text, (n,). Raises InputError where the pattern takes too long."""
-        try:
-            return np.array(
-                [
-                    float(bool(self._pattern.search(text, timeout=PATTERN_TIMEOUT_S)))
-                    for text in texts
-                ]
-            )
-        except TimeoutError:
-            raise InputError(
-                f"reward.pattern: {self._pattern.pattern!r} took longer than {PATTERN_TIMEOUT_S} s"
-                " on one utterance; make it simpler"
-            ) from None
+        return np.array([float(found_in(self._pattern, text)) for text in texts])
 
 
 class TextLikeness:
@@ -91,21 +77,6 @@ def make_utterance_reward(settings: RewardSettings) -> UtteranceReward | None:
     if settings.measure == "embedding":
         return EmbeddingReward(settings.text, builtin_embedder())
     return None
-
-
-def measure_utterances(
-    measures: Sequence[UtteranceMeasure], texts: Sequence[str], embed: EmbedTexts
-) -> Floats:
-    """Gives what each measure says of each text, (n, measures). Raises InputError where a pattern
-    takes too long.
-    """
-    columns = [
-        LexicalReward(each.pattern).measure(texts)
-        if each.measure == "lexical"
-        else EmbeddingReward(each.text, embed).measure(texts)
-        for each in measures
-    ]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(texts), 0))
 
 
 def builtin_embedder() -> EmbedTexts:

@@ -101,7 +101,8 @@ def keep_best_ways(
     cosines: Sequence[float],
     keep_neutral: bool,
 ) -> Checkpoint:
-    """Gives the same checkpoint, but that it knows only the most rewarded ways.
+    """Gives a checkpoint with the same up-mapping that knows only the most rewarded ways, and takes
+    the neutral action where it does not explore.
 
     Args:
         parent: a latent up-mapping.
@@ -137,8 +138,12 @@ def keep_best_ways(
             "only the neutral action was tried; collect with `explore: {kind: ways, per: episode}`"
         )
     ways = torch.from_numpy(np.stack(kept_actions).astype(np.float32))
-    info = parent.info.derived(ways=len(ways), way_words=(), parent=parent.id)
-    return replace(parent, info=info, ways=ways)
+    info = parent.info.derived(
+        actor=None, constant=True, ways=len(ways), way_words=(), metrics={}, data={},
+        parent=parent.id,
+    )  # fmt: skip
+    neutral_action = torch.from_numpy(neutral)
+    return replace(parent, info=info, actor=None, constant=neutral_action, blind=None, ways=ways)
 
 
 def join_ways(checkpoint: Checkpoint, beside: Checkpoint) -> Checkpoint:

@@ -16,7 +16,6 @@ from simworld.training.cloning.frozen_lm import EncodedReply, FrozenLM, open_fro
 from simworld.training.cloning.latent_map import LatentSettings, train_latent_map
 from simworld.training.cloning.reply_likelihood import reply_log_likelihoods
 from simworld.training.cloning.reply_training import ReplyTrainingSettings
-from simworld.training.data.reward_rules import UtteranceMeasure
 from simworld.training.trainer import TrainingRecorder
 from tests.factories import played_episodes
 
@@ -112,41 +111,6 @@ def test_the_neutral_action_is_the_clones_prefix(frozen_lm: FrozenLM) -> None:
     torch.testing.assert_close(made.ways[:, 0], torch.full((len(made.ways),), 3 / 5**0.5))
     assert made.neutral_action.tolist() == pytest.approx([3**0.5, 0, 0])
     torch.testing.assert_close(made.upmap(made.neutral_action[None]), upmap(neutral[None]))
-
-
-def test_measures_get_directions_of_their_own_and_the_ways_go_along_them(
-    frozen_lm: FrozenLM,
-) -> None:
-    train, dev, test = (
-        lessons_of(frozen_lm, families) for families in (("chair", "boat"), ("dog",), ("cup",))
-    )
-    measured = replace(
-        settings(2),
-        measures=(UtteranceMeasure(measure="lexical", pattern="[aeiou]{2}"),),
-        cosine=0.6,
-    )
-    made = train_latent_map(
-        frozen_lm, train, dev, test, played_episodes.upmap(), torch.ones(4), measured, embed=embed
-    )
-    assert made.upmap.weight.shape == (4, 64)  # neutral, two of meaning, one of the measure
-    assert len(made.ways) == 2  # more of it and less
-    torch.testing.assert_close(made.ways[:, 0], torch.full((2,), 0.6 * 2))  # on a radius of √4
-    torch.testing.assert_close(made.ways[0, 1:], -made.ways[1, 1:])
-    assert abs(made.ways[0, 3]) > 0.5
-    alone = replace(measured, size=0)
-    made = train_latent_map(
-        frozen_lm, train, dev, test, played_episodes.upmap(), torch.ones(4), alone, embed=embed
-    )
-    # the neutral prefix and the measure: an angle of 53° to each side
-    torch.testing.assert_close(
-        made.ways, torch.tensor([[0.6, 0.8], [0.6, -0.8]]) * 2**0.5, atol=1e-5, rtol=0
-    )
-    with pytest.raises(InputError, match="size 0 needs measures"):
-        replace(settings(), size=0)
-    assert measured.to_json()["measures"] == [
-        {"measure": "lexical", "pattern": "[aeiou]{2}", "text": ""}
-    ]
-    assert {"measures", "cosine"}.isdisjoint(settings().to_json())
 
 
 def test_a_size_above_the_rank_of_the_embeddings_is_refused(frozen_lm: FrozenLM) -> None:

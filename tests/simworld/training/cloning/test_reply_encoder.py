@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from simworld.core.errors import InputError
 from simworld.training.cloning.reply_encoder import (
-    add_measures,
     centre_by_family,
     cluster_codes,
-    codes_along_measures,
     fit_code_directions,
-    fit_measure_scale,
     fit_reply_encoder,
     size_problem,
 )
@@ -68,37 +64,6 @@ def test_ways_of_replying_are_the_middles_of_groups() -> None:
     order = found[:, 0].argsort(descending=True)
     torch.testing.assert_close(found[order], torch.eye(2) * 2**0.5)
     assert len(cluster_codes(torch.eye(2), 24, 0)) == 2  # no more groups than replies
-
-
-def test_measures_stand_beside_a_code_twice_as_heavy() -> None:
-    values = np.array([[1.0], [0.0], [5.0], [4.0]])  # half a unit from the mean of their family
-    scale = fit_measure_scale(values, ["a", "a", "b", "b"])
-    assert scale.deviation.tolist() == [0.5]
-    deviations = scale.codes(values, ["a", "a", "b", "b"])
-    assert deviations.tolist() == [[1], [-1], [1], [-1]]
-    joined = add_measures(torch.tensor([[1.0, 0.0]] * 4), deviations)
-    # (1, 0, 2) and (1, 0, -2), put on the sphere of radius √3
-    torch.testing.assert_close(joined[0], torch.tensor([1.0, 0.0, 2.0]) * (3 / 5) ** 0.5)
-    torch.testing.assert_close(joined[1], torch.tensor([1.0, 0.0, -2.0]) * (3 / 5) ** 0.5)
-
-
-def test_a_measure_that_never_differs_has_no_direction() -> None:
-    with pytest.raises(InputError, match="measure 2 never differs between replies of one family"):
-        fit_measure_scale(np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 1.0]]), ["a", "a", "a"])
-
-
-def test_ways_along_measures_are_what_goes_with_each_alone() -> None:
-    # The first number of a code goes with the first measure, the second with the second; the two
-    # measures mostly rise together, which would make one direction of their plain means.
-    measured = torch.tensor([[1.0, 1.0], [1.0, 1.0], [-1.0, -1.0], [-1.0, -1.0], [1.0, -1.0]])
-    ways = codes_along_measures(measured @ torch.tensor([[3.0, 0.0], [0.0, 1.0]]), measured)
-    root2 = 2**0.5
-    long, short = 3 / 10**0.5 * root2, 1 / 10**0.5 * root2
-    expected = [
-        [long, short], [root2, 0.0], [long, -short], [0.0, root2],
-        [0.0, -root2], [-long, short], [-root2, 0.0], [-long, -short],
-    ]  # fmt: skip
-    torch.testing.assert_close(ways, torch.tensor(expected))
 
 
 def test_a_size_that_no_replies_can_have_is_told_beforehand() -> None:

@@ -48,6 +48,11 @@ def refused(rule: dict[str, Any]) -> str:
         ({"partner_asks": False}, {"heard": "So."}, {"heard": ""}),  # nobody has spoken yet
         ({"kind": ("repair", "group")}, {}, {"scenario_kind": "bargaining"}),
         ({"after_own": "asks"}, {"own_before": "Why?"}, {"own_before": "So."}),
+        (
+            {"after_own_says": "(?i)tomorrow"},
+            {"own_before": "Tomorrow, then."},
+            {"own_before": "Today, then."},
+        ),
         ({"after_own": "states"}, {"own_before": "So."}, {"own_before": ""}),
         ({"after_own": "asked"}, {"has_asked": True, "own_before": "So."}, {"own_before": "So."}),
         (
