@@ -1,10 +1,11 @@
 """Whether a planner could tell the situations that a task rewards: from states, on unseen families.
 
-    python -m bench.situations --run planning-collect-1a2b3c4d --db planning.db
+    python -m bench.situations --run planning-collect-1a2b3c4d --own '(?i)tomorrow' --db planning.db
+    python -m bench.situations --run … --states lines:builtin:all-minilm-l6-v2 --db planning.db
 
 For every steered act of a run: did the partner's last line ask, did the seat's own last line ask,
-has it asked before, is it the first half of the turns? `share` is how many acts are in the
-situation; `auc` how well a logistic regression on the stored states (standardised, penalty of C)
+or match `--own`, has it asked before, is it the first half of the turns? States are the stored
+ones, or made anew from the words by `--states`. `share` is how many acts are in the situation; `auc` how well a logistic regression on the stored states (standardised, penalty of C)
 tells it on families that it was not fitted to (five folds); `auc_clock` the same of the share of
 turns left alone. One JSON line for each situation.
 """
@@ -22,7 +23,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from agents.steering.state_encoders import load_lines_encoder
 from simworld.core.episode import Ending
+from simworld.training.data.reward_rules import found_in
 from simworld.training.data.seat_turns import SeatTurn, asks, seat_turns
 from store import Store, open_store
 
@@ -80,15 +83,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--run", required=True)
     parser.add_argument("--db", default="simworld.db")
+    parser.add_argument("--own", default="", help="a pattern of the seat's own last line")
+    parser.add_argument("--states", default="", help="lines: and a sentence encoder")
     parser.add_argument("--c", type=float, default=0.003)
     parser.add_argument("--acts", type=int, default=6000, help="at most, the first ones")
     args = parser.parse_args()
     with open_store(args.db) as store:
         acts = read_acts(store, args.run)
-    rows = slice(0, args.acts)
-    for name, holds in SITUATIONS.items():
-        labels = np.array([holds(turn) for turn in acts.turns[rows]])
-        states, families = acts.states[rows], acts.families[rows]
+    turns, families = acts.turns[: args.acts], acts.families[: args.acts]
+    states = acts.states[: args.acts]
+    if args.states:
+        states = load_lines_encoder(args.states).make_states(
+            [turn.own_before for turn in turns],
+            [turn.heard for turn in turns],
+            [(turn.turns_limit - turn.turn) / turn.turns_limit for turn in turns],
+        )
+    situations = dict(SITUATIONS)
+    if args.own:
+        situations["own last line matches"] = lambda turn: found_in(args.own, turn.own_before)
+    for name, holds in situations.items():
+        labels = np.array([holds(turn) for turn in turns])
         line = {
             "situation": name,
             "acts": len(labels),

@@ -83,8 +83,8 @@ def learn(
     """Collect, judge, clone, train and evaluate, as FILE says: a file, or the name of a shipped
     one.
 
-    Shipped: small (minutes), steers and thanks (an hour and more), propose-then-thank,
-    thank-or-propose and earn-thanks (when to say what; hours), and the paper's experiments
+    Shipped: small and when-to-thank (minutes), steers and thanks (an hour and more),
+    propose-then-thank, thank-or-propose and earn-thanks (hours), and the paper's experiments
     self-clone, warm-start and sweep.
 
     A stage is done once, by whatever version of simworld: the same command goes on where it

@@ -64,7 +64,8 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
             checkpoint_fingerprint,
         )
     clone = None if file.start else file.clone
-    if clone is not None or file.latent is not None or file.reward.rules:
+    unstandardised = not all(rule.standardised for rule in file.reward.rules)
+    if clone is not None or file.latent is not None or unstandardised:
         replies = declare(
             "replies",
             (),
@@ -73,7 +74,7 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
             run_fingerprint,
             episodes=len(context.train_scenarios) * file.replies,
         )
-    if file.reward.rules:
+    if unstandardised:
         standards = (
             declare(
                 "standards",
