@@ -95,3 +95,12 @@ def test_the_planner_beats_the_clone_and_random_directions(tmp_path: Path) -> No
     assert "constant" in report["arms"]  # stands beside it, whoever is better
     perplexity = {arm: values["quality"]["perplexity"] for arm, values in report["arms"].items()}
     assert 1 / 1.15 < perplexity["planner"] / perplexity["base"] < 1.15
+
+
+@pytest.mark.slow
+@pytest.mark.model
+def test_a_planner_learns_in_minutes_when_to_thank(tmp_path: Path) -> None:
+    """Better than the best constant action on the same data, on families of its own."""
+    report = learn("when-to-thank", tmp_path)
+    assert difference(report, "planner", "base")["z"] > 3
+    assert difference(report, "planner", "constant")["z"] > 2
