@@ -259,6 +259,8 @@ def test_the_librarys_agents_load(name: str) -> None:
     info = INFO
     if loaded.planner is not None:  # it fits its own model alone
         info = replace(INFO, id=loaded.planner.info.lm_id, width=loaded.planner.info.width)
+    if isinstance(loaded.spec, ScriptedSpec):  # it has no model
+        info = replace(INFO, id="")
     agent = make_agent(loaded, info)
     assert isinstance(agent, LMAgent | ScriptedAgent | HumanAgent)
 

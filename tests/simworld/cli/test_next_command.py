@@ -41,6 +41,7 @@ READS = {
         "judge show",
         "judge schema",
         "train inspect",
+        "train explain",
         "tournament schema",
     ),
     *("episode replay", "db info", "db query"),

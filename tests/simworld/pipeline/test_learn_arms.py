@@ -169,7 +169,9 @@ def test_a_judge_chooses_the_sentence_where_it_rewards(folder: Path, model: Path
             "'gamma0' is the planner with γ 0, and the learner 'td3bc' of this file plans with no",
         ),
         (
-            evaluated(arms=["gamma0", "planner"]).replace("train: {", "train: {learner: ridge, "),
+            evaluated(arms=["gamma0", "planner"])
+            .replace("train: {", "train: {learner: ridge, ")
+            .replace(", td3bc: {alpha: 2}", ""),
             "the learner 'ridge' of this file plans with no other",
         ),
         (evaluated(arms=["base", "prompted"]), "'prompted' needs sentences to choose from"),

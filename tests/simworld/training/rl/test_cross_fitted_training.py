@@ -187,7 +187,7 @@ def planner_settings(learner: str = "td3bc", **loop: Any) -> PlannerSettings:
         {
             "learner": learner,
             "hidden": (),
-            "td3bc": {"critic": "bilinear", "gamma": 0},
+            **({"td3bc": {"critic": "bilinear", "gamma": 0}} if learner == "td3bc" else {}),
             "loop": {**LOOP.model_dump(), "steps": 8, **loop},
         }
     )
