@@ -27,8 +27,8 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## eight conversations on the built-in model: played, judged, and a page that shows them
 	$(call timed,demo,$(BIN)/simworld demo)
 
-learn: $(READY)  ## teach a planner from stored episodes and evaluate it, at a small size
-	$(call timed,learn,$(BIN)/simworld learn small --db simworld-learn.db)
+learn: $(READY)  ## teach a planner when to say what, from stored episodes, and evaluate it against the best constant action
+	$(call timed,learn,$(BIN)/simworld learn when-to-thank --db simworld-learn.db)
 
 tournament: $(READY)  ## a small tournament of four agents, on the built-in model
 	$(call timed,tournament,$(BIN)/simworld tournament run small --db tournament.db)
