@@ -169,6 +169,7 @@ SHIPPED = {
     "numbers-td3bc": "p1-35be8b3c7b5c5b4ac870b7a40b2eda51",
     "thanks": "p1-45fe690fc47e011bdfe65fba595dcba1",
     "thanks-and-times": "p2-8983fef5bd10e3733b9dca37ed06cd60",
+    "when-to-thank": "p2-a1dd8564d3f1a37758d6fc47dba6c834",
 }
 
 

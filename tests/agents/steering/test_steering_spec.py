@@ -102,7 +102,8 @@ Write = Callable[[str, str], Path]
             "did you mean 'script'?",
             "bad.yaml:4:21: steering.planner: no checkpoint folder 'nothing' "
             "beside this file, in the working folder or the library; there are bare, haggler, planners/judged, "
-            "planners/numbers, planners/numbers-td3bc, planners/thanks, planners/thanks-and-times",
+            "planners/numbers, planners/numbers-td3bc, planners/thanks, planners/thanks-and-times, "
+            "planners/when-to-thank",
         ]),
         ("name: a\nmodel: openai:m@http://h/v1\nsteering: {planner: haggler}\n", [
             "bad.yaml:3:11: steering: a server takes no prefix embeddings yet (vLLM's prompt_embeds is not there yet); "
