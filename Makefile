@@ -58,7 +58,7 @@ campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)
 
 # What is done stays done: the same command goes on where the time was over.
-experiments: $(READY)  ## a STAGE of docs/experiments (ways, propose-then-thank, thank-or-propose, earn-thanks), for MINUTES (30) at most
+experiments: $(READY)  ## a STAGE of docs/experiments (ways, propose-then-thank, thank-or-propose, earn-thanks, be-thanked), for MINUTES (30) at most
 ifeq ($(STAGE),ways)
 	timeout -s INT $(MINUTES)m $(BIN)/simworld run library --cast '*=bench/variants/thanks-ways.yaml' --repeats 2 --name ways --db planning.db --live 64
 	$(BIN)/simworld train ways --run ways --lexical '(?i)\b(tomorrow|tonight)\b' --of agents/library/planners/thanks --keep 1 --share 0.707 \

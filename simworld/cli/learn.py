@@ -84,8 +84,8 @@ def learn(
     one.
 
     Shipped: small and when-to-thank (minutes), steers and thanks (an hour and more),
-    propose-then-thank, thank-or-propose and earn-thanks (hours), and the paper's experiments
-    self-clone, warm-start and sweep.
+    propose-then-thank, thank-or-propose, earn-thanks and be-thanked (hours), and the paper's
+    experiments self-clone, warm-start and sweep.
 
     A stage is done once, by whatever version of simworld: the same command goes on where it
     stopped, and after a change does again what depends on it. Any key may be a list; then every

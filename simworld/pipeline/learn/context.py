@@ -164,7 +164,7 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
                 message=f"reward.rules: of 'partner_next' needs scenarios of two seats;"
                 f" {scenario.name!r} has {len(scenario.seats)}"
             )
-            for scenario in dict.fromkeys((*train, *test))
+            for scenario in (*train, *test)
             if len(scenario.seats) != 2
         ]
     problems += _check_rule_kinds(file.reward, train)

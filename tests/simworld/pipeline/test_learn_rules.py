@@ -139,3 +139,19 @@ def test_a_list_of_lists_of_rules_is_a_grid() -> None:
     # a reward of one measure is written, and hashed, as it was before there were rules
     (one,) = grid_points(load_text(FILE, "f.yaml"))
     assert "rules" not in one.file.reward.model_dump(mode="json")
+
+
+def test_the_partners_next_words_need_two_seats(folder: Path) -> None:
+    three = (
+        (folder / "hat.yaml")
+        .read_text()
+        .replace("limits:", "  - {name: judge, persona: {name: Cy Fox}, goal: Watch.}\nlimits:")
+    )
+    (folder / "hat.yaml").write_text(three)
+    (folder / "loop.yaml").write_text(LOOP.replace("weight: -2", "of: partner_next"))
+    refused = str(run().exception)
+    assert refused == ("reward.rules: of 'partner_next' needs scenarios of two seats; 'hat' has 3")
+    (folder / "hat.yaml").write_text(
+        three.replace("  - {name: judge, persona: {name: Cy Fox}, goal: Watch.}\n", "")
+    )
+    assert run("--dry-run").exit_code == 0
