@@ -257,7 +257,8 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
 
 def find_library_checkpoint(name: str) -> PlannerFolder:
     """The checkpoint of a folder in the working folder or the library. Raises InputError."""
-    return read_folder(find_checkpoint_folder(name, (Path(),), LIBRARY_FOLDER))
+    places = "in the working folder or the library"
+    return read_folder(find_checkpoint_folder(name, (Path(),), LIBRARY_FOLDER, places=places))
 
 
 def library_agent_names() -> tuple[str, ...]:

@@ -76,9 +76,11 @@ class SteeringSpec(BaseModel):
         }
 
 
-def find_checkpoint_folder(name: str, folders: Sequence[Path], library: Path) -> Path:
-    """The folder of a checkpoint's name, looked up in these folders, then in the library. Raises
-    InputError.
+def find_checkpoint_folder(
+    name: str, folders: Sequence[Path], library: Path, *, places: str
+) -> Path:
+    """The folder of a checkpoint's name, looked up in these folders, then in the library; `places`
+    says which these are. Raises InputError.
     """
     folders = (*folders, library)
     folder = next(
@@ -86,8 +88,7 @@ def find_checkpoint_folder(name: str, folders: Sequence[Path], library: Path) ->
     )
     if folder is None:
         raise InputError(
-            f"no checkpoint folder '{shorten(name)}' beside this file, in the working folder or the"
-            " library" + _suggestion(name, folders, library)
+            f"no checkpoint folder '{shorten(name)}' {places}" + _suggestion(name, folders, library)
         )
     return folder
 
@@ -98,7 +99,12 @@ def find_planner(spec: SteeringSpec, document: Document, library: Path) -> Plann
     """
     folders = (Path(document.name).parent, Path())
     try:
-        folder = find_checkpoint_folder(spec.planner, folders, library)
+        folder = find_checkpoint_folder(
+            spec.planner,
+            folders,
+            library,
+            places="beside this file, in the working folder or the library",
+        )
     except InputError as error:
         raise InputError([document.problem(("steering", "planner"), str(error))]) from None
     planner = read_folder(folder)

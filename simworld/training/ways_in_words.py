@@ -14,6 +14,7 @@ MIN_UTTERANCES = 5  # of a way, to describe it
 MAX_WORDS = 3
 MIN_Z = 1.0  # of a word that rose: a few utterances tell no more
 MAX_QUOTED = 80  # characters of the utterance
+MAX_WORD_CHARS = 40  # of a word; what is longer is none
 
 
 def describe_way(utterances: Sequence[str], others: Sequence[str]) -> str:
@@ -33,7 +34,7 @@ def describe_way(utterances: Sequence[str], others: Sequence[str]) -> str:
     quoted = " ".join(typical.split())
     if len(quoted) > MAX_QUOTED:
         quoted = quoted[: MAX_QUOTED - 1].rstrip() + "…"
-    named = ", ".join(word[:MAX_QUOTED] for word in list(risen)[:MAX_WORDS])
+    named = ", ".join(word[:MAX_WORD_CHARS] for word in list(risen)[:MAX_WORDS])
     return f"{named}: “{quoted}”" if named else f"“{quoted}”"
 
 

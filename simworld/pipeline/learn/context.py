@@ -158,6 +158,8 @@ def open_context(file: LearnFile, store: Store, folder: Path, **settings: Any) -
         attempt(lambda: load_judge(file.evaluate.judge)[0]) if file.evaluate.judge else reward_judge
     )
     start = attempt(lambda: find_library_checkpoint(file.start)) if file.start else None
+    if start is not None:
+        problems += _check_start(file, start)
     if any(rule.of == "partner_next" for rule in file.reward.rules):
         problems += [
             Problem(
@@ -199,6 +201,21 @@ def _check_rule_kinds(reward: RewardSettings, train: tuple[Scenario, ...]) -> li
         for number, rule in enumerate(reward.rules)
         if train and rule.when.kind and not set(rule.when.kind) & set(kinds)
     ]
+
+
+def _check_start(file: LearnFile, start: PlannerFolder) -> list[Problem]:
+    """What the checkpoint that a file begins with lacks for what the file asks of it."""
+    info, messages = start.info, []
+    latent = info.upmap == "latent"
+    if "clone" in file.arms and not (info.has_policy or latent or file.latent is not None):
+        messages.append("it is an up-mapping alone, so there is no arm 'clone'; leave that out")
+    if file.collect.explore.kind == "ways" and not info.ways and file.latent is None:
+        messages.append(
+            "it knows no ways of replying to try; make some with `simworld train latent`"
+        )
+    if file.states and info.actor is not None and not latent:
+        messages.append("its planner reads other states than `states` makes; remove `states`")
+    return [Problem(message=f"start: {file.start}: {message}") for message in messages]
 
 
 def _check_learnable(

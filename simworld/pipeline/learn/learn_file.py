@@ -17,7 +17,7 @@ from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
 from simworld.language import PROMPT_SLOT
 from simworld.training.cloning.reply_encoder import size_problem
-from simworld.training.data.dataset_query import RewardSettings
+from simworld.training.data.dataset_query import RemadeStates, RewardSettings
 from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.train_planner import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, SeatChoice
@@ -232,7 +232,7 @@ class LearnFile(_LearnPart):
         ),
     )
     collect: CollectStage = CollectStage()
-    states: str = Field(
+    states: RemadeStates = Field(
         default="",
         description=(
             "What the planner reads, `lines:` and a sentence encoder: its own last words and those"

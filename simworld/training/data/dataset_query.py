@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -22,6 +23,19 @@ from store import TraceQuery
 
 RewardPlacement = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
 DATASET_FORMAT = "d3"  # changes when the same query on the same store would give other files
+
+
+def _states_can_be_made(spec: str) -> str:
+    if spec and not spec.startswith(LINES_PREFIX):
+        raise ValueError(
+            f"{spec!r}: states are made anew by {LINES_PREFIX}builtin:all-minilm-l6-v2, or"
+            f" {LINES_PREFIX}hf: and a folder"
+        )
+    return spec
+
+
+# the spec of what makes states anew from the words; empty: they are those that were stored
+RemadeStates = Annotated[str, AfterValidator(_states_can_be_made)]
 
 
 class RewardSettings(BaseModel):
@@ -152,23 +166,13 @@ class DataQuery(BaseModel):
         default=False, description="also acts without an action, and no rewards: to look at"
     )
     reward: RewardSettings = Field(default_factory=RewardSettings)
-    states: str = Field(
+    states: RemadeStates = Field(
         default="",
         description=(
             "what makes the states anew, from the words: `lines:` and a sentence encoder; default:"
             " the states that were stored"
         ),
     )
-
-    @field_validator("states")
-    @classmethod
-    def _states_can_be_made(cls, value: str) -> str:
-        if value and not value.startswith(LINES_PREFIX):
-            raise ValueError(
-                f"{value!r}: states are made anew by {LINES_PREFIX}builtin:all-minilm-l6-v2, or"
-                f" {LINES_PREFIX}hf: and a folder"
-            )
-        return value
 
     @model_serializer(mode="wrap")
     def _without_states(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -80,7 +80,11 @@ def _select_vectors(query: DataQuery, overview: TraceOverview) -> VectorKind:
             " --states-only"
         )
     by_shape = {
-        (kind.encoder_id, kind.state_shape, None if query.states_only else kind.action_shape): kind
+        (
+            # states that are made anew fit together whatever was stored
+            None if query.states else (kind.encoder_id, kind.state_shape),
+            None if query.states_only else kind.action_shape,
+        ): kind
         for kind in fitting
     }
     if len(by_shape) > 1:

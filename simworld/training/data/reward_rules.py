@@ -32,13 +32,15 @@ def _check_pattern(value: str) -> str:
 Pattern = Annotated[str, AfterValidator(_check_pattern)]  # a regular expression that compiles
 
 
-def found_in(pattern: str, text: str) -> bool:
-    """Whether a pattern is found in a text. Raises InputError where it takes too long."""
+def found_in(pattern: str, text: str, where: str = "reward.pattern") -> bool:
+    """Whether a pattern, the one of a key, is found in a text. Raises InputError where it takes too
+    long.
+    """
     try:
         return bool(compile_pattern(pattern).search(text, timeout=PATTERN_TIMEOUT_S))
     except TimeoutError:
         raise InputError(
-            f"reward.pattern: {pattern!r} took longer than {PATTERN_TIMEOUT_S} s on one utterance;"
+            f"{where}: {pattern!r} took longer than {PATTERN_TIMEOUT_S} s on one utterance;"
             " make it simpler"
         ) from None
 
@@ -92,7 +94,9 @@ class RuleCondition(BaseModel):
         """Whether it holds where the seat acts. Raises InputError where the pattern takes too
         long.
         """
-        if self.after_own_says and not found_in(self.after_own_says, turn.own_before):
+        if self.after_own_says and not found_in(
+            self.after_own_says, turn.own_before, "reward.rules: after_own_says"
+        ):
             return False
         if self.turns is not None and turn.in_first_half != (self.turns == "first_half"):
             return False

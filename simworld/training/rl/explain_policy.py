@@ -89,9 +89,14 @@ def _explain(
     checkpoint: Checkpoint, states: NDArray[np.float32], turns: Sequence[SeatTurn]
 ) -> PolicyTable:
     info = checkpoint.info
-    if (size := states.shape[1]) != info.d_state:
+    if (size := states.shape[1]) != info.d_state and not info.constant:
         raise InputError(
             f"these states have {counted(size, 'number')}; the planner takes {info.d_state}"
+        )
+    if info.blind:
+        raise InputError(
+            f"planner {checkpoint.id[:11]}… is blind: it takes what a planner chose for other"
+            " dialogues; explain that planner"
         )
     if info.actor is None and not info.constant:
         raise InputError(

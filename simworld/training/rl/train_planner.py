@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, assert_never
 
 import numpy as np
+import torch
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
@@ -191,13 +192,8 @@ def train_planner(
     encoder = _check_encoder(data, clone)
     transitions = data.transitions
     if settings.learner == "constant":
-        return constant_checkpoint(
-            clone,
-            transitions,
-            by_act=data.by_act,
-            data={**data.provenance, "settings": settings.model_dump(mode="json")},
-            dtype=data.dtype,
-        )
+        check_rewards(transitions)
+        return _constant_planner(data, clone, encoder, settings, {})
     cross_fitted = settings.loop.stopping == "cross_fitted"
     check_trainable(transitions, held_out=0 if cross_fitted else settings.loop.held_out)
     if settings.learner != "bc":
@@ -294,8 +290,8 @@ def _constant_planner(
     settings: PlannerSettings,
     metrics: Mapping[str, float],
 ) -> Checkpoint:
-    """Gives the best constant action, which nothing that was learned is known to beat; its metrics
-    are those of the training, with `constant` 1.
+    """Gives the best constant action; its metrics and those of the training, which has some where
+    nothing that was learned is known to beat it.
     """
     best = constant_checkpoint(
         clone,
@@ -304,8 +300,12 @@ def _constant_planner(
         data={**data.provenance, "settings": settings.model_dump(mode="json")},
         dtype=data.dtype,
     )
-    info = best.info.derived(encoder=encoder, metrics={**metrics, "constant": 1.0})
-    return replace(best, info=info)
+    d_state = data.transitions.states.shape[1]
+    told = {**metrics, "constant": 1.0} if metrics else best.info.metrics
+    info = best.info.derived(encoder=encoder, d_state=d_state, metrics=told)
+    if d_state == clone.info.d_state:
+        return replace(best, info=info)
+    return replace(best, info=info, mean=torch.zeros(d_state), std=torch.ones(d_state))
 
 
 def _start_actor(

@@ -104,3 +104,37 @@ def test_a_planner_reads_lines_though_the_explorer_read_the_models_state(folder:
 def run_names() -> list[str]:
     with open_store("x.db") as store:
         return [each.run.name for each in store.run_summaries()]
+
+
+def test_a_start_that_lacks_what_the_file_asks_for_is_refused_at_once(folder: Path) -> None:
+    call()
+    (clone,) = (folder / "learn-tiny").glob("clone-*")
+    text = FILE.replace(UPMAP, "").replace(CLONE, f"start: learn-tiny/{clone.name}\n")
+    (folder / "loop.yaml").write_text(
+        text + f"collect: {{explore: {{kind: ways}}}}\nstates: {LINES}\n"
+    )
+    assert str(run().exception).splitlines() == [
+        f"start: learn-tiny/{clone.name}: it knows no ways of replying to try; make some with"
+        " `simworld train latent`",
+        f"start: learn-tiny/{clone.name}: its planner reads other states than `states` makes;"
+        " remove `states`",
+    ]
+    (folder / "loop.yaml").write_text(text + "states: builtin:all-minilm-l6-v2\n")
+    assert "states are made anew by lines:builtin:all-minilm-l6-v2" in str(run().exception)
+
+
+def test_a_constant_of_states_made_anew_has_their_size(folder: Path) -> None:
+    (folder / "loop.yaml").write_text(FILE + LATENT)
+    (found,) = call()
+    (latent_label,) = (s["stage"] for s in found["stages"] if s["stage"].startswith("latent"))
+    (folder / "loop.yaml").write_text(
+        FILE.replace(UPMAP, "")
+        .replace(CLONE, f"start: learn-tiny/{latent_label}\n")
+        .replace("td3bc: {alpha: 2}", "learner: constant")
+        .replace("hidden: [8], ", "")
+        .replace("{quality: 0}", "{quality: 0, arms: [base, planner]}")
+        + f"states: {LINES}\n"
+    )
+    (constant,) = call()
+    planner = load_checkpoint(folder / constant["planner"])
+    assert (planner.info.constant, planner.info.d_state) == (True, 769)
