@@ -25,6 +25,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from agents.steering.state_encoders import load_lines_encoder
 from simworld.core.episode import Ending
+from simworld.training.data.remade_states import remake_states
 from simworld.training.data.reward_rules import found_in
 from simworld.training.data.seat_turns import SeatTurn, asks, seat_turns
 from store import Store, open_store
@@ -93,11 +94,7 @@ def main() -> None:
     turns, families = acts.turns[: args.acts], acts.families[: args.acts]
     states = acts.states[: args.acts]
     if args.states:
-        states = load_lines_encoder(args.states).make_states(
-            [turn.own_before for turn in turns],
-            [turn.heard for turn in turns],
-            [(turn.turns_limit - turn.turn) / turn.turns_limit for turn in turns],
-        )
+        states = remake_states(load_lines_encoder(args.states), turns)
     situations = dict(SITUATIONS)
     if args.own:
         situations["own last line matches"] = lambda turn: found_in(args.own, turn.own_before)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.steering.state_encoders import LinesEncoder, load_lines_encoder
+from agents.steering.state_encoders import load_lines_encoder
 from simworld.core.arrays import Floats
 from simworld.core.counts import counted
 from simworld.core.credit_assignment import CreditAssignment
@@ -29,6 +29,7 @@ from simworld.training.data.dataset_folder import (
 )
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
+from simworld.training.data.remade_states import remake_states
 from simworld.training.data.reward_rules import check_standardised
 from simworld.training.data.rule_rewards import RuleRewards
 from simworld.training.data.seat_rewards import SeatReward, credit_judged, credit_measured
@@ -137,7 +138,7 @@ def _rewarded_episodes(
         tally.without_action += sum(not act_indices for _, act_indices in steered)
         steered = [(trace, act_indices) for trace, act_indices in steered if act_indices]
         values = None if measure is None else measure(steered)
-        states = None if encoder is None else _states_of_words(encoder, steered, store)
+        states = None if encoder is None else remake_states(encoder, _turns_of(steered, store))
         start = 0
         for trace, act_indices in steered:
             end = start + len(act_indices)
@@ -183,18 +184,6 @@ def _turns_of(seats: SteeredSeats, store: Store) -> list[SeatTurn]:
         by_turn = seat_turns(store.scenario(trace.scenario_id), episode, trace.seat)
         turns += [by_turn[trace.acts[i].turn] for i in act_indices]
     return turns
-
-
-def _states_of_words(
-    encoder: LinesEncoder, seats: SteeredSeats, store: Store
-) -> NDArray[np.float32]:
-    """The states (n, d_s) that the encoder would have made where the acts were made."""
-    turns = _turns_of(seats, store)
-    return encoder.make_states(
-        [turn.own_before for turn in turns],
-        [turn.heard for turn in turns],
-        [(turn.turns_limit - turn.turn) / turn.turns_limit for turn in turns],
-    )
 
 
 def _steered_acts(trace: SeatTrace, states_only: bool) -> list[int]:

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from agents.steering.checkpoint import Checkpoint
 from agents.steering.named_ways import named_ways
+from agents.steering.state_encoders import LINES_PREFIX, load_lines_encoder
 from simworld.core.counts import counted
 from simworld.core.episode import Ending
 from simworld.core.errors import InputError
 from simworld.training.data.dataset_turns import dataset_turns
+from simworld.training.data.remade_states import remake_states
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
 from simworld.training.data.situations import planner_situations
 from simworld.training.data.transitions import STATE_ROWS, Transitions
@@ -24,11 +26,13 @@ from store import Store
 
 
 def explain_runs(checkpoint: Checkpoint, store: Store, runs: Iterable[str]) -> PolicyTable:
-    """Tells what a planner does in all states of these runs that its encoder made, whoever acted.
+    """Tells what a planner does in all states of these runs that its encoder made, whoever acted;
+    where it reads the last line of each side, in all that were recorded, made anew.
 
     Raises InputError where there is none, or the checkpoint has no policy.
     """
     info = checkpoint.info
+    reads_lines = info.encoder.model.startswith(LINES_PREFIX)
     states, turns, others = [], list[SeatTurn](), dict[str, None]()
     for stored in (each for run in runs for each in store.episodes(run=run)):
         plans = [
@@ -45,17 +49,22 @@ def explain_runs(checkpoint: Checkpoint, store: Store, runs: Iterable[str]) -> P
             for seat in {seat for _, seat, _ in plans}
         }
         for index, seat, plan in plans:
-            if plan.encoder_id == info.encoder.id and plan.state.size == info.d_state:
+            if reads_lines:
+                turns.append(by_seat[seat][index])
+            elif plan.encoder_id == info.encoder.id and plan.state.size == info.d_state:
                 states.append(plan.state.ravel())
                 turns.append(by_seat[seat][index])
             else:
                 others[plan.encoder_id] = None
-    if not states:
+    if not turns:
         found = f"; there are some of {', '.join(others)}" if others else ""
         raise InputError(
             f"no states of encoder {info.encoder.id} in these runs{found}; choose a run in which an"
             " agent with this planner, or with `record_states: true`, has played"
         )
+    if reads_lines:
+        remade = remake_states(load_lines_encoder(info.encoder.model), turns)
+        return _explain(checkpoint, remade, turns)
     return _explain(checkpoint, np.stack(states), turns)
 
 

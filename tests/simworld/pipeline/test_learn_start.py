@@ -12,6 +12,7 @@ from simworld import connect
 from simworld.training.data.dataset import build_dataset
 from simworld.training.data.dataset_folder import load_meta
 from simworld.training.data.dataset_query import DataQuery, RewardSettings
+from simworld.training.rl.explain_policy import explain_runs
 from store import open_store
 from tests.factories.pipelines import FILE, STAGES, call, run, skipped
 
@@ -99,6 +100,12 @@ def test_a_planner_reads_lines_though_the_explorer_read_the_models_state(folder:
         encoders = set(db.sql("SELECT DISTINCT encoder_id FROM plan_steps")["encoder_id"])
     assert planner.info.encoder.id in encoders
     assert len(encoders) == 2
+    rows = load_meta(next((folder / "learn-tiny/datasets").glob("*/meta.json")).parent).rows
+    (run_name,) = {
+        f"tiny-{s['stage']}" for s in lines["stages"] if s["stage"].startswith("collect")
+    }
+    with open_store("x.db") as store:  # the explorer's states are not of its encoder: made anew
+        assert explain_runs(planner, store, [run_name]).n == rows
 
 
 def run_names() -> list[str]:
