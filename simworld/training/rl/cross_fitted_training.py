@@ -64,14 +64,7 @@ def train_cross_fitted(
         InputError: as `train_offline`, and for too few families.
     """
     check_trainable(transitions, held_out=0)
-    values = open_fold_values(
-        transitions,
-        folds=settings.folds,
-        gamma=gamma,
-        fqe=settings.fqe,
-        by_act=by_act,
-        seed=settings.seed,
-    )
+    values = _open_values(transitions, settings, gamma, by_act)
 
     def task(part: Transitions) -> OfflineTask:
         part = part.with_next_rows()
@@ -98,14 +91,7 @@ def cross_fitted_metrics(
     by_act: bool,
 ) -> dict[str, float]:
     """Gives the metrics of an evaluation for what is fitted at once, without steps."""
-    values = open_fold_values(
-        transitions,
-        folds=settings.folds,
-        gamma=gamma,
-        fqe=settings.fqe,
-        by_act=by_act,
-        seed=settings.seed,
-    )
+    values = _open_values(transitions, settings, gamma, by_act)
     actors = [fit(transitions.select(np.flatnonzero(~mask))) for mask in values.folds]
     return _gain_metrics(values.of(actors), values.constant)
 
@@ -115,6 +101,19 @@ def is_constant(metrics: Mapping[str, float]) -> bool:
     constant: its gain is not more than one standard error.
     """
     return "gain" in metrics and not metrics["gain"] > metrics["gain_se"]
+
+
+def _open_values(
+    transitions: Transitions, settings: LoopSettings, gamma: float, by_act: bool
+) -> FoldValues:
+    return open_fold_values(
+        transitions,
+        folds=settings.folds,
+        gamma=gamma,
+        fqe=settings.fqe,
+        by_act=by_act,
+        seed=settings.seed,
+    )
 
 
 class _CrossFittedTask:

@@ -23,6 +23,7 @@ from agents.steering.planner import Actor
 from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.training.actor_init import new_actor
+from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.transitions import STATE_ROWS, Transitions
 from simworld.training.rl.best_constant import best_constant
 from simworld.training.rl.bilinear_fit import family_folds
@@ -131,11 +132,12 @@ class FittedQValues:
             transitions.select(np.flatnonzero(mask)).with_next_rows() for mask in self.folds
         ]
         d_state = transitions.states.shape[1]
-        unscaled = Normalizer(mean=torch.zeros(d_state), std=torch.ones(d_state))
         constants = []
         for mask in self.folds:
             others = transitions.select(np.flatnonzero(~mask))
-            constants.append((constant_actor(_constant(others, by_act), d_state), unscaled))
+            # of the states of its evaluation, as an actor's are
+            normalizer = normalizer_from_transitions(others)
+            constants.append((constant_actor(_constant(others, by_act), d_state), normalizer))
         self.constant = self.of(constants)
 
     def of(self, actors: Sequence[ScaledActor]) -> Floats:
