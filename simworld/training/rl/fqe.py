@@ -64,7 +64,7 @@ def fitted_q(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StartValues:
-    """What a policy is worth from the first states of E episodes."""
+    """What a policy is worth from the first states of E episodes; for γ 0 in all of E states."""
 
     values: Tensor  # (E,) float32
     family: NDArray[np.int64]  # (E,)
@@ -79,7 +79,8 @@ def fitted_start_values(
     gamma: float,
     seed: int,
 ) -> StartValues:
-    """Gives of each episode's first state Q^π(s₀, π(s₀)), in units of the rewards.
+    """Gives of each episode's first state Q^π(s₀, π(s₀)), in units of the rewards; for γ 0 of all
+    states, for then a value is one act's.
 
     Args:
         actor: π, the policy that is evaluated.
@@ -112,7 +113,8 @@ def fitted_start_values(
             td_targets = td_target(batch, next_action, values, gamma=gamma)
         gradient_step(optimiser, [critic_loss(critic, batch, td_targets)])
         soft_update(target_parameters, parameters, settings.tau)
-    starts = episode_starts(transitions)
+    # where nothing later counts, an episode's first act says nothing of its others: all are asked
+    starts = episode_starts(transitions) if gamma else np.arange(len(transitions))
     starts = starts[np.argsort(transitions.state_rows[starts], kind="stable")]
     parts, rows = [], transitions.state_rows[starts]
     with torch.no_grad():

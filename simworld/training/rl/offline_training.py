@@ -134,7 +134,9 @@ class OfflineTask:
             self.diagnostic_batches["held_"] = draw_diagnostic_batch(
                 heldout, normalizer, gamma=gamma, seed=settings.seed
             )
-            returns = monte_carlo_returns(heldout, gamma)[episode_starts(heldout)]
+            returns = monte_carlo_returns(heldout, gamma)
+            if gamma:  # else a return is one act's, and all are asked, as in fitted-Q evaluation
+                returns = returns[episode_starts(heldout)]
             finite_returns = returns[returns == returns]
             if len(finite_returns):
                 self.heldout_metrics = {"held_return": float(finite_returns.mean())}

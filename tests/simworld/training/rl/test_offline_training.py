@@ -240,6 +240,9 @@ def test_fitted_q_finds_the_values_of_a_chain() -> None:
     for value in (0.5, -0.5):
         found = fitted_q(constant(value), data, UNSCALED, settings, gamma=0.9, seed=0)
         assert found == pytest.approx(value + 0.9 * 2 * value, abs=0.1)
+        # without a future both acts count, not the first alone: the mean of v and 2v
+        found = fitted_q(constant(value), data, UNSCALED, settings, gamma=0, seed=0)
+        assert found == pytest.approx(1.5 * value, abs=0.1)
 
 
 class Known:
