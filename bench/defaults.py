@@ -36,8 +36,9 @@ from simworld.training.actor_init import new_actor
 from simworld.training.data.transitions import Transitions
 from simworld.training.data.variance_explained import fit_ridge
 from simworld.training.rl.offline_training import LoopSettings, train_offline
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
-from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
+from simworld.training.rl.train_planner import TrainingData, train_planner
 
 STATE, ACTION, ACTS, FAMILIES = 577, 32, 4, 30
 # state numbers that are no other in another family; the first of them matters

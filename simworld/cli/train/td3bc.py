@@ -169,8 +169,8 @@ def td3bc(
     from simworld.training.rl.explain_policy import describe_planner
     from simworld.training.rl.offline_training import LoopSettings
     from simworld.training.rl.planner_learners import LEARNER_SETTINGS
+    from simworld.training.rl.planner_settings import PlannerSettings
     from simworld.training.rl.train_planner import (
-        PlannerSettings,
         learning_warning,
         load_training_data,
         train_planner,

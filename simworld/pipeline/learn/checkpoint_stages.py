@@ -51,8 +51,8 @@ from simworld.training.metrics_log import log_to_store, new_training_record
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.blind_planner import blind_checkpoint
 from simworld.training.rl.explain_policy import describe_planner
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.train_planner import (
-    PlannerSettings,
     learning_warning,
     load_training_data,
     train_planner,

@@ -19,7 +19,7 @@ from simworld.language import PROMPT_SLOT
 from simworld.training.cloning.reply_encoder import size_problem
 from simworld.training.data.dataset_query import RemadeStates, RewardSettings
 from simworld.training.rl.offline_training import LoopSettings
-from simworld.training.rl.train_planner import PlannerSettings
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.yamlfile.fields import Count, Repeats, SeatChoice
 
 DefaultArm = Literal["base", "clone", "random", "explorer", "constant", "planner"]

@@ -8,11 +8,10 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import torch
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agents.steering.checkpoint import ActorInfo, Checkpoint, EncoderInfo
 from agents.steering.normalizer import Normalizer
@@ -25,102 +24,30 @@ from simworld.training.actor_init import init_to_action, new_actor
 from simworld.training.data.dataset_checks import check_rewards, check_trainable
 from simworld.training.data.dataset_folder import load_meta, load_transitions
 from simworld.training.data.family_splits import split_transitions
-from simworld.training.data.fit_normalizer import normalizer_from_transitions, turns_left_alone
+from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.awac import AWAC, AWACSettings
-from simworld.training.rl.bc import BC, BCSettings
+from simworld.training.rl.awac import AWAC
+from simworld.training.rl.bc import BC
 from simworld.training.rl.best_constant import best_constant, constant_checkpoint
-from simworld.training.rl.critic_settings import CriticSettings, ValueSettings
+from simworld.training.rl.critic_settings import CriticSettings
 from simworld.training.rl.cross_fitted_training import (
     cross_fitted_metrics,
     is_constant,
     train_cross_fitted,
 )
 from simworld.training.rl.fold_values import ScaledActor
-from simworld.training.rl.iql import IQL, IQLSettings
-from simworld.training.rl.learner import Learner, TrainingSettings
+from simworld.training.rl.iql import IQL
+from simworld.training.rl.learner import Learner
 from simworld.training.rl.networks import Critic
-from simworld.training.rl.offline_training import LoopSettings, train_offline
-from simworld.training.rl.planner_learners import (
-    LearnerName,
-    foreign_settings,
-    unwritten_blocks,
-)
-from simworld.training.rl.rebrac import ReBRACSettings
-from simworld.training.rl.ridge import RidgeSettings, bilinear_regression, ridge_actor
-from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
+from simworld.training.rl.offline_training import train_offline
+from simworld.training.rl.planner_settings import PlannerSettings
+from simworld.training.rl.ridge import bilinear_regression, ridge_actor
+from simworld.training.rl.td3bc import TD3BC
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 
 STATE_FILE = "training.safetensors"
-
-
-class PlannerSettings(TrainingSettings):
-    """Settings of a planner's training."""
-
-    learner: LearnerName = "td3bc"
-    fresh: bool = False  # a new actor, although the clone has one
-    hidden: tuple[int, ...] = (256, 256)  # of a new actor
-    # to a deviation of 1: a part of a score is smaller than what new critics say by chance
-    scale_rewards: bool = True
-    # turns_left: the share of turns left is all that it reads of a state
-    sees: Literal["everything", "turns_left"] = "everything"
-    # of one learner each, and refused where it is another
-    td3bc: TD3BCSettings = TD3BCSettings()
-    rebrac: ReBRACSettings = ReBRACSettings()
-    iql: IQLSettings = IQLSettings()
-    awac: AWACSettings = AWACSettings()
-    bc: BCSettings = BCSettings()
-    ridge: RidgeSettings = RidgeSettings()  # of its loop the seed alone counts
-    loop: LoopSettings = LoopSettings()
-
-    @property
-    def of_learner(self) -> TrainingSettings | None:
-        """The learner's own settings; the constant has none."""
-        own: TrainingSettings | None = getattr(self, self.learner, None)
-        return own
-
-    @property
-    def gamma(self) -> float:
-        """The discount of the learner and of its evaluation; behaviour cloning, which has none, is
-        evaluated with that of TD3+BC.
-        """
-        own = self.of_learner
-        return own.gamma if isinstance(own, ValueSettings | RidgeSettings) else self.td3bc.gamma
-
-    @model_validator(mode="after")
-    def _of_this_learner(self) -> Self:
-        if problem := foreign_settings(self.model_fields_set, [self.learner]):
-            raise ValueError(problem)
-        return self
-
-    @model_serializer(mode="wrap")
-    def _without_other_learners(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves out what came to be after hashes did, but for its own learner, and `sees` where it
-        sees everything: they stay.
-        """
-        content: dict[str, Any] = serialize(self)
-        for name in unwritten_blocks(self.learner):
-            content.pop(name, None)
-        if self.sees == "everything":
-            content.pop("sees", None)
-        return content
-
-    @property
-    def plans_ahead(self) -> bool:
-        """Whether the learner itself has a discount above 0."""
-        own = self.of_learner
-        return isinstance(own, ValueSettings | RidgeSettings) and own.gamma > 0
-
-    def with_gamma(self, gamma: float) -> PlannerSettings:
-        """Gives the same settings with another discount of the learner, which has one."""
-        block = getattr(self, self.learner).model_copy(update={"gamma": gamma})
-        return self.model_copy(update={self.learner: block})
-
-    def seen(self, normalizer: Normalizer) -> Normalizer:
-        """Gives the normalizer by which as much of a state is seen as `sees` says."""
-        return normalizer if self.sees == "everything" else turns_left_alone(normalizer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

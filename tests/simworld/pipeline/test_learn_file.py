@@ -19,7 +19,7 @@ from simworld.pipeline.learn.stage_cache import Stage, StageCache, StageOutput
 from simworld.training.cloning.clone_checkpoint import ReplyQuery
 from simworld.training.cloning.latent_map import LatentSettings
 from simworld.training.cloning.self_cloning import CloneSettings
-from simworld.training.rl.train_planner import PlannerSettings
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.yamlfile.document import load_text
 from tests.factories.pipelines import FILE
 

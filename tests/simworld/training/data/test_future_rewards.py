@@ -11,10 +11,10 @@ from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_rewards
 from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import Transitions
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.ridge import RidgeSettings
 from simworld.training.rl.td3bc import TD3BCSettings
 from simworld.training.rl.train_planner import (
-    PlannerSettings,
     TrainingData,
     learning_warning,
     train_planner,

@@ -20,10 +20,11 @@ from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.awac import AWAC, AWACSettings
 from simworld.training.rl.iql import IQL, IQLSettings, expectile_loss
 from simworld.training.rl.networks import Critic, TwinCritic
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.ridge import bilinear_regression
 from simworld.training.rl.state_values import LinearValue, PerceptronValue
 from simworld.training.rl.td3bc import critic_loss
-from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
+from simworld.training.rl.train_planner import TrainingData, train_planner
 from simworld.training.rl.weighted_regression import advantage_weights, weighted_actor_loss
 from tests.factories.transitions import bandit
 from tests.simworld.training.rl.test_ridge import ASK, THANK, turn_by_turn

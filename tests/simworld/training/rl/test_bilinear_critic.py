@@ -15,9 +15,10 @@ from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.transitions import TransitionBatch
 from simworld.training.rl.bilinear_critic import BilinearCritic
 from simworld.training.rl.offline_training import LoopSettings
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.ridge import bilinear_regression
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings, actor_loss, critic_loss
-from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
+from simworld.training.rl.train_planner import TrainingData, train_planner
 from tests.simworld.training.rl.test_ridge import ASK, THANK, turn_by_turn
 from tests.simworld.training.rl.test_train_planner import start
 

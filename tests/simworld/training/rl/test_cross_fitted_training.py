@@ -28,8 +28,9 @@ from simworld.training.rl.fold_values import (
 from simworld.training.rl.fqe import FQESettings
 from simworld.training.rl.learner import Learner
 from simworld.training.rl.offline_training import LoopSettings
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
-from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
+from simworld.training.rl.train_planner import TrainingData, train_planner
 from simworld.training.trainer import TrainingPosition, TrainingRecorder
 from simworld.training.training_state import TrainingFile
 from tests.factories.transitions import bandit, directions, episodes

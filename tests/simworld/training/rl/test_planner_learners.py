@@ -18,9 +18,10 @@ from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.learn_file import LearnFile
 from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.planner_learners import LEARNER_SETTINGS, LEARNERS
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.rebrac import ReBRACSettings
 from simworld.training.rl.td3bc import TD3BCSettings
-from simworld.training.rl.train_planner import PlannerSettings, train_planner
+from simworld.training.rl.train_planner import train_planner
 from simworld.yamlfile.document import load_text
 from tests.factories.pipelines import FILE
 from tests.simworld.training.rl.test_train_planner import DATA, LOOP, start

@@ -15,8 +15,9 @@ from simworld.core.arrays import Floats
 from simworld.core.errors import InputError
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.transitions import Transitions
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.ridge import RidgeSettings, ridge_actor
-from simworld.training.rl.train_planner import PlannerSettings, train_planner
+from simworld.training.rl.train_planner import train_planner
 from tests.factories.transitions import bandit, directions, episodes
 from tests.simworld.training.rl.test_train_planner import DATA, start
 

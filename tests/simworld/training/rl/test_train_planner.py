@@ -32,8 +32,9 @@ from simworld.training.rl.best_constant import constant_checkpoint
 from simworld.training.rl.fqe import FQESettings
 from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.planner_learners import LEARNERS as ALL_LEARNERS
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.td3bc import TD3BC, TD3BCSettings
-from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
+from simworld.training.rl.train_planner import TrainingData, train_planner
 from store import open_store
 from tests.factories.steered_runs import new_store, play, scenario, step
 from tests.factories.transitions import bandit, directions

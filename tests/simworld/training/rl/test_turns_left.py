@@ -10,9 +10,10 @@ import torch
 from simworld.training.data.fit_normalizer import normalizer_from_transitions, turns_left_alone
 from simworld.training.data.transitions import Transitions
 from simworld.training.rl.bc import BCSettings
+from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.ridge import RidgeSettings
 from simworld.training.rl.td3bc import TD3BCSettings
-from simworld.training.rl.train_planner import PlannerSettings, TrainingData, train_planner
+from simworld.training.rl.train_planner import TrainingData, train_planner
 from tests.factories.transitions import directions, episodes
 from tests.simworld.training.rl.test_train_planner import LOOP, start
 
