@@ -71,6 +71,14 @@ if TYPE_CHECKING:
     help="Compare by the likeness of utterances to this text (sentence embeddings).",
 )
 @click.option(
+    "--reward-of",
+    metavar="PLANNER",
+    help=(
+        "Compare by what this planner was rewarded for: the folder of a checkpoint, or a steered"
+        " agent. Rules are compared one by one too."
+    ),
+)
+@click.option(
     "--name", metavar="NAME", help="The run's name; default: derived from the other options."
 )
 @click.option("--seed", type=int, default=0, help="All randomness derives from it.")
@@ -108,6 +116,7 @@ def evaluate(
     judge_name: str | None,
     lexical: str | None,
     like: str | None,
+    reward_of: str | None,
     name: str | None,
     seed: int,
     required: tuple[str, ...],
@@ -140,12 +149,16 @@ def evaluate(
 
     problems: list[Problem] = []
     agent_by_arm = _parse_arms(arms, problems)
-    reward = _parse_reward(lexical, like, problems)
+    reward = None
+    with collecting_problems(problems):
+        reward = _read_reward(lexical, like, reward_of)
     judge = None
     with collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
-        problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
+        problems.append(
+            Problem(message="nothing to compare by; use --judge, --lexical, --like or --reward-of")
+        )
     plan = None
     with collecting_problems(problems):
         plan = plan_arms(
@@ -252,24 +265,31 @@ def _parse_arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]
     return arms
 
 
-def _parse_reward(
-    lexical: str | None, like: str | None, problems: list[Problem]
+def _read_reward(
+    lexical: str | None, like: str | None, reward_of: str | None
 ) -> RewardSettings | None:
+    """What utterances are measured by. Raises InputError."""
     from pydantic import ValidationError
 
+    from simworld.cli.planner_argument import load_planner
     from simworld.training.data.dataset_query import RewardSettings
+    from simworld.training.data.planner_reward import read_planner_reward
     from simworld.yamlfile import problem_texts
 
-    if lexical is not None and like is not None:
-        problems.append(Problem(message="--lexical and --like are two measures; give one of them"))
+    given = {"--lexical": lexical, "--like": like, "--reward-of": reward_of}
+    options = [option for option, value in given.items() if value is not None]
+    if len(options) > 1:
+        raise InputError(f"{' and '.join(options)} are {len(options)} measures; give one of them")
+    if reward_of is not None:
+        return read_planner_reward(load_planner(reward_of).info.data)
     try:
         if lexical is not None:
             return RewardSettings(measure="lexical", pattern=lexical)
         return RewardSettings(measure="embedding", text=like) if like is not None else None
     except ValidationError as error:
-        option = "--lexical" if lexical is not None else "--like"
-        problems.extend(Problem(message=text, where=option) for text in problem_texts(error))
-        return None
+        raise InputError(
+            [Problem(message=text, where=options[0]) for text in problem_texts(error)]
+        ) from None
 
 
 def _split_at_commas(texts: Sequence[str]) -> list[str]:
