@@ -30,3 +30,13 @@ def load_planner(name: str) -> Checkpoint:
     if loaded.planner is None:
         raise InputError(f"agent {name!r} has no planner; give a steered agent, or a folder")
     return checkpoint_from_folder(loaded.planner)
+
+
+def check_encoder(checkpoint: Checkpoint, encoder_id: str) -> None:
+    """Raises InputError where a dataset's states are not those that a planner reads."""
+    own = checkpoint.info.encoder.id
+    if encoder_id != own:
+        raise InputError(
+            f"the dataset's states were made by encoder {encoder_id}; planner"
+            f" {checkpoint.id[:11]}… reads those of {own}"
+        )

@@ -10,7 +10,7 @@ import click
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.policy_table import show_policy
 from simworld.cli.output.text import print_json
-from simworld.cli.planner_argument import load_planner
+from simworld.cli.planner_argument import check_encoder, load_planner
 from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def explain(
     checkpoint = load_planner(planner)
     with open_store(db) as store:
         if dataset is not None:
-            _check_encoder(checkpoint, load_meta(dataset).encoder_id)
+            check_encoder(checkpoint, load_meta(dataset).encoder_id)
             policy = explain_transitions(checkpoint, store, load_transitions(dataset))
         else:
             chosen = _known_runs(store, runs, checkpoint)
@@ -63,15 +63,6 @@ def explain(
         print_json({"planner": checkpoint.id, **policy.to_json()}, indent=2)
         return
     show_policy(policy)
-
-
-def _check_encoder(checkpoint: Checkpoint, encoder_id: str) -> None:
-    own = checkpoint.info.encoder.id
-    if encoder_id != own:
-        raise InputError(
-            f"the dataset's states were made by encoder {encoder_id}; planner"
-            f" {checkpoint.id[:11]}… reads those of {own}"
-        )
 
 
 def _known_runs(store: Store, runs: tuple[str, ...], checkpoint: Checkpoint) -> tuple[str, ...]:
