@@ -29,7 +29,9 @@ PACKAGES = ("agents", "scenarios", "simworld", "store")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (HOME / ".git").exists(), reason="not a git checkout"),
-    pytest.mark.skipif(importlib.util.find_spec("build") is None, reason="`build` is not installed"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("build") is None, reason="`build` is not installed"
+    ),
 ]
 
 
@@ -160,7 +162,11 @@ def test_the_demo_is_played_and_served(environment: Path, empty: Path) -> None:
             line = server.stderr.readline()
             assert line.startswith("simworld is at http://127.0.0.1:"), line
             address = line.split()[-1].rstrip("/")
-            for page, word in {"/": b"demo", "/static/style.css": b"{", "/db/info": b"turns"}.items():
+            for page, word in {
+                "/": b"demo",
+                "/static/style.css": b"{",
+                "/db/info": b"turns",
+            }.items():
                 with urllib.request.urlopen(address + page) as answer:
                     assert word in answer.read()
         finally:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.oldest_versions import lowest, needed
+from tests.oldest_versions import HOME, lowest, needed
 
 
 def test_the_lower_bound_is_what_is_taken() -> None:
@@ -30,3 +32,9 @@ def test_extras_belong_to_it_and_tools_of_developers_do_not(tmp_path: Path) -> N
 
 def test_everything_that_simworld_needs_has_a_lower_bound() -> None:
     assert len(lowest(needed())) > 20
+
+
+def test_make_installs_every_extra() -> None:
+    project = tomllib.loads((HOME / "pyproject.toml").read_text("utf-8"))["project"]
+    (listed,) = re.findall(r"-e '\.\[([\w,]+)\]'", (HOME / "Makefile").read_text("utf-8"))
+    assert set(listed.split(",")) == set(project["optional-dependencies"])
