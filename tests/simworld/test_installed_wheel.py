@@ -28,6 +28,7 @@ PACKAGES = ("agents", "scenarios", "simworld", "store")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(3000),  # beside other programs; the demo takes a minute of processor time
     pytest.mark.skipif(not (HOME / ".git").exists(), reason="not a git checkout"),
     pytest.mark.skipif(
         importlib.util.find_spec("build") is None, reason="`build` is not installed"
