@@ -2,7 +2,7 @@
 
 Everything for users is here: `from simworld import find_scenarios, find_specs, play`. Names are
 loaded on first use, so that `import simworld` is light. Nobody needs to import `agents`,
-`scenarios` or `store` directly.
+`scenarios` or `store` directly. `simworld.__version__` is what pip knows: `pyproject.toml` says it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from simworld.stats.intervals import Estimate, mean_by_family
     from store import open_store
 
+    __version__: str
+
 _HOMES = {
     "agents": ("find_specs", "make_agent"),
     "agents.lm": ("load_backend",),
@@ -58,7 +60,6 @@ _HOMES = {
 }
 _LAZY = {name: module for module, names in _HOMES.items() for name in names}
 
-__version__ = "0.1.0"
 # by home, as in _HOMES; the tests compare them
 __all__ = ["find_specs", "make_agent"]
 __all__ += ["load_backend"]
@@ -75,6 +76,10 @@ __all__ += ["open_store"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("simworld")
     if name not in _LAZY:
         raise AttributeError(f"module 'simworld' has no attribute {name!r}")
     import importlib
@@ -88,4 +93,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted([*globals(), *_LAZY, "__version__"])

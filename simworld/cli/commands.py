@@ -41,12 +41,27 @@ HELP_SECTIONS = {
 }
 
 
+def _print_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        from simworld.code_version import code_version
+
+        click.echo(f"simworld {code_version()}")
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     lazy_commands=COMMANDS,
     sections=HELP_SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(package_name="simworld")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version, in a git checkout with its commit, and exit.",
+)
 def cli() -> None:
     """A laboratory for social simulation with steerable language-model agents."""
