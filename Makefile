@@ -54,7 +54,7 @@ coverage: $(READY)  ## the fast tests once more, with the lines and branches the
 	$(call timed,coverage,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow" \
 	  --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR))
 
-campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call stopped: docs/reliability.md
+campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call stopped: docs/reference/reliability.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)
 
 # What is done stays done: the same command goes on where the time was over.

@@ -16,7 +16,7 @@ from simworld.cli import cli
 
 HOME = Path(__file__).parents[2]
 README = (HOME / "README.md").read_text("utf-8")
-PAGES = (HOME / "README.md", *sorted((HOME / "docs").glob("*.md")))
+PAGES = (HOME / "README.md", *sorted((HOME / "docs").rglob("*.md")))
 _FENCE = re.compile(r"^```(\w*)\n", re.MULTILINE)
 _INLINE = re.compile(r"`(simworld [a-z][^`\n]*)`")
 
@@ -106,7 +106,7 @@ def test_readme_says_how_long_what_takes_long_takes_and_comes_to_a_comparison() 
 
 
 def test_dry_runs_completion_and_checking_a_folder_are_documented() -> None:
-    page = (HOME / "docs" / "commands.md").read_text("utf-8")
+    page = (HOME / "docs" / "reference" / "commands.md").read_text("utf-8")
     assert "_SIMWORLD_COMPLETE=bash_source simworld" in page
     assert "--dry-run" in page
     assert "`simworld check [PATH…]`" in page
