@@ -94,7 +94,7 @@ def test_a_wrong_command_or_option_would_be_found() -> None:
 
 
 def test_readme_says_how_long_what_takes_long_takes_and_comes_to_a_comparison() -> None:
-    steered = README[README.index("A steered agent") :]
+    steered = README[README.index("A planner of your own") :]
     assert "minutes" in steered.split("\n")[0]
     for command in ("simworld run last-concert-ticket", "simworld judge run"):
         (line,) = re.findall(rf"^{command}.*$", README, re.MULTILINE)
