@@ -1,4 +1,4 @@
-"""What a page says to type, and what an HTML comment before a block says of it:
+"""What a page says to type, and what it says of it in an HTML comment before the block.
 
     <!-- not run: needs an API key -->     nothing is run, for this reason
     <!-- run: model -->                    it loads the built-in model (`slow`: it takes minutes)
@@ -51,11 +51,11 @@ def is_shell(block: CodeBlock) -> bool:
 
 
 def _step(block: CodeBlock) -> Step | None:
-    said = dict(
-        (match[1], " ".join(match[2].split()))
+    said = {
+        match[1]: " ".join(match[2].split())
         for comment in block.comments
         if (match := _SAID.fullmatch(comment))
-    )
+    }
     if any(not value for value in said.values()) or said.get("run", "fast") not in LOADS:
         raise ValueError(f"line {block.line}: cannot read the comment before the block: {said}")
     if name := said.get("file"):

@@ -69,5 +69,7 @@ def test_sentences_end_at_full_stops_before_a_capital() -> None:
 
 def test_a_page_beyond_a_bound_is_found() -> None:
     assert not figures("word " * 21 + ".").within_bounds
-    assert not figures("Ten words are in this sentence, which is repeated often. " * 13).within_bounds
+    assert not figures(
+        "Ten words are in this sentence, which is repeated often. " * 13
+    ).within_bounds
     assert figures("Ten words are in this sentence, which is repeated often. " * 12).within_bounds
