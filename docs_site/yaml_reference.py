@@ -130,7 +130,7 @@ class KeyTables:
         return self._plain_type(value, path)
 
     def _plain_type(self, value: Schema, path: str) -> str:
-        kind = value.get("type", "anything")
+        kind = str(value.get("type", "anything"))
         if kind == "string":
             most = value.get("maxLength", _LONG)
             return "a text" + (f" of {most} characters at most" if most < _LONG else "")

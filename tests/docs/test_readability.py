@@ -11,7 +11,9 @@ from docs_site.readability import Figures, figures, is_bound, paragraphs, senten
 
 
 @pytest.mark.parametrize(
-    "page", list(filter(is_bound, all_pages())), ids=lambda page: str(page.relative_to(ROOT))
+    "page",
+    [page for page in all_pages() if is_bound(page)],
+    ids=lambda page: str(page.relative_to(ROOT)),
 )
 def test_a_page_keeps_to_the_bounds(page: Path) -> None:
     found = figures(page.read_text("utf-8"))
