@@ -99,7 +99,11 @@ def test_readme_says_how_long_what_takes_long_takes_and_comes_to_a_comparison() 
     for command in ("simworld run last-concert-ticket", "simworld judge run"):
         (line,) = re.findall(rf"^{command}.*$", README, re.MULTILINE)
         assert "minute" in line.partition(" # ")[2], line
-    walk = (HOME / "docs" / "how-to" / "train-a-planner.md").read_text("utf-8").partition("By hand\n")[2]
+    walk = (
+        (HOME / "docs" / "how-to" / "train-a-planner.md")
+        .read_text("utf-8")
+        .partition("By hand\n")[2]
+    )
     block = "".join(blocks(walk.partition("\n## ")[0]))
     assert re.search(r"^simworld train clone .*# .*(minute|second)", block, re.MULTILINE)
     assert block.index("simworld train clone") < block.index("simworld evaluate")
