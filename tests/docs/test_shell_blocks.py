@@ -20,7 +20,12 @@ PAGES = {str(page.relative_to(ROOT)): page_steps(page.read_text("utf-8")) for pa
 
 
 def pages_with(load: Load) -> list[str]:
-    return [name for name, steps in PAGES.items() if any(one.load == load for one in steps)]
+    """The pages of which a test of this load runs a block that no lighter one does."""
+    return [
+        name
+        for name, steps in PAGES.items()
+        if any(one.load == load and not one.file for one in steps_up_to(steps, load))
+    ]
 
 
 def run_page(name: str, load: Load, folder: Path) -> None:
