@@ -236,7 +236,7 @@ def _print_thanks(store: Store, run: str) -> None:
     console().print(
         Text(
             "\nThe same agent with and without a planner that learned to be thankful (few lines;"
-            " more in docs/results.md)",
+            " more in docs/experiments)",
             style="bold",
         )
     )
