@@ -37,8 +37,8 @@ def tournament_group() -> None:
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
-    from simworld.tournament.loaded_tournament import load_tournament
-    from simworld.tournament.tournament_plan import plan_matches, plan_tournament
+    from simworld.tournaments.loaded_tournament import load_tournament
+    from simworld.tournaments.tournament_plan import plan_matches, plan_tournament
 
     tournament = load_tournament(file)
     casts = len(plan_tournament(tournament, plan_matches(tournament)).seatings())
@@ -69,7 +69,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     from simworld.cli.files.file_kinds import file_kind
-    from simworld.tournament.tournament_template import new_tournament_text
+    from simworld.tournaments.tournament_template import new_tournament_text
     from simworld.yamlfile import list_yaml_files
 
     folder = out.parent if out is not None else Path()
@@ -94,7 +94,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 @tournament_group.command()
 def schema() -> None:
     """Print the JSON Schema of tournament files."""
-    from simworld.tournament.tournament_file import tournament_schema_text
+    from simworld.tournaments.tournament_file import tournament_schema_text
 
     click.echo(tournament_schema_text(), nl=False)
 
@@ -105,7 +105,7 @@ def schema() -> None:
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
-    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournaments.loaded_tournament import load_tournament
 
     tournament = load_tournament(file)
     cost = show_remaining_cost(tournament, db, as_json)
@@ -131,7 +131,7 @@ def standings(
     file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool
 ) -> None:
     """Show scores, ratings and wins of what is played and judged."""
-    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournaments.loaded_tournament import load_tournament
 
     tournament = load_tournament(file)
     show_standings(tournament, db, choose_judge(tournament, judge_name), measure, as_json)

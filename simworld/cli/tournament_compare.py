@@ -49,9 +49,9 @@ def compare(
     from simworld.core.measures import OVERALL
     from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.requirements import check_requirement, read_requirements
-    from simworld.tournament.loaded_tournament import load_tournament
-    from simworld.tournament.results import compare_tournament_agents, find_judge_ids
-    from simworld.tournament.results_json import differences_to_json
+    from simworld.tournaments.loaded_tournament import load_tournament
+    from simworld.tournaments.results import compare_tournament_agents, find_judge_ids
+    from simworld.tournaments.results_json import differences_to_json
     from store import open_store
 
     tournament = load_tournament(file)

@@ -35,7 +35,7 @@ from simworld.core.counts import counted
 if TYPE_CHECKING:
     from simworld.judging.judging_pass import JudgingTally
     from simworld.runner.stored_run import RunProgress
-    from simworld.tournament.play import TournamentListener
+    from simworld.tournaments.play import TournamentListener
 
 
 @click.command()
@@ -80,9 +80,9 @@ def run(
     """
     from simworld.runner.agent_pool import load_agents
     from simworld.runner.stored_run import open_store_for
-    from simworld.tournament.cost_estimate import estimate_cost
-    from simworld.tournament.loaded_tournament import load_tournament
-    from simworld.tournament.play import judge_opener, play_tournament
+    from simworld.tournaments.cost_estimate import estimate_cost
+    from simworld.tournaments.loaded_tournament import load_tournament
+    from simworld.tournaments.play import judge_opener, play_tournament
     from store import check_store
 
     tournament = load_tournament(file)
@@ -170,7 +170,7 @@ def _progress_bars() -> Iterator[TournamentListener]:
     """A bar for playing, with the time left, and another for each judge: one at a time, each from
     when it begins.
     """
-    from simworld.tournament.play import TournamentListener
+    from simworld.tournaments.play import TournamentListener
 
     bars: dict[str, Any] = {}
     with ExitStack() as stack:

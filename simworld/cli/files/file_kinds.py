@@ -17,7 +17,7 @@ from simworld.judging.contrast_pairs import load_pairs
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.shipped_files import open_learn_file
-from simworld.tournament.loaded_tournament import load_tournament
+from simworld.tournaments.loaded_tournament import load_tournament
 from simworld.yamlfile import load_yaml, parse, sort_problems, top_level_keys
 
 FILE_KINDS = (

@@ -15,8 +15,8 @@ from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from simworld.judging.judge_spec import JudgeSpec
-    from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.loaded_tournament import Tournament
+    from simworld.tournaments.cost_estimate import CostEstimate
+    from simworld.tournaments.loaded_tournament import Tournament
 
 
 judge_option = click.option(
@@ -43,7 +43,7 @@ def show_remaining_cost(
     tournament: Tournament, db: str, as_json: bool, *, retry_failed: bool = False
 ) -> CostEstimate:
     """Prints what is played, what is left and what it will take, and returns it."""
-    from simworld.tournament.cost_estimate import estimate_cost
+    from simworld.tournaments.cost_estimate import estimate_cost
     from store import open_store
     from store.database_address import parse_address
 
@@ -61,9 +61,9 @@ def show_standings(
     tournament: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
 ) -> None:
     """Prints the results by one judge, for people on one measure."""
-    from simworld.tournament.results import tournament_results
-    from simworld.tournament.results_json import results_to_json
-    from simworld.tournament.tournament_plan import same_partners
+    from simworld.tournaments.results import tournament_results
+    from simworld.tournaments.results_json import results_to_json
+    from simworld.tournaments.tournament_plan import same_partners
     from store import open_store
 
     with open_store(db) as store:

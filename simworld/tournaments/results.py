@@ -22,8 +22,8 @@ from simworld.results.score_reading import (
 )
 from simworld.results.seat_scores import SeatScores
 from simworld.results.standings import Standings, make_standings
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.tournament_plan import compared_seats
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.tournament_plan import compared_seats
 from store import Store
 
 

@@ -21,7 +21,7 @@ from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
 from simworld.judging.judge import scored_dimension_names
 from simworld.judging.judge_spec import JudgeSpec, load_judge
-from simworld.tournament.tournament_file import TournamentFile
+from simworld.tournaments.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,
     YamlPath,
@@ -108,7 +108,7 @@ def _find_document(path: str) -> Document:
 
 
 def _library() -> Traversable:
-    return resources.files("simworld.tournament") / "library"
+    return resources.files("simworld.tournaments") / "library"
 
 
 class _TournamentReader:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from simworld.core.measures import OVERALL
 from simworld.results.games import count_games
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.results import find_judge_ids, read_tournament_scores
-from simworld.tournament.tournament_plan import PointsOfCasts
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.results import find_judge_ids, read_tournament_scores
+from simworld.tournaments.tournament_plan import PointsOfCasts
 from store import Store
 
 

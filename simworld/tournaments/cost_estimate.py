@@ -11,10 +11,10 @@ from simworld.core.episode import Ending
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import NO_JUDGE
 from simworld.results.last_attempts import last_attempts
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.measured_rates import judging_minutes, measure_pace, playing_minutes
-from simworld.tournament.swiss_points import swiss_points
-from simworld.tournament.tournament_plan import plan_matches, plan_tournament
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.measured_rates import judging_minutes, measure_pace, playing_minutes
+from simworld.tournaments.swiss_points import swiss_points
+from simworld.tournaments.tournament_plan import plan_matches, plan_tournament
 from store import Store
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from simworld.core.counts import counted
 from simworld.runner.stored_run import RunProgress
-from simworld.tournament.tournament_file import Budget
+from simworld.tournaments.tournament_file import Budget
 
 
 class BudgetTracker:

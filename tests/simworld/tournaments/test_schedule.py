@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simworld.core.scenario import Scenario
 from simworld.testing.fakes import example_scenario
-from simworld.tournament.schedule import (
+from simworld.tournaments.schedule import (
     Match,
     cast_matches,
     fixed_partner_matches,

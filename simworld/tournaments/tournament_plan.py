@@ -10,8 +10,8 @@ from typing import Any
 
 from simworld.core.scenario import Scenario
 from simworld.runner.run_plan import RunPlan
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.schedule import (
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.schedule import (
     Match,
     cast_matches,
     compared_seat_names,
@@ -39,7 +39,7 @@ class TournamentPlan(RunPlan):
     @property
     def settings(self) -> dict[str, Any]:
         """What is stored with the run, so that standings need no file: see
-        `simworld.tournament.stored_tournament`.
+        `simworld.tournaments.stored_tournament`.
         """
         return {"repeats": self.repeats, "tournament": dict(self.options)}
 

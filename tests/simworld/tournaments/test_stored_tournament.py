@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.tournament.results import results_by_ids, tournament_results
-from simworld.tournament.stored_tournament import stored_judges, stored_tournament
+from simworld.tournaments.results import results_by_ids, tournament_results
+from simworld.tournaments.stored_tournament import stored_judges, stored_tournament
 from store import Store, open_store
 from tests.factories.tournaments import play, tournament, write
 

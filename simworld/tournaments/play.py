@@ -19,12 +19,12 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.runner.agent_pool import AgentPool, shared_or_new_backend
 from simworld.runner.stored_run import RunProgress, play_missing
-from simworld.tournament.budget import BudgetTracker
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.measured_rates import judging_profile_entry
-from simworld.tournament.swiss_points import swiss_points
-from simworld.tournament.tournament_file import Budget
-from simworld.tournament.tournament_plan import plan_matches, plan_tournament
+from simworld.tournaments.budget import BudgetTracker
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.measured_rates import judging_profile_entry
+from simworld.tournaments.swiss_points import swiss_points
+from simworld.tournaments.tournament_file import Budget
+from simworld.tournaments.tournament_plan import plan_matches, plan_tournament
 from store import Store
 
 OpenJudge = Callable[[JudgeSpec], AbstractContextManager[Backend]]

@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from simworld.core.errors import InputError
-from simworld.tournament.loaded_tournament import load_tournament, shipped_tournaments
-from simworld.tournament.tournament_file import tournament_schema_text
-from simworld.tournament.tournament_plan import plan_matches, plan_tournament, same_partners
+from simworld.tournaments.loaded_tournament import load_tournament, shipped_tournaments
+from simworld.tournaments.tournament_file import tournament_schema_text
+from simworld.tournaments.tournament_plan import plan_matches, plan_tournament, same_partners
 from simworld.yamlfile import load_yaml
 from tests.factories.tournaments import tournament, write
 

@@ -19,16 +19,16 @@ from simworld.core.protocols import ActGenerator, Agent
 from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.runner.agent_pool import AgentPool
 from simworld.testing.fakes import fake_answer
-from simworld.tournament.cost_estimate import estimate_cost
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.play import OpenJudge, play_tournament
-from simworld.tournament.results import (
+from simworld.tournaments.cost_estimate import estimate_cost
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.play import OpenJudge, play_tournament
+from simworld.tournaments.results import (
     compare_tournament_agents,
     find_judge_ids,
     read_tournament_scores,
     tournament_results,
 )
-from simworld.tournament.results_json import differences_to_json, results_to_json
+from simworld.tournaments.results_json import differences_to_json, results_to_json
 from store import Store, open_store
 from tests.factories.tournaments import AGENTS, agent_pool, judge, play, tournament, write
 

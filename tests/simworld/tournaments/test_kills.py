@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from simworld.tournament.loaded_tournament import load_tournament
-from simworld.tournament.results import tournament_results
-from simworld.tournament.results_json import results_to_json
+from simworld.tournaments.loaded_tournament import load_tournament
+from simworld.tournaments.results import tournament_results
+from simworld.tournaments.results_json import results_to_json
 from store import open_store
 from tests.factories.tournaments import play, play_at_most, statements_counted, tournament, write
 

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.tournament_file import TournamentFile
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.tournament_file import TournamentFile
 from store import JudgeRecord, Store
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from simworld.runner.stored_run import RunProgress
-from simworld.tournament.budget import BudgetTracker
-from simworld.tournament.tournament_file import Budget
+from simworld.tournaments.budget import BudgetTracker
+from simworld.tournaments.tournament_file import Budget
 
 
 class Clock:

@@ -8,8 +8,8 @@ from typing import Any
 
 from simworld.results.differences import Difference
 from simworld.results.standings import MeasureStandings, Standing
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.results import TournamentResult
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.results import TournamentResult
 
 
 def results_to_json(tournament: Tournament, results: TournamentResult) -> dict[str, Any]:
