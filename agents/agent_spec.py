@@ -26,6 +26,7 @@ from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.requests import Sampling
 from simworld.yamlfile import (
     Document,
+    data_document,
     describe_value,
     did_you_mean,
     did_you_mean_file,
@@ -197,9 +198,20 @@ class LoadedSpec:
 def load_spec(path: Path) -> LoadedSpec:
     """The agent of a file, its prompt read. Raises InputError with every problem."""
     document = load_yaml(path)
-    spec = _parse_spec(document)
+    return _complete(_parse_spec(document), document, path)
+
+
+def complete_spec(spec: AgentSpec) -> LoadedSpec:
+    """A spec that was made in Python, with the prompt and planner that it names, looked up in the
+    working folder and in the library. Raises InputError with every problem.
+    """
+    with data_document(spec.model_dump(mode="json"), f"agent {spec.name!r}") as document:
+        return _complete(spec, document, Path(spec.name))
+
+
+def _complete(spec: AgentSpec, document: Document, source: Path) -> LoadedSpec:
     if not isinstance(spec, LMSpec):
-        return LoadedSpec(spec=spec, source=path, template=None, template_source=None)
+        return LoadedSpec(spec=spec, source=source, template=None, template_source=None)
     problems: list[Problem] = []
     template_source = template = planner = None
     try:
@@ -220,7 +232,11 @@ def load_spec(path: Path) -> LoadedSpec:
     if problems:
         raise InputError(problems)
     return LoadedSpec(
-        spec=spec, source=path, template=template, template_source=template_source, planner=planner
+        spec=spec,
+        source=source,
+        template=template,
+        template_source=template_source,
+        planner=planner,
     )
 
 

@@ -1,7 +1,10 @@
 """A laboratory for social simulation with steerable language-model agents.
 
-Everything for users is here: `from simworld import find_scenarios, find_specs, play`. Names are
-loaded on first use, so that `import simworld` is light. Nobody needs to import `agents`,
+Everything for users is here. Whole jobs, each as its command does it: `run`, `judge`, `tournament`,
+`evaluate` and `learn`. Questions to a database: `connect`. The pieces, and the protocols of your
+own ones: `find_scenarios`, `play`, `Agent`, `Backend`, `Generate`, ….
+
+Names are loaded on first use, so that `import simworld` is light. Nobody needs to import `agents`,
 `scenarios` or `store` directly.
 """
 
@@ -11,7 +14,8 @@ TYPE_CHECKING = False  # as typing's own, which would take longer to load than a
 if TYPE_CHECKING:
     from typing import Any
 
-    from agents import find_specs, make_agent
+    from agents import HumanSpec, LMSpec, ScriptedSpec, find_specs, make_agent
+    from agents.agent_spec import SamplingSpec
     from agents.lm import load_backend
     from scenarios import find_scenarios, load_scenario
     from simworld.analysis.connect import connect
@@ -26,19 +30,80 @@ if TYPE_CHECKING:
         Turn,
         WorkItem,
     )
-    from simworld.core.errors import Failure, InputError, SimworldError
+    from simworld.core.errors import (
+        BudgetSpent,
+        Failure,
+        InputError,
+        MissingExtra,
+        ModelError,
+        Problem,
+        ResumeRefused,
+        SimworldError,
+        Stopped,
+        StoreError,
+    )
     from simworld.core.judgement import Dimension, Judgement, Rubric, Verdict
+    from simworld.core.protocols import (
+        ActGenerator,
+        ActResult,
+        Agent,
+        Backend,
+        JudgementGenerator,
+        MemoryBounded,
+    )
+    from simworld.core.requests import (
+        AskPerson,
+        ChatPrompt,
+        Completion,
+        Encode,
+        Encoded,
+        Finished,
+        Generate,
+        Generated,
+        Message,
+        ModelInfo,
+        Prefix,
+        Prompt,
+        Request,
+        Sampling,
+        Score,
+        Scored,
+        TextPrompt,
+    )
     from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
+    from simworld.jobs.evaluate import EvaluationReport, evaluate
+    from simworld.jobs.judge import JudgingReport, judge
+    from simworld.jobs.learn import LearnReport, learn
+    from simworld.jobs.report import JobReport
+    from simworld.jobs.run import RunReport, run
+    from simworld.jobs.settings import JobOptions
+    from simworld.jobs.tournament import TournamentReport, tournament
+    from simworld.judging.judge import Judge
+    from simworld.judging.judge_spec import JudgeSpec
     from simworld.runner import Job, Played, play_jobs
     from simworld.stats.intervals import Estimate, mean_by_family
+    from simworld.training.rl.learner import Learner
     from store import open_store
 
 _HOMES = {
-    "agents": ("find_specs", "make_agent"),
+    "agents": (
+        "HumanSpec",
+        "LMSpec",
+        "ScriptedSpec",
+        "find_specs",
+        "make_agent",
+    ),
+    "agents.agent_spec": ("SamplingSpec",),
     "agents.lm": ("load_backend",),
-    "scenarios": ("find_scenarios", "load_scenario"),
+    "scenarios": (
+        "find_scenarios",
+        "load_scenario",
+    ),
     "simworld.analysis.connect": ("connect",),
-    "simworld.core.engine": ("episode_seed", "play"),
+    "simworld.core.engine": (
+        "episode_seed",
+        "play",
+    ),
     "simworld.core.episode": (
         "Act",
         "Action",
@@ -49,28 +114,152 @@ _HOMES = {
         "Turn",
         "WorkItem",
     ),
-    "simworld.core.errors": ("Failure", "InputError", "SimworldError"),
-    "simworld.core.judgement": ("Dimension", "Judgement", "Rubric", "Verdict"),
-    "simworld.core.scenario": ("Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"),
-    "simworld.stats.intervals": ("Estimate", "mean_by_family"),
-    "simworld.runner": ("Job", "Played", "play_jobs"),
+    "simworld.core.errors": (
+        "BudgetSpent",
+        "Failure",
+        "InputError",
+        "MissingExtra",
+        "ModelError",
+        "Problem",
+        "ResumeRefused",
+        "SimworldError",
+        "Stopped",
+        "StoreError",
+    ),
+    "simworld.core.judgement": (
+        "Dimension",
+        "Judgement",
+        "Rubric",
+        "Verdict",
+    ),
+    "simworld.core.protocols": (
+        "ActGenerator",
+        "ActResult",
+        "Agent",
+        "Backend",
+        "JudgementGenerator",
+        "MemoryBounded",
+    ),
+    "simworld.core.requests": (
+        "AskPerson",
+        "ChatPrompt",
+        "Completion",
+        "Encode",
+        "Encoded",
+        "Finished",
+        "Generate",
+        "Generated",
+        "Message",
+        "ModelInfo",
+        "Prefix",
+        "Prompt",
+        "Request",
+        "Sampling",
+        "Score",
+        "Scored",
+        "TextPrompt",
+    ),
+    "simworld.core.scenario": (
+        "Check",
+        "Limits",
+        "Persona",
+        "Relationship",
+        "Scenario",
+        "Seat",
+    ),
+    "simworld.jobs.evaluate": (
+        "EvaluationReport",
+        "evaluate",
+    ),
+    "simworld.jobs.judge": (
+        "JudgingReport",
+        "judge",
+    ),
+    "simworld.jobs.learn": (
+        "LearnReport",
+        "learn",
+    ),
+    "simworld.jobs.report": ("JobReport",),
+    "simworld.jobs.run": (
+        "RunReport",
+        "run",
+    ),
+    "simworld.jobs.settings": ("JobOptions",),
+    "simworld.jobs.tournament": (
+        "TournamentReport",
+        "tournament",
+    ),
+    "simworld.judging.judge": ("Judge",),
+    "simworld.judging.judge_spec": ("JudgeSpec",),
+    "simworld.runner": (
+        "Job",
+        "Played",
+        "play_jobs",
+    ),
+    "simworld.stats.intervals": (
+        "Estimate",
+        "mean_by_family",
+    ),
+    "simworld.training.rl.learner": ("Learner",),
     "store": ("open_store",),
 }
 _LAZY = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 # by home, as in _HOMES; the tests compare them
-__all__ = ["find_specs", "make_agent"]
+__all__ = ["HumanSpec", "LMSpec", "ScriptedSpec", "find_specs", "make_agent"]
+__all__ += ["SamplingSpec"]
 __all__ += ["load_backend"]
 __all__ += ["find_scenarios", "load_scenario"]
 __all__ += ["connect"]
 __all__ += ["episode_seed", "play"]
 __all__ += ["Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "Turn", "WorkItem"]
-__all__ += ["Failure", "InputError", "SimworldError"]
+__all__ += [
+    "BudgetSpent",
+    "Failure",
+    "InputError",
+    "MissingExtra",
+    "ModelError",
+    "Problem",
+    "ResumeRefused",
+    "SimworldError",
+    "Stopped",
+    "StoreError",
+]
 __all__ += ["Dimension", "Judgement", "Rubric", "Verdict"]
+__all__ += ["ActGenerator", "ActResult", "Agent", "Backend", "JudgementGenerator", "MemoryBounded"]
+__all__ += [
+    "AskPerson",
+    "ChatPrompt",
+    "Completion",
+    "Encode",
+    "Encoded",
+    "Finished",
+    "Generate",
+    "Generated",
+    "Message",
+    "ModelInfo",
+    "Prefix",
+    "Prompt",
+    "Request",
+    "Sampling",
+    "Score",
+    "Scored",
+    "TextPrompt",
+]
 __all__ += ["Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"]
-__all__ += ["Estimate", "mean_by_family"]
+__all__ += ["EvaluationReport", "evaluate"]
+__all__ += ["JudgingReport", "judge"]
+__all__ += ["LearnReport", "learn"]
+__all__ += ["JobReport"]
+__all__ += ["RunReport", "run"]
+__all__ += ["JobOptions"]
+__all__ += ["TournamentReport", "tournament"]
+__all__ += ["Judge"]
+__all__ += ["JudgeSpec"]
 __all__ += ["Job", "Played", "play_jobs"]
+__all__ += ["Estimate", "mean_by_family"]
+__all__ += ["Learner"]
 __all__ += ["open_store"]
 
 

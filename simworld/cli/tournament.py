@@ -14,7 +14,6 @@ from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.text import print_json, say
 from simworld.cli.output.tournament_output import (
-    choose_judge,
     judge_option,
     show_remaining_cost,
     show_standings,
@@ -134,7 +133,7 @@ def standings(
     from simworld.tournaments.loaded_tournament import load_tournament
 
     tournament = load_tournament(file)
-    show_standings(tournament, db, choose_judge(tournament, judge_name), measure, as_json)
+    show_standings(tournament, db, tournament.judge(judge_name), measure, as_json)
     if not as_json:
         suggest_report(tournament, db)
 

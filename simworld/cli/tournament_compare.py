@@ -9,7 +9,7 @@ from simworld.cli.options import db_option, json_option
 from simworld.cli.output.evaluation_tables import show_requirements
 from simworld.cli.output.terminal import show_notes
 from simworld.cli.output.text import print_json
-from simworld.cli.output.tournament_output import choose_judge, judge_option, suggest_report
+from simworld.cli.output.tournament_output import judge_option, suggest_report
 from simworld.cli.output.tournament_tables import show_differences
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
@@ -55,7 +55,7 @@ def compare(
     from store import open_store
 
     tournament = load_tournament(file)
-    judge = choose_judge(tournament, judge_name)
+    judge = tournament.judge(judge_name)
     for name in (first, second):
         if name not in tournament.agents:
             names = tournament.agents

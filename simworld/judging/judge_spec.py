@@ -22,7 +22,15 @@ from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
 from simworld.judging.prompts import PROMPTS_VERSION
 from simworld.judging.transcript import CONTEXT_PARTS, ContextPart
-from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, parse, shorten
+from simworld.yamlfile import (
+    Document,
+    data_document,
+    did_you_mean_file,
+    load_text,
+    load_yaml,
+    parse,
+    shorten,
+)
 
 DEFAULT_JUDGE = "smol-statements"
 ANY_DIMENSION = "every"  # the calibration of dimensions that have none of their own
@@ -145,8 +153,19 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
     return spec, str(path)
 
 
+def check_judge(spec: JudgeSpec) -> None:
+    """Refuses a spec that was made in Python as the same one in a file. Raises InputError."""
+    with data_document(spec.model_dump(mode="json"), f"judge {spec.name!r}") as document:
+        _check_spec(spec, document)
+
+
 def _parse_spec(document: Document) -> JudgeSpec:
     spec = parse(document, JudgeSpec)
+    _check_spec(spec, document)
+    return spec
+
+
+def _check_spec(spec: JudgeSpec, document: Document) -> None:
     on_server = is_server_model(spec.model)
     problems = [] if on_server else spec.server_only_problems(document)
     try:
@@ -167,7 +186,6 @@ def _parse_spec(document: Document) -> JudgeSpec:
         problems.append(document.problem(("prior",), message))
     if problems:
         raise InputError(problems)
-    return spec
 
 
 def _judges_folder() -> Traversable:

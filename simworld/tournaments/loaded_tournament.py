@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from agents import HumanSpec, LoadedSpec, agent_content, find_specs
 from scenarios import find_scenarios
@@ -25,6 +25,7 @@ from simworld.tournaments.tournament_file import TournamentFile
 from simworld.yamlfile import (
     Document,
     YamlPath,
+    data_document,
     did_you_mean,
     did_you_mean_file,
     glob_yaml_files,
@@ -58,6 +59,15 @@ class Tournament:
         """Of the tournament, and of its run."""
         return self.file.name
 
+    def judge(self, name: str | None = None) -> JudgeSpec:
+        """The judge of this name; by default the first. Raises InputError."""
+        names = [judge.name for judge in self.judges]
+        if name is not None and name not in names:
+            raise InputError(
+                f"tournament {self.name!r} has no judge {name!r}; there are {', '.join(names)}"
+            )
+        return self.judges[0] if name is None else self.judges[names.index(name)]
+
 
 def load_tournament(path: str) -> Tournament:
     """The tournament of a file, or of a name: `NAME.yaml` here or in `tournaments/`, or a shipped
@@ -70,6 +80,14 @@ def load_tournament(path: str) -> Tournament:
     """
     document = _find_document(path)
     return _TournamentReader(document, parse(document, TournamentFile)).read()
+
+
+def read_tournament(data: Mapping[str, Any]) -> Tournament:
+    """The tournament of the keys of such a file, given in Python. Raises InputError with every
+    problem.
+    """
+    with data_document(dict(data), "tournament") as document:
+        return _TournamentReader(document, parse(document, TournamentFile)).read()
 
 
 def shipped_tournaments() -> tuple[str, ...]:

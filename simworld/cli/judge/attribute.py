@@ -20,8 +20,8 @@ from simworld.cli.options import (
     request_limit_options,
     threads_option,
 )
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.text import harmless, plain_json
+from simworld.jobs.progress import progress_bar
 
 
 @click.command(cls=JudgeCommand)

@@ -24,10 +24,10 @@ from simworld.cli.options import (
     request_limit_options,
     threads_option,
 )
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import console, grid
 from simworld.cli.output.text import harmless, print_json
 from simworld.core.counts import counted
+from simworld.jobs.progress import progress_bar
 from simworld.judging.judge_spec import DEFAULT_JUDGE
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What several tournament commands share: the choice of a judge, the cost, the standings, the next
+"""What several tournament commands share: the cost, the standings, the next
 command.
 """
 
@@ -11,7 +11,6 @@ import click
 from simworld.cli.next_command import suggest_next
 from simworld.cli.output.text import print_json
 from simworld.cli.output.tournament_tables import show_cost, show_results
-from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from simworld.judging.judge_spec import JudgeSpec
@@ -27,16 +26,6 @@ judge_option = click.option(
 def suggest_report(tournament: Tournament, db: str) -> None:
     """Names the report of the tournament as the next command."""
     suggest_next("report", tournament.name, "--out", f"{tournament.name}.html", db=db)
-
-
-def choose_judge(tournament: Tournament, name: str | None) -> JudgeSpec:
-    """The tournament's judge of this name; by default its first. Raises InputError."""
-    names = [judge.name for judge in tournament.judges]
-    if name is not None and name not in names:
-        raise InputError(
-            f"tournament {tournament.name!r} has no judge {name!r}; there are {', '.join(names)}"
-        )
-    return tournament.judges[0] if name is None else tournament.judges[names.index(name)]
 
 
 def show_remaining_cost(

@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -23,11 +24,14 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from simworld.cli.output.remaining_time import RecentRate, RemainingTime, duration_text
-from simworld.cli.output.text import harmless, say
+from simworld.core.text import harmless
+from simworld.jobs.remaining_time import RecentRate, RemainingTime, duration_text
 
 if TYPE_CHECKING:
-    from simworld.runner import stored_run
+    from simworld.jobs.evaluate import EvaluationListener
+    from simworld.judging.judging_pass import JudgingTally
+    from simworld.runner.stored_run import RunProgress
+    from simworld.tournaments.play import TournamentListener
 
 LINE_INTERVAL_S = 30.0  # between two plain lines
 
@@ -80,7 +84,7 @@ class ProgressBar:
 
     def _print(self, line: str) -> None:
         if self._progress.disable:
-            say(line, err=True)
+            click.echo(harmless(line), err=True)
         else:
             self._progress.console.print(harmless(line), markup=False)
 
@@ -137,7 +141,7 @@ def progress_bar(
 
 
 @contextmanager
-def playing_bar(*, visible: bool = True) -> Iterator[Callable[[stored_run.RunProgress], None]]:
+def playing_bar(*, visible: bool = True) -> Iterator[Callable[[RunProgress], None]]:
     """The progress of a run: episodes done of all, time gone and left, tokens per second, failures;
     not `visible`: silence.
     """
@@ -147,7 +151,7 @@ def playing_bar(*, visible: bool = True) -> Iterator[Callable[[stored_run.RunPro
     rate = RecentRate()
     with progress_bar("playing") as show:
 
-        def on_progress(progress: stored_run.RunProgress) -> None:
+        def on_progress(progress: RunProgress) -> None:
             per_s = rate.per_s(progress.new_tokens, time.monotonic())
             notes = [f"{per_s:.0f} tokens/s"] if progress.new_tokens else []
             notes += [f"{progress.failed} failed"] if progress.failed else []
@@ -159,6 +163,65 @@ def playing_bar(*, visible: bool = True) -> Iterator[Callable[[stored_run.RunPro
             )
 
         yield on_progress
+
+
+@contextmanager
+def judging_bar() -> Iterator[Callable[[JudgingTally], None]]:
+    """The progress of a judge's pass: judgements made, of those that were to make."""
+    with progress_bar("judging") as show:
+        yield lambda tally: show(
+            tally.scored + tally.failed, tally.total - tally.already_judged, ""
+        )
+
+
+@contextmanager
+def tournament_bars() -> Iterator[TournamentListener]:
+    """A bar for playing, with the time left, and another for each judge: one at a time, each from
+    when it begins.
+    """
+    from simworld.tournaments.play import TournamentListener
+
+    bars: dict[str, Any] = {}
+    with ExitStack() as stack:
+
+        def bar_for(name: str, make_bar: Callable[[], AbstractContextManager[Any]]) -> Any:
+            if name not in bars:
+                stack.close()
+                bars.clear()
+                bars[name] = stack.enter_context(make_bar())
+            return bars[name]
+
+        def on_playing(progress: RunProgress) -> None:
+            bar_for("", playing_bar)(progress)
+
+        def on_judging(judge: str, tally: JudgingTally) -> None:
+            done = tally.already_judged + tally.scored + tally.failed
+            bar_for(judge, lambda: progress_bar(harmless(f"judging by {judge}")))(
+                done, tally.total, f"{tally.failed} failed"
+            )
+
+        yield TournamentListener(on_playing=on_playing, on_judging=on_judging)
+
+
+@contextmanager
+def evaluation_bar() -> Iterator[EvaluationListener]:
+    """One bar for an evaluation: the episodes, then the judgements."""
+    from simworld.jobs.evaluate import EvaluationListener
+
+    with progress_bar("evaluating") as bar:
+        yield EvaluationListener(
+            on_playing=lambda progress: bar(
+                progress.finished_before + progress.played,
+                progress.planned,
+                f"episodes; {progress.failed} failed",
+                share=progress.done_share,
+            ),
+            on_judging=lambda tally: bar(
+                tally.already_judged + tally.scored + tally.failed,
+                tally.total,
+                f"judgements; {tally.failed} failed",
+            ),
+        )
 
 
 @contextmanager

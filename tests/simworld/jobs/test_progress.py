@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
 
-from simworld.cli.output import progress
-from simworld.cli.output.progress import playing_bar, progress_bar
+from simworld.jobs import progress
+from simworld.jobs.progress import playing_bar, progress_bar
 from simworld.runner.stored_run import RunProgress
 from tests.waiting import until
 
@@ -56,7 +56,7 @@ def test_a_terminal_shows_episodes_tokens_and_failures(monkeypatch: pytest.Monke
     terminal = Console(file=drawn, force_terminal=True, width=200, color_system=None)
     monkeypatch.setattr(progress, "Console", lambda **_: terminal)
     clock = iter([100.0, 102.0])
-    monkeypatch.setattr("simworld.cli.output.progress.time.monotonic", lambda: next(clock, 102.0))
+    monkeypatch.setattr("simworld.jobs.progress.time.monotonic", lambda: next(clock, 102.0))
     with playing_bar() as tell:
         tell(RunProgress(planned=9, finished_before=2, played=0, new_tokens=10, done_share=0.1))
         tell(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simworld.cli.output.remaining_time import RecentRate, RemainingTime, duration_text
+from simworld.jobs.remaining_time import RecentRate, RemainingTime, duration_text
 
 
 class Clock:
