@@ -7,6 +7,7 @@ A name is looked up beside the file that names it, then in the working folder (a
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ from simworld.yamlfile import (
 )
 from simworld.yamlfile.json_schema import json_schema
 
+_log = logging.getLogger(f"simworld.{__name__}")
 LIBRARY_FOLDER = Path(__file__).parent / "library"
 _NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
 _MODEL_PATTERN = re.compile(r"^(builtin|hf|openai):.+$")
@@ -216,6 +218,7 @@ def _complete(spec: AgentSpec, document: Document, source: Path) -> LoadedSpec:
     template_source = template = planner = None
     try:
         template_source = _find_prompt(spec.prompt, document)
+        _log.debug("prompt %r of agent %r is in %s", spec.prompt, spec.name, template_source)
         template = parse(load_yaml(template_source), PromptTemplate)
     except InputError as error:
         problems += error.problems
@@ -255,6 +258,7 @@ def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
                 Problem(f"no agent {name!r}: no such file, and no such name in the library{hint}")
             )
             continue
+        _log.info("agent %r is in %s", name, path)
         try:
             specs.append(load_spec(path))
         except InputError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +13,17 @@ from agents.lm.server.options import ServerOptions
 from simworld.core.errors import ModelError
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
+from simworld.deprecation import renamed_arguments
 from simworld.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
     from agents.lm.local.weights import Weights
 
+_log = logging.getLogger(f"simworld.{__name__}")
 SPEC_FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
 
 
+@renamed_arguments({"threads": "cpu_threads"}, removed_in="0.3.0")
 def load_backend(
     spec: str,
     *,
@@ -64,6 +69,8 @@ def load_backend(
 
         return OpenAIBackend(spec.strip(), server, reasoning=reasoning)
     weights = find_local_weights(spec)
+    _log.info("loading %s from %s", spec.strip(), weights.folder)
+    started = time.monotonic()
 
     from agents.lm.local.local_model import load_local_model
     from agents.lm.local.transformers_backend import TransformersBackend
@@ -72,6 +79,16 @@ def load_backend(
         weights, dtype=dtype, device=device, cpu_threads=cpu_threads, reasoning=reasoning
     )
     meta = {"device": str(local.device), "architecture": type(local.model).__name__}
+    _log.info(
+        "loaded %s in %.1f s: %s (asked for: %s) on %s, context of %s tokens, batches of up to %d",
+        spec.strip(),
+        time.monotonic() - started,
+        local.dtype,
+        dtype,
+        local.device,
+        local.context_length,
+        batch_size,
+    )
     return TransformersBackend(
         local,
         spec=spec.strip(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
 from simworld.yamlfile import Document, closest_match, load_yaml, shorten
 
+_log = logging.getLogger(f"simworld.{__name__}")
 MAX_NAMES_SHOWN = 10  # names in a message
 
 
@@ -107,6 +109,7 @@ def find_planner(spec: SteeringSpec, document: Document, library: Path) -> Plann
         )
     except InputError as error:
         raise InputError([document.problem(("steering", "planner"), str(error))]) from None
+    _log.info("planner %r is in %s", spec.planner, folder)
     planner = read_folder(folder)
     if problem := _policy_problem(spec, planner, document):
         raise InputError([problem])

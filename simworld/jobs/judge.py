@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from simworld.core.counts import counted
 from simworld.core.errors import InputError
@@ -93,7 +93,7 @@ class JudgingReport(JobReport):
         """
         from simworld.analysis.connect import connect
 
-        values = {f"judge{number}": id_ for number, id_ in enumerate(self.judge_ids)}
+        values: dict[str, Any] = {f"judge{n}": id_ for n, id_ in enumerate(self.judge_ids)}
         judges = ", ".join(f":{name}" for name in values)
         condition = "1 = 1" if self.run is None else "run = :run"
         if self.run is not None:

@@ -50,13 +50,13 @@ class JobReport(ABC):
     def __rich__(self) -> RenderableType:
         """Lines and table for a terminal."""
         from rich.console import Group
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
 
         frame = self._table_or_none()
         if frame is None:
             return Text(str(self))
-        table = Table(*(Text(harmless(str(name))) for name in frame.columns))
+        table = Table(*(Column(Text(harmless(str(name)))) for name in frame.columns))
         for row in frame.head(MAX_ROWS_SHOWN).itertuples(index=False):
             table.add_row(*(Text(_cell_text(value)) for value in row))
         return Group(Text(str(self)), table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from importlib import resources
@@ -32,6 +33,7 @@ from simworld.yamlfile import (
     shorten,
 )
 
+_log = logging.getLogger(__name__)
 DEFAULT_JUDGE = "smol-statements"
 ANY_DIMENSION = "every"  # the calibration of dimensions that have none of their own
 
@@ -130,6 +132,7 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
         InputError: there is no such judge, or its file is wrong; every problem with its place.
     """
     if name in builtin_judges():
+        _log.info("judge %r is a shipped one", name)
         text = (_judges_folder() / f"{name}.yaml").read_text("utf-8")
         return _parse_spec(load_text(text, f"{name}.yaml")), "built in"
     if not name.endswith(SUFFIXES):
@@ -145,6 +148,7 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
             or "; `simworld judge new NAME` writes one"
         )
         raise InputError(f"no judge file {shorten(name)}{hint}")
+    _log.info("judge %r is in %s", name, path)
     spec = _parse_spec(load_yaml(path))
     rubric_path = path.parent / spec.rubric
     # also where the name is too long for a file

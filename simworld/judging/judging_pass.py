@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.swapped_dialogue import Swap
 from store import Store
 
+_log = logging.getLogger(__name__)
 NO_JUDGE = ""  # no judge has this id, so every episode is unjudged by it
 NO_RUBRIC_HINT = (
     "its episodes stay unjudged, for they were stored without their rubric: put the file there, "
@@ -125,6 +127,13 @@ class JudgingPass:
             if rubric is first_rubric:
                 self.tally = JudgingTally(total=total, already_judged=total - sum(missing_counts))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
+            _log.info(
+                "judge %s, rubric %r: %d judgements to make, of %d",
+                judge.id,
+                rubric.name,
+                sum(missing_counts),
+                total,
+            )
             report_progress(self.tally)
             if any(missing_counts):
                 self._store.add_judge(judge.id, judge.name, judge.to_json())

@@ -16,6 +16,7 @@ from simworld.core.protocols import ActGenerator, ActResult, Agent, Backend
 from simworld.core.requests import Completion, Generated
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import StopTracker
+from simworld.deprecation import renamed_arguments
 from simworld.driver import MAX_LIVE, Piece, RoutedAnswer, RoutedRequest, drive
 from simworld.runner.admission import Admission, LiveConversation
 
@@ -59,6 +60,9 @@ class PlayCounters:
     backend_seconds: dict[str, float] = field(default_factory=dict)
 
 
+@renamed_arguments(
+    {"live": "max_live", "pulse": "counters", "on_beat": "on_progress"}, removed_in="0.3.0"
+)
 def play_jobs(
     jobs: Iterable[Job],
     backends: Mapping[str, Backend],

@@ -5,6 +5,7 @@ or everything wrong with it.
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from simworld.yamlfile import (
     sort_problems,
 )
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -105,6 +107,7 @@ def _find_document(path: str) -> Document:
             name for name in (f"{path}.yaml", f"tournaments/{path}.yaml") if os.path.lexists(name)
         ]
         if not candidates and path in shipped_tournaments():
+            _log.info("tournament %r is a shipped one", path)
             return load_text((_library() / f"{path}.yaml").read_text("utf-8"), f"{path}.yaml")
         if not candidates:
             hint = (
@@ -122,6 +125,7 @@ def _find_document(path: str) -> Document:
             or "; `simworld tournament new NAME` writes one"
         )
         raise InputError(f"no tournament file {shorten(path)}{hint}")
+    _log.info("tournament is in %s", path)
     return load_yaml(Path(path))
 
 
