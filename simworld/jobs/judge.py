@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
@@ -124,7 +124,7 @@ class JudgingReport(JobReport):
 
 
 def judge(
-    what: str | PlayedRun | Sequence[str] | None = None,
+    what: str | PlayedRun | Iterable[str] | None = None,
     judge: JudgeLike = DEFAULT_JUDGE,
     *,
     db: str | os.PathLike[str] | None = None,
@@ -137,7 +137,8 @@ def judge(
     The same call again judges what is missing and nothing else.
 
     Args:
-        what: a run's name, the report of one, or a list of episode ids; default: every run.
+        what: a run's name, the report of one, or episode ids (a list, a column of a frame);
+            default: every run.
         judge: a shipped judge's name, a file, or a `JudgeSpec`.
         db: the database; default: the report's, else SIMWORLD_DB, else simworld.db here.
         samples: judgements per episode; default: the judge's own.
@@ -163,8 +164,8 @@ def judge(
     address = database_address(db)
     if isinstance(what, str):
         run = what
-    elif isinstance(what, Sequence):
-        episodes = what
+    elif isinstance(what, Iterable):
+        episodes = [str(id_) for id_ in what]
     elif what is not None:
         run = what.run
         address = what.db if db is None else address

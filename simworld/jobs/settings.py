@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ def read_settings(
         TypeError: an option that there is not.
         InputError: with every value that is out of range.
     """
-    if unknown := options.keys() - JobOptions.__annotations__.keys():
+    if unknown := options.keys() - JobOptions.__optional_keys__:
         raise TypeError(f"{job}() got an unexpected keyword argument {sorted(unknown)[0]!r}")
     problems: list[Problem] = []
     threads = options.get("cpu_threads")
@@ -115,7 +116,14 @@ def read_settings(
         cache_bytes=cache_bytes,
         server=server,
         stopping=stopping,
+        warn=_warn,
     )
+
+
+def _warn(line: str) -> None:
+    from simworld.analysis.questions.query_source import Note
+
+    warnings.warn(line, Note, stacklevel=2)
 
 
 def _read_max_failures(value: int | float | None) -> MaxFailures | None:

@@ -59,4 +59,4 @@ def test_every_option_of_the_table_is_one() -> None:
     named = re.findall(
         r"`(\w+)(?:=True)?`", "\n".join(line.split("|")[1] for line in table.splitlines())
     )
-    assert sorted(named) == sorted(["db", *JobOptions.__annotations__])
+    assert sorted(named) == sorted(["db", *JobOptions.__optional_keys__])

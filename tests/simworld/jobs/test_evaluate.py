@@ -60,7 +60,7 @@ def test_several_others_and_a_judge(folder: Path) -> None:
     done = simworld.evaluate(kind, ["rude.yaml", "mute.yaml"], judge="j.yaml", **WHERE)  # type: ignore[arg-type]
     assert list(done.evaluation.arms) == ["rude", "mute", "steered"]
     assert done.evaluation.main == "overall"
-    assert len(done.judge_ids) == 1
+    assert len(done.judge_ids) == 2  # for the default rubric, of which nothing is, and for r
     frame = done.frame().set_index(["first", "second", "measure"])
     assert frame.loc[("steered", "rude", "goal"), "difference"] == pytest.approx(0.4)
     assert frame.loc[("steered", "mute", "goal"), "difference"] == pytest.approx(0.4)

@@ -20,14 +20,15 @@ def test_a_run_is_judged_once(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert (done.scored, done.failed, done.already_judged, done.run) == (3, 0, 0, played.run)
     frame = done.frame()
     assert len(frame) == 12  # 3 episodes × 2 seats × 2 dimensions
-    assert set(frame["judge_id"]) == set(done.judge_ids)
+    # the first is the judge for the default rubric, which no scenario here has
+    assert set(frame["judge_id"]) == {done.judge_ids[1]}
     goals = frame[frame["dimension"] == "goal"]
     assert set(goals["score"]) == {8.0}
     assert set(goals["share"]) == {0.8}
     assert set(frame[frame["seat"] == "cook"]["agent"]) == {"polite"}
     again = simworld.judge(played.run, Path("j.yaml"), db="other.db")
     assert (again.scored, again.already_judged, again.judge_ids) == (0, 3, done.judge_ids)
-    line = f"judge {done.judge_ids[0]}: 3 scored, 0 failed, 0 already there"
+    line = f"judge {', '.join(done.judge_ids)}: 3 scored, 0 failed, 0 already there"
     assert str(done).splitlines()[0] == line
     assert line in done._repr_html_()
 
@@ -46,7 +47,9 @@ def test_only_the_chosen_episodes_are_judged(folder: Path) -> None:
     done = simworld.judge([ids[1], ids[1][:12]], "j.yaml")
     assert (done.scored, done.already_judged, done.episodes) == (1, 0, (ids[1],))
     assert set(done.frame()["episode"]) == {ids[1]}
-    rest = simworld.judge(ids, "j.yaml")
+    rest = simworld.judge(
+        simworld.run("k*.yaml", ["polite.yaml", "rude.yaml"]).frame()["episode"], "j.yaml"
+    )
     assert (rest.scored, rest.already_judged) == (2, 1)
     assert simworld.judge([], "j.yaml").tally.total == 0
     with pytest.raises(InputError, match="not an episode id: 'kitchen'"):

@@ -33,9 +33,9 @@ def test_it_is_played_in_pieces_and_ends_in_standings(
     (folder / "cup.yaml").write_text(FILE)
     first = simworld.tournament("cup.yaml", episodes=2, max_live=1)
     assert capsys.readouterr() == ("", "")
-    assert (first.run, first.played, first.exhausted) == ("cup", 2, "episodes")
+    assert (first.run, first.played, first.exhausted) == ("cup", 2, "2 episodes")
     assert first.left > 0
-    assert "The budget of episodes is spent" in str(first)
+    assert "The budget of 2 episodes is spent" in str(first)
     rest = simworld.tournament(CUP)  # the same, without a file
     assert (rest.played, rest.failed, rest.left) == (first.left, 0, 0)
     assert simworld.tournament(load_tournament("cup")).played == 0

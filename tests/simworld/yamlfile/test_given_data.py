@@ -15,9 +15,10 @@ TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Cn"], exclude_characters="<\u2028\u2029\ufeff"),
     max_size=20,
 )
+KEY = TEXT.filter(bool)
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**12), 10**12) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEY, inner, max_size=3),
     max_leaves=8,
 )
 
