@@ -71,6 +71,14 @@ if TYPE_CHECKING:
     help="Compare by the likeness of utterances to this text (sentence embeddings).",
 )
 @click.option(
+    "--reward-of",
+    metavar="PLANNER",
+    help=(
+        "Compare by what this planner was rewarded for: the folder of a checkpoint, or a steered"
+        " agent. Rules are compared one by one too."
+    ),
+)
+@click.option(
     "--name", metavar="NAME", help="The run's name; default: derived from the other options."
 )
 @click.option("--seed", type=int, default=0, help="All randomness derives from it.")
@@ -108,6 +116,7 @@ def evaluate(
     judge_name: str | None,
     lexical: str | None,
     like: str | None,
+    reward_of: str | None,
     name: str | None,
     seed: int,
     required: tuple[str, ...],
@@ -136,12 +145,16 @@ def evaluate(
 
     problems: list[Problem] = []
     agent_by_arm = _parse_arms(arms, problems)
-    reward = read_measure(lexical, like, problems)
+    reward = None
+    with collecting_problems(problems):
+        reward = read_measure(lexical, like, reward_of)
     judge = None
     with collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
     if judge is None and reward is None and judge_name is None and not problems:
-        problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
+        problems.append(
+            Problem(message="nothing to compare by; use --judge, --lexical, --like or --reward-of")
+        )
     plan = None
     scenario_names, partner_names = _split_at_commas(scenarios), _split_at_commas(partners)
     with collecting_problems(problems):

@@ -19,6 +19,7 @@ from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.jobs.comparison_frame import comparison_frame
 from simworld.jobs.database import database_address, explaining_damage
 from simworld.jobs.judge import JudgeLike, find_judge
+from simworld.jobs.planner_argument import load_planner
 from simworld.jobs.progress import evaluation_bar
 from simworld.jobs.report import JobReport, failure_summary
 from simworld.jobs.settings import JobOptions, JobSettings, read_settings
@@ -50,6 +51,7 @@ from simworld.runner.given import (
 )
 from simworld.runner.stored_run import RunProgress, open_store_for
 from simworld.training.data.dataset_query import RewardSettings
+from simworld.training.data.planner_reward import read_planner_reward
 from simworld.yamlfile import problem_texts
 from simworld.yamlfile.fields import SeatChoice
 
@@ -137,6 +139,7 @@ def evaluate(
     judge: JudgeLike | None = None,
     lexical: str | None = None,
     like: str | None = None,
+    reward_of: str | os.PathLike[str] | None = None,
     seats: SeatChoice = "both",
     repeats: int = 1,
     seed: int = 0,
@@ -161,6 +164,7 @@ def evaluate(
         judge: a shipped judge's name, a file, or a `JudgeSpec`.
         lexical: compare by the share of utterances in which this pattern is found.
         like: compare by the likeness of utterances to this text.
+        reward_of: compare by what this planner was rewarded for: a folder, or a steered agent.
         seats: where the arms play: "both" (each seat in turn), "first" or "second".
         repeats: episodes per cell and arm.
         seed: all randomness derives from it.
@@ -182,12 +186,13 @@ def evaluate(
     problems: list[Problem] = []
     arms = _name_arms(agent, against, problems)
     partner_list, scenario_list = list_agents(partners), list_scenarios(scenarios)
-    reward = read_measure(lexical, like, problems)
-    judge_spec = None
+    reward = judge_spec = None
+    with collecting_problems(problems):
+        reward = read_measure(lexical, like, None if reward_of is None else os.fspath(reward_of))
     with collecting_problems(problems):
         judge_spec = None if judge is None else find_judge(judge)
-    if judge is None and lexical is None and like is None:
-        problems.append(Problem("nothing to compare by; give judge, lexical or like"))
+    if all(way is None for way in (judge, lexical, like, reward_of)):
+        problems.append(Problem("nothing to compare by; give judge, lexical, like or reward_of"))
     if not 1 <= repeats <= MAX_REPEATS:
         problems.append(Problem(f"repeats: expected 1 to {MAX_REPEATS}, found {repeats}"))
     if seats not in ("both", "first", "second"):
@@ -292,19 +297,23 @@ def plan_requirements(
 
 
 def read_measure(
-    lexical: str | None, like: str | None, problems: list[Problem]
+    lexical: str | None, like: str | None, reward_of: str | None
 ) -> RewardSettings | None:
-    """What utterances are measured by; what is wrong with it is added to the problems."""
-    if lexical is not None and like is not None:
-        problems.append(Problem(message="--lexical and --like are two measures; give one of them"))
+    """What utterances are measured by, if anything. Raises InputError."""
+    given = {"--lexical": lexical, "--like": like, "--reward-of": reward_of}
+    options = [option for option, value in given.items() if value is not None]
+    if len(options) > 1:
+        raise InputError(f"{' and '.join(options)} are {len(options)} measures; give one of them")
+    if reward_of is not None:
+        return read_planner_reward(load_planner(reward_of).info.data)
     try:
         if lexical is not None:
             return RewardSettings(measure="lexical", pattern=lexical)
         return RewardSettings(measure="embedding", text=like) if like is not None else None
     except ValidationError as error:
-        option = "--lexical" if lexical is not None else "--like"
-        problems.extend(Problem(message=text, where=option) for text in problem_texts(error))
-        return None
+        raise InputError(
+            [Problem(message=text, where=options[0]) for text in problem_texts(error)]
+        ) from None
 
 
 def _name_arms(

@@ -88,11 +88,11 @@ def test_everything_wrong_is_told_at_once(folder: Path) -> None:
     lines = str(error.value).splitlines()
     assert lines[0] == "against: the arm 'steered' is the agent's own; call it otherwise"
     assert [line.partition(":")[0] for line in lines[1:5]] == [
-        "nothing to compare by; give judge, lexical or like",
+        "nothing to compare by; give judge, lexical, like or reward_of",
         "repeats",
         "seats",
         "quality",
     ]
     assert len(lines) == 8  # one arm, no partner, no scenario
-    with pytest.raises(InputError, match="--lexical and --like are two measures"):
+    with pytest.raises(InputError, match="--lexical and --like are 2 measures"):
         simworld.evaluate("polite.yaml", "rude.yaml", lexical="a", like="b", **WHERE)  # type: ignore[arg-type]
