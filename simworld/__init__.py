@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # as typing's own, which would take longer to load than a
 if TYPE_CHECKING:
     from typing import Any
 
-    from agents import find_specs, make_agent
+    from agents import AgentKind, AgentParts, find_specs, make_agent
     from agents.lm import load_backend
     from scenarios import find_scenarios, load_scenario
     from simworld.analysis.connect import connect
@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from simworld.core.errors import Failure, InputError, SimworldError
     from simworld.core.judgement import Dimension, Judgement, Rubric, Verdict
     from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
+    from simworld.judging.judge_methods import JudgeMethod, JudgeTask
     from simworld.runner import Job, Played, play_jobs
     from simworld.stats.intervals import Estimate, mean_by_family
     from store import open_store
 
 _HOMES = {
-    "agents": ("find_specs", "make_agent"),
+    "agents": ("AgentKind", "AgentParts", "find_specs", "make_agent"),
     "agents.lm": ("load_backend",),
     "scenarios": ("find_scenarios", "load_scenario"),
     "simworld.analysis.connect": ("connect",),
@@ -52,6 +53,7 @@ _HOMES = {
     "simworld.core.errors": ("Failure", "InputError", "SimworldError"),
     "simworld.core.judgement": ("Dimension", "Judgement", "Rubric", "Verdict"),
     "simworld.core.scenario": ("Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"),
+    "simworld.judging.judge_methods": ("JudgeMethod", "JudgeTask"),
     "simworld.stats.intervals": ("Estimate", "mean_by_family"),
     "simworld.runner": ("Job", "Played", "play_jobs"),
     "store": ("open_store",),
@@ -60,7 +62,7 @@ _LAZY = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 # by home, as in _HOMES; the tests compare them
-__all__ = ["find_specs", "make_agent"]
+__all__ = ["AgentKind", "AgentParts", "find_specs", "make_agent"]
 __all__ += ["load_backend"]
 __all__ += ["find_scenarios", "load_scenario"]
 __all__ += ["connect"]
@@ -69,6 +71,7 @@ __all__ += ["Act", "Action", "ActionKind", "Ending", "Episode", "Observation", "
 __all__ += ["Failure", "InputError", "SimworldError"]
 __all__ += ["Dimension", "Judgement", "Rubric", "Verdict"]
 __all__ += ["Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"]
+__all__ += ["JudgeMethod", "JudgeTask"]
 __all__ += ["Estimate", "mean_by_family"]
 __all__ += ["Job", "Played", "play_jobs"]
 __all__ += ["open_store"]

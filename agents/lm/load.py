@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agents.lm.no_backend import NO_MODEL, NoBackend
 from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.address import is_server_model, parse_address, read_key
 from agents.lm.server.options import ServerOptions
@@ -49,6 +50,8 @@ def load_backend(
         ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
         MissingExtra: `openai:` without the package that it needs.
     """
+    if spec == NO_MODEL:
+        return NoBackend()
     _split_spec(spec)
     server = server or ServerOptions()
     for setting, value in (
@@ -90,6 +93,8 @@ def identify_model(spec: str, dtype: str | None = None) -> ModelInfo:
         ModelError: the spec names nothing that can be loaded; of `builtin:` models only the name is
             looked at.
     """
+    if spec == NO_MODEL:
+        return NoBackend.info
     kind, _, name = spec.strip().partition(":")
     if is_server_model(spec):
         return ModelInfo(spec=spec.strip(), id=parse_address(spec).id, dtype="", context=None)

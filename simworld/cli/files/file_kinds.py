@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents import LMSpec, LoadedSpec, agent_content, load_spec
+from agents.agent_kinds import AGENT_KINDS
 from agents.prompt_template import PromptTemplate
 from scenarios.personas import PersonaFinder
 from scenarios.rubrics import load_rubric
@@ -88,7 +89,7 @@ def _names_model(path: Path) -> bool:
         return False
     if not isinstance(data, dict):
         return False
-    has_agent_kind = data.get("kind") in ("lm", "scripted", "human")
+    has_agent_kind = data.get("kind") in AGENT_KINDS.names()
     return has_agent_kind or str(data.get("model", "")).startswith(_MODEL_PREFIXES)
 
 
