@@ -30,7 +30,7 @@ from simworld.extensions import (
 if TYPE_CHECKING:
     from agents.steering.steering import Steering
 
-Settings = TypeVar("Settings", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,11 @@ class AgentParts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentKind(Generic[Settings]):
+class AgentKind(Generic[S]):
     """A kind of agent: what an entry point of `simworld.agents` is."""
 
-    settings: type[Settings]  # of the key `settings`; of a built-in kind, the whole file
-    make: Callable[[Settings, AgentParts], Agent]
+    settings: type[S]  # of the key `settings`; of a built-in kind, the whole file
+    make: Callable[[S, AgentParts], Agent]
 
 
 def _make_lm_agent(spec: LMSpec, parts: AgentParts) -> Agent:

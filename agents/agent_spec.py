@@ -17,7 +17,7 @@ from pydantic import Field, RootModel
 
 from agents.agent_kinds import AGENT_KINDS, AgentSpec, ExtensionSpec, asks_model
 from agents.kind_specs import HumanSpec, LMSpec, ScriptedSpec
-from agents.lm.load import check_model_spec
+from agents.lm.load import backend_settings_problems, check_model_spec
 from agents.lm.server.address import is_server_model
 from agents.prompting import PROMPTS_FOLDER, PromptTemplate
 from agents.steering.checkpoint_folder import INFO_FILE, PlannerFolder, read_folder
@@ -66,6 +66,7 @@ def load_spec(path: Path) -> LoadedSpec:
 
 def _model_problems(spec: LMSpec | ExtensionSpec, document: Document) -> list[Problem]:
     problems = [] if is_server_model(spec.model) else spec.server_only_problems(document)
+    problems += backend_settings_problems(spec.model, spec.backend, document)
     try:
         check_model_spec(spec.model)
     except ModelError as error:

@@ -12,6 +12,7 @@ from agents.lm.server.options import ServerFields
 from agents.steering.steering_spec import SteeringSpec
 from simworld.core.errors import ModelError
 from simworld.core.requests import Sampling
+from simworld.extensions import installed_extensions
 from simworld.yamlfile import describe_value
 
 _NAME_PATTERN = re.compile(r"^[a-z0-9][a-z0-9._-]*$")
@@ -70,7 +71,9 @@ class NamedSpec(BaseModel):
 
 def check_model_form(model: str) -> None:
     """Raises ValueError for a text that can name no model; nothing is looked at."""
-    if not MODEL_PATTERN.search(model):
+    prefix, _, name = model.partition(":")
+    installed = {each.name for each in installed_extensions("simworld.backends")}
+    if not MODEL_PATTERN.search(model) and not (name and prefix in installed):
         raise ValueError(
             "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
             f" {describe_value(model)}"

@@ -28,6 +28,7 @@ from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem, collecting_problems
 
 if TYPE_CHECKING:
+    from simworld.results.seat_measures import MeasureSpec
     from simworld.training.data.dataset_query import RewardSettings
 
 
@@ -72,6 +73,13 @@ if TYPE_CHECKING:
     help="Compare by the likeness of utterances to this text (sentence embeddings).",
 )
 @click.option(
+    "--measure",
+    "measured",
+    metavar="NAME",
+    multiple=True,
+    help="Compare by how a seat played: words, questions, repeats, or an installed extension.",
+)
+@click.option(
     "--name", metavar="NAME", help="The run's name; default: derived from the other options."
 )
 @click.option("--seed", type=int, default=0, help="All randomness derives from it.")
@@ -110,6 +118,7 @@ def evaluate(
     judge_name: str | None,
     lexical: str | None,
     like: str | None,
+    measured: tuple[str, ...],
     name: str | None,
     seed: int,
     required: tuple[str, ...],
@@ -146,8 +155,10 @@ def evaluate(
     judge = None
     with collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
-    if judge is None and reward is None and judge_name is None and not problems:
-        problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
+    of_seats = _parse_measures(measured, problems)
+    if not (judge_name or reward or of_seats or problems):
+        message = "nothing to compare by; use --judge, --lexical, --like or --measure"
+        problems.append(Problem(message=message))
     plan = None
     with collecting_problems(problems):
         plan = plan_arms(
@@ -161,7 +172,7 @@ def evaluate(
         )
     if problems or plan is None:
         raise InputError(problems)
-    scoring = EvaluationMeasures(judge=judge, reward=reward)
+    scoring = EvaluationMeasures(judge=judge, reward=reward, seats=of_seats)
     requirements = read_requirements(
         required, arms=plan.arms, measures=scoring.names(plan), main=scoring.main_measure
     )
@@ -272,6 +283,21 @@ def _parse_reward(
         option = "--lexical" if lexical is not None else "--like"
         problems.extend(Problem(message=text, where=option) for text in problem_texts(error))
         return None
+
+
+def _parse_measures(names: Sequence[str], problems: list[Problem]) -> tuple[MeasureSpec, ...]:
+    from pydantic import ValidationError
+
+    from simworld.results.seat_measures import MeasureSpec
+    from simworld.yamlfile import problem_texts
+
+    specs = []
+    for name in dict.fromkeys(names):
+        try:
+            specs.append(MeasureSpec(measure=name))
+        except ValidationError as error:
+            problems.extend(Problem(message=t, where="--measure") for t in problem_texts(error))
+    return tuple(specs)
 
 
 def _split_at_commas(texts: Sequence[str]) -> list[str]:

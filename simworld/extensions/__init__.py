@@ -10,6 +10,7 @@ extension_fields    the keys that name one in a file, and its settings
 """
 
 from simworld.extensions.extension_fields import (
+    STORED,
     check_pin,
     check_settings,
     drop_extension_fields,
@@ -22,6 +23,7 @@ from simworld.extensions.import_permission import imports_allowed
 from simworld.extensions.installed import InstalledExtension, installed_extensions
 
 __all__ = [
+    "STORED",
     "Entry",
     "ExtensionTable",
     "InstalledExtension",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
+    BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
@@ -26,7 +26,8 @@ from simworld.extensions.extension_table import Entry, ExtensionTable, one_line
 from simworld.yamlfile import did_you_mean
 from simworld.yamlfile.parsing import UNKNOWN_FIELD, fields_in_file, problem_texts
 
-STORED = {"stored": True}  # context of validation: what was stored is taken as it is
+# context of validation: what was stored is taken as it is, installed or not
+STORED = {"stored": True}
 
 
 def extension_name(table: Callable[[], ExtensionTable[Any]], builtin: Iterable[str]) -> Any:
@@ -34,14 +35,14 @@ def extension_name(table: Callable[[], ExtensionTable[Any]], builtin: Iterable[s
     and editors offer simworld's own and take others.
     """
 
-    def check(name: str, info: ValidationInfo) -> str:
+    def check(name: object, info: ValidationInfo) -> object:
         if not _is_stored(info):
             _find(table(), name)
         return name
 
     other = {"type": "string", "description": "An extension: `simworld extension list`."}
     schema = {"anyOf": [{"enum": own}, other]} if (own := list(builtin)) else other
-    return AfterValidator(check), WithJsonSchema(schema)
+    return BeforeValidator(check), WithJsonSchema(schema)
 
 
 def settings_field() -> Any:

@@ -22,7 +22,7 @@ from simworld.judging.logprob_judging import judge_by_answers, judge_by_statemen
 from simworld.judging.reply_judging import judge_by_replies
 from simworld.judging.transcript import JudgeTranscript, make_judge_transcript
 
-Settings = TypeVar("Settings", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +44,13 @@ class JudgeTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeMethod(Generic[Settings]):
+class JudgeMethod(Generic[S]):
     """A way of judging: what an entry point of `simworld.judges` is."""
 
-    settings: type[Settings]  # of the key `settings`; of a built-in method, the whole file
+    settings: type[S]  # of the key `settings`; of a built-in method, the whole file
     # a generator of requests that returns a verdict for each seat and dimension, or a Failure; one
     # that asks no model may return them at once
-    judge: Callable[[Settings, JudgeTask], JudgementGenerator | tuple[Verdict, ...] | Failure]
+    judge: Callable[[S, JudgeTask], JudgementGenerator | tuple[Verdict, ...] | Failure]
     asks_model: bool = True  # False: its file need not name a model
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from agents.lm.load import check_model_spec
+from agents.lm.load import backend_settings_problems, check_model_spec
 from agents.lm.no_backend import NO_MODEL
 from agents.lm.server.address import is_server_model
 from agents.lm.server.options import ServerFields, drop_unhashed_fields
@@ -176,6 +176,7 @@ def _parse_spec(document: Document) -> JudgeSpec:
         return spec
     on_server = is_server_model(spec.model)
     problems = [] if on_server else spec.server_only_problems(document)
+    problems += backend_settings_problems(spec.model, spec.backend, document)
     try:
         check_model_spec(spec.model)
     except ModelError as error:

@@ -70,6 +70,14 @@ class Installation:
         sys.path_importer_cache.pop(str(self.folder), None)
         _forget()
 
+    def remove(self, distribution: str = "barter") -> None:
+        """Uninstalls a distribution; its module stays imported, and is found no more."""
+        for folder in self.folder.glob(f"{distribution}-*.dist-info"):
+            for file in folder.iterdir():
+                file.unlink()
+            folder.rmdir()
+        _forget()
+
     def forget_code(self, module: str = "barter") -> None:
         """As a new process would: the module is not imported yet."""
         sys.modules.pop(module, None)
@@ -108,4 +116,146 @@ COUNTING_JUDGE = """
 
 
     counting = JudgeMethod(settings=CountSettings, judge=count, asks_model=False)
+"""
+
+
+REWARDS, LEARNERS = "simworld.rewards", "simworld.learners"
+
+SHORT_LINES_REWARD = """
+    from pydantic import BaseModel, ConfigDict, Field
+
+    from simworld import RewardKind
+
+
+    class ShortSettings(BaseModel):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        words: int = Field(default=5, ge=1)
+
+
+    def make(settings):
+        return lambda turns: [float(len(t.text) % settings.words) for t in turns]
+
+
+    short = RewardKind(settings=ShortSettings, make=make)
+"""
+
+NEAR_LEARNER = """
+    import torch
+    from pydantic import BaseModel, ConfigDict, Field
+
+    from simworld import LearnerKind
+
+
+    class NearSettings(BaseModel):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        rate: float = Field(default=1e-3, gt=0)
+
+
+    class Near:
+        critic = None
+
+        def __init__(self, settings, parts):
+            self.actor = parts.actor
+            self._adam = torch.optim.Adam(parts.actor.parameters(), lr=settings.rate)
+
+        def update(self, batch):
+            off = (self.actor(batch.states) - batch.actions).square().mean(1)
+            loss = (off * batch.rewards.clamp(min=0)).mean()
+            self._adam.zero_grad()
+            loss.backward()
+            self._adam.step()
+            return {"loss": loss.detach()}
+
+        def state_dict(self):
+            return {f"actor.{k}": v for k, v in self.actor.state_dict().items()}
+
+        def load_state_dict(self, state):
+            self.actor.load_state_dict({k[6:]: v for k, v in state.items()})
+
+
+    near = LearnerKind(settings=NearSettings, make=Near)
+"""
+
+
+BACKENDS = "simworld.backends"
+
+PARROT_BACKEND = """
+    from pydantic import BaseModel, ConfigDict
+
+    from simworld import BackendKind
+    from simworld.core.errors import model_failure
+    from simworld.core.requests import Finished, Generate, Generated, ModelInfo
+
+
+    class ParrotSettings(BaseModel):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        say: str = "Polly wants a cracker."
+
+
+    class Parrot:
+        def __init__(self, settings, parts):
+            self.info = ModelInfo(spec=parts.spec, id=parts.name, dtype="", context=None)
+            self._say, self._open, self._tickets = settings.say, [], 0
+
+        def submit(self, request):
+            self._tickets += 1
+            if isinstance(request, Generate) and request.prefix is None:
+                text = self._say.split(".")[0] if "." in request.stop else self._say
+                words = text.split()[: request.sampling.max_new_tokens]
+                done = Generated(text=" ".join(words), prompt_tokens=1, new_tokens=len(words),
+                                 finish="stop", latency_s=0.0)
+            else:
+                done = model_failure("unsupported", "a parrot only talks")
+            self._open.append(Finished(ticket=self._tickets, completion=done))
+            return self._tickets
+
+        def poll(self, wait_s=None):
+            done, self._open = self._open, []
+            return done
+
+        def close(self):
+            pass
+
+
+    parrot = BackendKind(settings=ParrotSettings, make=Parrot, identify=lambda name: name)
+"""
+
+
+MEASURES, EXPLORATIONS = "simworld.measures", "simworld.explorations"
+
+LETTERS_MEASURE = """
+    from pydantic import BaseModel, ConfigDict
+
+    from simworld import MeasureKind
+
+
+    class LetterSettings(BaseModel):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        letter: str = "e"
+
+
+    def count(settings, played):
+        said = "".join(act.action.text for act in played.acts)
+        return said.count(settings.letter) if said else None
+
+
+    letters = MeasureKind(settings=LetterSettings, measure=count)
+"""
+
+FLIP_EXPLORATION = """
+    from pydantic import BaseModel, ConfigDict
+
+    from simworld import ExplorationKind
+
+
+    class FlipSettings(BaseModel):
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        share: float = 0.5
+
+
+    def flip(settings, task):
+        return -task.planned if task.rng.random() < settings.share else task.planned
+
+
+    flipped = ExplorationKind(settings=FlipSettings, explore=flip)
 """

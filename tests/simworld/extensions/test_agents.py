@@ -95,10 +95,8 @@ def test_ids_change_with_code_version_distribution_and_settings(
 
     def id_of(**what: str) -> str:
         installation.forget_code()
-        for folder in installation.folder.glob("*.dist-info"):
-            for file in folder.iterdir():
-                file.unlink()
-            folder.rmdir()
+        for distribution in ("barter", "barters"):
+            installation.remove(distribution)
         installation.add(ENTRY, **what)
         return agent_id_of(load_spec(path))
 
