@@ -14,9 +14,19 @@ TYPE_CHECKING = False  # as typing's own, which would take longer to load than a
 if TYPE_CHECKING:
     from typing import Any
 
-    from agents import HumanSpec, LMSpec, ScriptedSpec, find_specs, make_agent
-    from agents.agent_spec import SamplingSpec
+    from agents import (
+        AgentKind,
+        AgentParts,
+        HumanSpec,
+        LMSpec,
+        ScriptedSpec,
+        find_specs,
+        make_agent,
+    )
+    from agents.kind_specs import SamplingSpec
     from agents.lm import load_backend
+    from agents.lm.backend_kinds import BackendKind, BackendParts
+    from agents.steering.exploration_kinds import ExplorationKind, ExploreTask
     from scenarios import find_scenarios, load_scenario
     from simworld.analysis.connect import connect
     from simworld.core.engine import episode_seed, play
@@ -71,6 +81,7 @@ if TYPE_CHECKING:
         TextPrompt,
     )
     from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
+    from simworld.extensions import imports_allowed
     from simworld.jobs.evaluate import EvaluationReport, evaluate
     from simworld.jobs.judge import JudgingReport, judge
     from simworld.jobs.learn import LearnReport, learn
@@ -79,22 +90,37 @@ if TYPE_CHECKING:
     from simworld.jobs.settings import JobOptions
     from simworld.jobs.tournament import TournamentReport, tournament
     from simworld.judging.judge import Judge
+    from simworld.judging.judge_methods import JudgeMethod, JudgeTask
     from simworld.judging.judge_spec import JudgeSpec
+    from simworld.results.seat_measures import MeasureKind, PlayedSeat
     from simworld.runner import Job, Played, play_jobs
     from simworld.stats.intervals import Estimate, mean_by_family
+    from simworld.training.data.reward_kinds import RewardKind
+    from simworld.training.data.seat_turns import SeatTurn
     from simworld.training.rl.learner import Learner
+    from simworld.training.rl.planner_learners import LearnerKind, LearnerParts
     from store import open_store
 
 _HOMES = {
     "agents": (
+        "AgentKind",
+        "AgentParts",
         "HumanSpec",
         "LMSpec",
         "ScriptedSpec",
         "find_specs",
         "make_agent",
     ),
-    "agents.agent_spec": ("SamplingSpec",),
+    "agents.kind_specs": ("SamplingSpec",),
     "agents.lm": ("load_backend",),
+    "agents.lm.backend_kinds": (
+        "BackendKind",
+        "BackendParts",
+    ),
+    "agents.steering.exploration_kinds": (
+        "ExplorationKind",
+        "ExploreTask",
+    ),
     "scenarios": (
         "find_scenarios",
         "load_scenario",
@@ -167,6 +193,7 @@ _HOMES = {
         "Scenario",
         "Seat",
     ),
+    "simworld.extensions": ("imports_allowed",),
     "simworld.jobs.evaluate": (
         "EvaluationReport",
         "evaluate",
@@ -190,7 +217,15 @@ _HOMES = {
         "tournament",
     ),
     "simworld.judging.judge": ("Judge",),
+    "simworld.judging.judge_methods": (
+        "JudgeMethod",
+        "JudgeTask",
+    ),
     "simworld.judging.judge_spec": ("JudgeSpec",),
+    "simworld.results.seat_measures": (
+        "MeasureKind",
+        "PlayedSeat",
+    ),
     "simworld.runner": (
         "Job",
         "Played",
@@ -200,16 +235,32 @@ _HOMES = {
         "Estimate",
         "mean_by_family",
     ),
+    "simworld.training.data.reward_kinds": ("RewardKind",),
+    "simworld.training.data.seat_turns": ("SeatTurn",),
     "simworld.training.rl.learner": ("Learner",),
+    "simworld.training.rl.planner_learners": (
+        "LearnerKind",
+        "LearnerParts",
+    ),
     "store": ("open_store",),
 }
 _LAZY = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
 # by home, as in _HOMES; the tests compare them
-__all__ = ["HumanSpec", "LMSpec", "ScriptedSpec", "find_specs", "make_agent"]
+__all__ = [
+    "AgentKind",
+    "AgentParts",
+    "HumanSpec",
+    "LMSpec",
+    "ScriptedSpec",
+    "find_specs",
+    "make_agent",
+]
 __all__ += ["SamplingSpec"]
 __all__ += ["load_backend"]
+__all__ += ["BackendKind", "BackendParts"]
+__all__ += ["ExplorationKind", "ExploreTask"]
 __all__ += ["find_scenarios", "load_scenario"]
 __all__ += ["connect"]
 __all__ += ["episode_seed", "play"]
@@ -248,6 +299,7 @@ __all__ += [
     "TextPrompt",
 ]
 __all__ += ["Check", "Limits", "Persona", "Relationship", "Scenario", "Seat"]
+__all__ += ["imports_allowed"]
 __all__ += ["EvaluationReport", "evaluate"]
 __all__ += ["JudgingReport", "judge"]
 __all__ += ["LearnReport", "learn"]
@@ -256,10 +308,15 @@ __all__ += ["RunReport", "run"]
 __all__ += ["JobOptions"]
 __all__ += ["TournamentReport", "tournament"]
 __all__ += ["Judge"]
+__all__ += ["JudgeMethod", "JudgeTask"]
 __all__ += ["JudgeSpec"]
+__all__ += ["MeasureKind", "PlayedSeat"]
 __all__ += ["Job", "Played", "play_jobs"]
 __all__ += ["Estimate", "mean_by_family"]
+__all__ += ["RewardKind"]
+__all__ += ["SeatTurn"]
 __all__ += ["Learner"]
+__all__ += ["LearnerKind", "LearnerParts"]
 __all__ += ["open_store"]
 
 

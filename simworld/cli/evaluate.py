@@ -13,6 +13,7 @@ from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     request_limit_options,
@@ -28,6 +29,7 @@ from simworld.jobs.progress import evaluation_bar
 
 if TYPE_CHECKING:
     from simworld.jobs.evaluate import EvaluationListener
+    from simworld.results.seat_measures import MeasureSpec
 
 
 @click.command()
@@ -79,6 +81,13 @@ if TYPE_CHECKING:
     ),
 )
 @click.option(
+    "--measure",
+    "measured",
+    metavar="NAME",
+    multiple=True,
+    help="Compare by how a seat played: words, questions, repeats, or an installed extension.",
+)
+@click.option(
     "--name", metavar="NAME", help="The run's name; default: derived from the other options."
 )
 @click.option("--seed", type=int, default=0, help="All randomness derives from it.")
@@ -105,6 +114,7 @@ if TYPE_CHECKING:
 @threads_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def evaluate(
@@ -117,6 +127,7 @@ def evaluate(
     lexical: str | None,
     like: str | None,
     reward_of: str | None,
+    measured: tuple[str, ...],
     name: str | None,
     seed: int,
     required: tuple[str, ...],
@@ -138,7 +149,12 @@ def evaluate(
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
     from simworld.cli.judge.judge_options import load_judge_option
-    from simworld.jobs.evaluate import evaluate_arms, plan_requirements, read_measure
+    from simworld.jobs.evaluate import (
+        evaluate_arms,
+        plan_requirements,
+        read_measure,
+        read_seat_measures,
+    )
     from simworld.jobs.settings import JobSettings
     from simworld.pipeline.arms_plan import EvaluationMeasures, evaluation_name, plan_arms
     from simworld.pipeline.evaluation_result import evaluation_json
@@ -151,10 +167,12 @@ def evaluate(
     judge = None
     with collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
-    if judge is None and reward is None and judge_name is None and not problems:
-        problems.append(
-            Problem(message="nothing to compare by; use --judge, --lexical, --like or --reward-of")
-        )
+    of_seats: tuple[MeasureSpec, ...] = ()
+    with collecting_problems(problems):
+        of_seats = read_seat_measures(measured)
+    if not (judge_name or reward or of_seats or problems):
+        message = "nothing to compare by; use --judge, --lexical, --like, --reward-of or --measure"
+        problems.append(Problem(message=message))
     plan = None
     scenario_names, partner_names = _split_at_commas(scenarios), _split_at_commas(partners)
     with collecting_problems(problems):
@@ -172,7 +190,7 @@ def evaluate(
         )
     if problems or plan is None:
         raise InputError(problems)
-    measures = EvaluationMeasures(judge=judge, reward=reward)
+    measures = EvaluationMeasures(judge=judge, reward=reward, seats=of_seats)
     requirements = plan_requirements(required, plan, measures)
     has_begun = False
 

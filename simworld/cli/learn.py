@@ -14,6 +14,7 @@ from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     request_limit_options,
@@ -64,6 +65,7 @@ MIN_FAMILIES = 20  # with fewer, intervals are rough
 @threads_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def learn(

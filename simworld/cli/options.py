@@ -54,6 +54,26 @@ def option_group(*options: Callable[[Any], Any]) -> Callable[[Command], Command]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
+
+def _allow_imports(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        from simworld.extensions.import_permission import imports_allowed
+
+        ctx.with_resource(imports_allowed())
+
+
+allow_import_option = click.option(
+    "--allow-import",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_allow_imports,
+    help=(
+        "Import code that files name by a path, `package.module:name`, also of the working folder."
+        " Only for files that you trust; installed extensions need no permission."
+    ),
+)
+
 threads_option = click.option(
     "--threads",
     "cpu_threads",

@@ -17,6 +17,7 @@ from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     memory_option,
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
 @request_limit_options
 @profile_option
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def run(

@@ -11,7 +11,7 @@ import click
 from simworld.cli.completion import complete_tournaments
 from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import allow_import_option, db_option, json_option
 from simworld.cli.output.text import print_json, say
 from simworld.cli.output.tournament_output import (
     judge_option,
@@ -33,6 +33,7 @@ def tournament_group() -> None:
 
 @tournament_group.command()
 @click.argument("file", shell_complete=complete_tournaments)
+@allow_import_option
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
@@ -101,6 +102,7 @@ def schema() -> None:
 @tournament_group.command()
 @click.argument("file", shell_complete=complete_tournaments)
 @db_option
+@allow_import_option
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
@@ -125,6 +127,7 @@ def status(file: str, db: str, as_json: bool) -> None:
     "--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall."
 )
 @db_option
+@allow_import_option
 @json_option
 def standings(
     file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool

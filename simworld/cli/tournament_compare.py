@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from simworld.cli.completion import complete_tournaments
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import allow_import_option, db_option, json_option
 from simworld.cli.output.evaluation_tables import show_requirements
 from simworld.cli.output.terminal import show_notes
 from simworld.cli.output.text import print_json
@@ -31,6 +31,7 @@ from simworld.yamlfile import did_you_mean
 )
 @judge_option
 @db_option
+@allow_import_option
 @json_option
 def compare(
     file: str,

@@ -15,6 +15,7 @@ from simworld.cli.judge.judge_options import own_rubric_notes
 from simworld.cli.next_command import suggest_again
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     memory_option,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 @memory_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def run(

@@ -41,6 +41,7 @@ from simworld.pipeline.requirements import (
     read_requirements,
 )
 from simworld.results.last_attempts import failed_attempts
+from simworld.results.seat_measures import MeasureSpec
 from simworld.runner.given import (
     AgentLike,
     ScenarioLike,
@@ -140,6 +141,7 @@ def evaluate(
     lexical: str | None = None,
     like: str | None = None,
     reward_of: str | os.PathLike[str] | None = None,
+    measures: Sequence[str] = (),
     seats: SeatChoice = "both",
     repeats: int = 1,
     seed: int = 0,
@@ -165,6 +167,8 @@ def evaluate(
         lexical: compare by the share of utterances in which this pattern is found.
         like: compare by the likeness of utterances to this text.
         reward_of: compare by what this planner was rewarded for: a folder, or a steered agent.
+        measures: how seats played, beside these: "words", "questions", "repeats", or what is
+            installed.
         seats: where the arms play: "both" (each seat in turn), "first" or "second".
         repeats: episodes per cell and arm.
         seed: all randomness derives from it.
@@ -191,8 +195,13 @@ def evaluate(
         reward = read_measure(lexical, like, None if reward_of is None else os.fspath(reward_of))
     with collecting_problems(problems):
         judge_spec = None if judge is None else find_judge(judge)
-    if all(way is None for way in (judge, lexical, like, reward_of)):
-        problems.append(Problem("nothing to compare by; give judge, lexical, like or reward_of"))
+    of_seats: tuple[MeasureSpec, ...] = ()
+    with collecting_problems(problems):
+        of_seats = read_seat_measures(measures)
+    if not measures and all(way is None for way in (judge, lexical, like, reward_of)):
+        problems.append(
+            Problem("nothing to compare by; give judge, lexical, like, reward_of or measures")
+        )
     if not 1 <= repeats <= MAX_REPEATS:
         problems.append(Problem(f"repeats: expected 1 to {MAX_REPEATS}, found {repeats}"))
     if seats not in ("both", "first", "second"):
@@ -218,15 +227,15 @@ def evaluate(
         )
     if problems or plan is None:
         raise InputError(problems)
-    measures = EvaluationMeasures(judge=judge_spec, reward=reward)
+    compared = EvaluationMeasures(judge=judge_spec, reward=reward, seats=of_seats)
     address = database_address(db)
     with explaining_damage(address):
         return evaluate_arms(
             plan,
-            measures,
+            compared,
             address,
             settings,
-            requirements=plan_requirements(require, plan, measures),
+            requirements=plan_requirements(require, plan, compared),
             quality=quality,
             listen=evaluation_bar if settings.progress else _listen_quietly,
         )
@@ -314,6 +323,20 @@ def read_measure(
         raise InputError(
             [Problem(message=text, where=options[0]) for text in problem_texts(error)]
         ) from None
+
+
+def read_seat_measures(names: Sequence[str]) -> tuple[MeasureSpec, ...]:
+    """Measures of how a seat played, by name. Raises InputError with every problem."""
+    specs: list[MeasureSpec] = []
+    problems: list[Problem] = []
+    for name in dict.fromkeys(names):
+        try:
+            specs.append(MeasureSpec(measure=name))
+        except ValidationError as error:
+            problems.extend(Problem(message=t, where="--measure") for t in problem_texts(error))
+    if problems:
+        raise InputError(problems)
+    return tuple(specs)
 
 
 def _name_arms(

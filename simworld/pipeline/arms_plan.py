@@ -16,6 +16,7 @@ from simworld.core.scenario import Scenario
 from simworld.judging.judge import scored_dimension_names
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.results.arms import ArmSeat
+from simworld.results.seat_measures import MeasureSpec
 from simworld.runner.given import (
     AgentLike,
     ScenarioLike,
@@ -94,11 +95,14 @@ class EvaluationMeasures:
 
     judge: JudgeSpec | None = None
     reward: RewardSettings | None = None  # any but judged
+    seats: tuple[MeasureSpec, ...] = ()  # of how a seat played, beside these
 
     @property
     def main_measure(self) -> str:
         """The measure that decides: `overall` of the judge, else what is measured."""
-        return OVERALL if self.judge is not None or self.reward is None else self.reward.measure
+        if self.judge is None and self.reward is not None:
+            return self.reward.measure
+        return self.seats[0].measure if self.judge is None and self.seats else OVERALL
 
     def names(self, plan: ArmsPlan) -> tuple[str, ...]:
         """The names of everything that will be compared. Raises InputError for a rubric that cannot
@@ -107,7 +111,8 @@ class EvaluationMeasures:
         names: list[str] = []
         if self.judge is not None:
             names = [OVERALL, *scored_dimension_names(self.judge, plan.scenarios)]
-        return (*names, *self.reward.measures) if self.reward is not None else tuple(names)
+        of_reward = () if self.reward is None else self.reward.measures
+        return (*names, *of_reward, *(spec.measure for spec in self.seats))
 
 
 def evaluation_name(

@@ -9,7 +9,7 @@ from typing import TypeGuard, cast
 from pydantic import BaseModel
 
 from agents import LoadedSpec, agent_content, complete_spec, find_specs
-from agents.agent_spec import AgentSpec
+from agents.agent_kinds import AgentSpec
 from scenarios import LoadedScenario, find_scenarios
 from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.core.scenario import Scenario

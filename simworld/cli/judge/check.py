@@ -19,6 +19,7 @@ from simworld.cli.judge.judge_options import (
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     request_limit_options,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @threads_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 def check(
     judge_name: str,

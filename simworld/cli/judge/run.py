@@ -20,6 +20,7 @@ from simworld.cli.judge.judge_options import (
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     profile_option,
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 @request_limit_options
 @profile_option
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def run(

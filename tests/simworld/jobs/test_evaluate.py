@@ -88,7 +88,7 @@ def test_everything_wrong_is_told_at_once(folder: Path) -> None:
     lines = str(error.value).splitlines()
     assert lines[0] == "against: the arm 'steered' is the agent's own; call it otherwise"
     assert [line.partition(":")[0] for line in lines[1:5]] == [
-        "nothing to compare by; give judge, lexical, like or reward_of",
+        "nothing to compare by; give judge, lexical, like, reward_of or measures",
         "repeats",
         "seats",
         "quality",
