@@ -62,8 +62,10 @@ def test_several_others_and_a_judge(folder: Path) -> None:
     assert done.evaluation.main == "overall"
     assert len(done.judge_ids) == 2  # for the default rubric, of which nothing is, and for r
     frame = done.frame().set_index(["first", "second", "measure"])
-    assert frame.loc[("steered", "rude", "goal"), "difference"] == pytest.approx(0.4)
-    assert frame.loc[("steered", "mute", "goal"), "difference"] == pytest.approx(0.4)
+    # 8 against 4 of 10 for the goal, nothing for manners
+    assert frame.loc[("steered", "rude", "overall"), "difference"] == pytest.approx(0.2)
+    assert frame.loc[("steered", "mute", "overall"), "difference"] == pytest.approx(0.2)
+    assert frame.loc[("mute", "rude", "overall"), "difference"] == pytest.approx(0)
     named = simworld.evaluate(
         kind,
         {"base": "rude.yaml", "silent": "mute.yaml"},
