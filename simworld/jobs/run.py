@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 # agents in the order of the seats, or seat → agent, where `*` stands for every other seat
 GivenCast = Sequence[AgentLike] | Mapping[str, AgentLike]
+# an agent for all seats, a cast, or several casts
+GivenCasts = AgentLike | Mapping[str, AgentLike] | Sequence[AgentLike | GivenCast]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ class RunReport(JobReport):
 
 def run(
     scenarios: ScenarioLike | Iterable[ScenarioLike],
-    cast: AgentLike | GivenCast | Sequence[GivenCast],
+    cast: GivenCasts,
     *,
     db: str | os.PathLike[str] | None = None,
     repeats: int = 1,
@@ -254,7 +256,7 @@ def plan_run(
     return RunRequest(plan=plan, casts=_make_casts(casts, list(map(given_name, given_agents))))
 
 
-def read_given_casts(given: AgentLike | GivenCast | Sequence[GivenCast]) -> tuple[GivenCast, ...]:
+def read_given_casts(given: GivenCasts) -> tuple[GivenCast, ...]:
     """The casts in what was given to `run`. Raises InputError where that is none."""
     if is_given_agent(given):
         return ({ANY_SEAT: given},)

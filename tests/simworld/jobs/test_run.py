@@ -66,7 +66,7 @@ def test_casts_in_all_their_forms() -> None:
     assert read_given_casts([["a", "b"], {"*": "c"}]) == (["a", "b"], {"*": "c"})
     assert read_given_casts([]) == ()
     with pytest.raises(InputError, match=r"^cast: found str 'a' in a list of casts; give agents"):
-        read_given_casts(["a", ["b", "c"]])  # type: ignore[list-item]
+        read_given_casts(["a", ["b", "c"]])
     with pytest.raises(InputError, match="cast: found int '5' in a list of casts"):
         read_given_casts(5)  # type: ignore[arg-type]
 
