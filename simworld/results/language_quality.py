@@ -65,7 +65,7 @@ def measure_language(
     for arm, seats in arms.items():
         acts = _acts(seats)
         spoken = spoken_acts(seats)
-        repeats = [repeat for episode, seat in seats for repeat in _repeat_flags(episode, seat)]
+        repeats = [repeat for episode, seat in seats for repeat in repeat_flags(episode, seat)]
         actions = [
             act.plan.action for act in acts if act.plan is not None and act.plan.action is not None
         ]
@@ -141,7 +141,8 @@ def spoken_words(seats: EpisodeSeats) -> list[list[str]]:
     return [_WORD.findall(act.action.text.casefold()) for act in spoken_acts(seats)]
 
 
-def _repeat_flags(episode: Episode, seat: str) -> list[bool]:
+def repeat_flags(episode: Episode, seat: str) -> list[bool]:
+    """Of each utterance of a seat, whether it repeats an earlier line of the episode."""
     earlier: list[str] = []
     flags = []
     for act in episode.acts:

@@ -13,9 +13,9 @@ import click
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.text import print_json, say
-from simworld.cli.planner_argument import check_encoder, load_planner
 from simworld.cli.train.dataset_options import data_options, dataset_folder, datasets_option
 from simworld.core.errors import InputError
+from simworld.jobs.planner_argument import check_encoder, load_planner
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint

@@ -10,8 +10,8 @@ import click
 from simworld.cli.options import db_option, json_option
 from simworld.cli.output.policy_table import show_policy
 from simworld.cli.output.text import print_json
-from simworld.cli.planner_argument import check_encoder, load_planner
 from simworld.core.errors import InputError
+from simworld.jobs.planner_argument import check_encoder, load_planner
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint

@@ -161,7 +161,7 @@ def test_bad_input(folder: Path, changed: dict[str, str], message: str) -> None:
 def test_nothing_to_compare_by(folder: Path) -> None:
     done = call(*ARMS)
     assert isinstance(done.exception, InputError)
-    assert "use --judge, --lexical, --like or --reward-of" in str(done.exception)
+    assert "use --judge, --lexical, --like, --reward-of or --measure" in str(done.exception)
 
 
 def test_the_reward_of_a_planner(folder: Path) -> None:
