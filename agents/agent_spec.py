@@ -49,12 +49,15 @@ def load_spec(path: Path) -> LoadedSpec:
     """The agent of a file, its prompt read. Raises InputError with every problem."""
     document = load_yaml(path)
     spec = _parse_spec(document)
-    problems = _model_problems(spec, document) if asks_model(spec) else []
+    problems: list[Problem] = []
     template_source = template = planner = None
     if isinstance(spec, LMSpec):
         with collecting_problems(problems):
             template_source = _find_prompt(spec.prompt, document)
             template = parse(load_yaml(template_source), PromptTemplate)
+    if asks_model(spec):
+        problems += _model_problems(spec, document)
+    if isinstance(spec, LMSpec):
         with collecting_problems(problems):
             planner = _find_steering_planner(spec, document)
     if problems:
@@ -65,13 +68,14 @@ def load_spec(path: Path) -> LoadedSpec:
 
 
 def _model_problems(spec: LMSpec | ExtensionSpec, document: Document) -> list[Problem]:
-    problems = [] if is_server_model(spec.model) else spec.server_only_problems(document)
-    problems += backend_settings_problems(spec.model, spec.backend, document)
+    problems: list[Problem] = []
     try:
         check_model_spec(spec.model)
     except ModelError as error:
         problems.append(document.problem(("model",), str(error)))
-    return problems
+    if not is_server_model(spec.model):
+        problems += spec.server_only_problems(document)
+    return problems + backend_settings_problems(spec.model, spec.backend, document)
 
 
 def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:
