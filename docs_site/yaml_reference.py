@@ -40,7 +40,7 @@ def schemas() -> dict[str, Callable[[], Schema]]:
     from scenarios.rubrics import RubricFile
     from scenarios.scenario_file import persona_json_schema, scenario_json_schema
     from simworld.judging.judge_spec import JudgeSpec
-    from simworld.tournament.tournament_file import tournament_schema_text
+    from simworld.tournaments.tournament_file import tournament_schema_text
     from simworld.yamlfile.json_schema import json_schema
 
     return {
