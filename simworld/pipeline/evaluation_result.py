@@ -18,7 +18,12 @@ from simworld.results.arms import Arm, ArmSeat, scores_by_seat, tally_arm
 from simworld.results.differences import compare_agents
 from simworld.results.language_quality import LanguageQuality, evenly_spaced, measure_language
 from simworld.results.last_attempts import last_attempts
-from simworld.results.perplexity import perplexity, reply_requests
+from simworld.results.perplexity import (
+    Surprise,
+    perplexity_ratio,
+    read_surprise,
+    reply_requests,
+)
 from simworld.results.planner_ways import PlannerWays
 from simworld.results.seat_measures import MeasureSpec, PlayedSeat, measure_seat
 from simworld.results.seat_scores import to_score_tables
@@ -128,12 +133,17 @@ def compare_arms(
         max_embedded=replies_read,
     )
     if replies_read:
-        specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}
-        quality = {
-            arm: _add_perplexity(arm_quality, played[arm], spec, agent_pool, store, replies_read)
-            if isinstance(spec := specs[arm], LMSpec)
-            else arm_quality
-            for arm, arm_quality in quality.items()
+        surprise = _read_replies(plan, played, agent_pool, store, replies_read)
+        of_base = surprise.get(plan.base_arm)
+        quality |= {
+            arm: replace(
+                quality[arm],
+                perplexity=read.perplexity,
+                perplexity_ratio=perplexity_ratio(read, of_base)
+                if of_base is not None and arm != plan.base_arm
+                else None,
+            )
+            for arm, read in surprise.items()
         }
     return Evaluation(
         run=plan.run,
@@ -221,19 +231,18 @@ def _act_measures(reward: RewardSettings, store: Store) -> Callable[[Episode, st
     return measures
 
 
-def _add_perplexity(
-    quality: LanguageQuality,
-    seats: Sequence[tuple[StoredEpisode, str]],
-    spec: LMSpec,
-    agent_pool: AgentPool,
-    store: Store,
-    limit: int,
-) -> LanguageQuality:
-    backend = agent_pool.find_backend(model_key(spec))
-    if backend is None:
-        return quality
-    requests = list(reply_requests(store, seats, backend.info.id))
-    return replace(quality, perplexity=perplexity(evenly_spaced(requests, limit), backend))
+def _read_replies(
+    plan: ArmsPlan, played: _PlayedSeats, agent_pool: AgentPool, store: Store, limit: int
+) -> dict[str, Surprise]:
+    """How surprising replies of each arm with a local model are to that model without a prefix."""
+    surprise = {}
+    for arm, agent in plan.arms.items():
+        spec = plan.specs[agent].spec
+        backend = agent_pool.find_backend(model_key(spec)) if isinstance(spec, LMSpec) else None
+        if backend is not None:
+            requests = list(reply_requests(store, played[arm], backend.info.id))
+            surprise[arm] = read_surprise(evenly_spaced(requests, limit), backend)
+    return surprise
 
 
 def _compared_pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from agents.replies.line_similarity import line_similarity
 from simworld.core.arrays import EmbedTexts
 from simworld.core.episode import Act, ActionKind, Episode
+from simworld.stats.intervals import Estimate
 
 T = TypeVar("T")
 # share of word pairs that stand in one earlier line, from which on a line is a repeat; LM agents'
@@ -42,6 +43,7 @@ class LanguageQuality:
     action_dispersion: float | None
     utterance_dispersion: float | None = None  # of two utterances' sentence embeddings
     perplexity: float | None = None  # of its replies under the unsteered model
+    perplexity_ratio: Estimate | None = None  # to that of the arm others are compared with
 
 
 EpisodeSeats = Sequence[tuple[Episode, str]]  # what an arm played: episodes, and its seat in each
