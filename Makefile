@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 # A time per group, printed after it.
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo learn tournament test check fast model slow wheel oldest coverage campaign experiments bench lock clean
+.PHONY: help demo learn tournament test check fast model slow wheel oldest coverage campaign experiments bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -35,7 +35,7 @@ tournament: $(READY)  ## a small tournament of four agents, on the built-in mode
 	$(call timed,tournament,$(BIN)/simworld tournament run small --db tournament.db)
 	$(call timed,report,$(BIN)/simworld report small --db tournament.db --out tournament-report.html --force)
 
-test: check fast model  ## the checks, the fast tests and the short ones on the built-in model
+test: check fast model docs  ## the checks, the fast tests, the short ones on the built-in model, and the site
 
 check: $(READY)  ## ruff, mypy --strict, import-linter
 	$(call timed,ruff,$(BIN)/ruff check && $(BIN)/ruff format --check)
@@ -66,7 +66,7 @@ coverage: $(READY)  ## the fast tests once more, with the lines and branches the
 	$(call timed,coverage,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow" \
 	  --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR))
 
-campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call stopped: docs/reliability.md
+campaign: $(READY)  ## attack simworld for MINUTES (30) from where the last call stopped: docs/reference/reliability.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)
 
 # What is done stays done: the same command goes on where the time was over.
@@ -83,6 +83,10 @@ endif
 
 bench: $(READY)  ## the benchmark of throughput, one JSON line (the others: python -m bench.NAME)
 	$(BIN)/python -m bench.throughput --json
+
+docs: $(READY)  ## the site, into build/site: offline and strict; links, and how the pages read
+	$(call timed,docs,NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet \
+	  && $(BIN)/python -m docs_site.links && $(BIN)/python -m docs_site.readability)
 
 lock: $(READY)  ## write requirements.lock from what is in .venv
 	@{ head -2 requirements.lock; $(BIN)/python -m pip freeze --all --exclude-editable | grep -viE '^(pip|torch|nvidia-|cuda-|triton)' \

@@ -25,7 +25,7 @@ from store.sqlite_worker import MAX_PROCESS_BYTES
 
 TIMEOUT_S = 30.0
 MAX_BYTES = 1 << 28  # in an answer that is held as a whole, and in any one row
-# roles with SELECT alone: the one docs/store.md makes, and PostgreSQL's own
+# roles with SELECT alone: the one docs/how-to/postgresql.md makes, and PostgreSQL's own
 READER_ROLES = ("simworld_reader", "pg_read_all_data")
 READING_STATEMENT = re.compile(
     r"(?:\s|\(|--[^\n]*|/\*.*?\*/)*(?:select|values|with|table)\b", re.IGNORECASE | re.DOTALL

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from pydantic import BaseModel, create_model
+
+from agents.lm.backend_kinds import (
+    BackendKind,
+    BackendParts,
+    ExtensionBackend,
+    call_extension,
+    extension_model_id,
+)
+from agents.lm.backend_table import BACKENDS
+from agents.lm.local_spec import spelling_hint
+from agents.lm.no_backend import NO_MODEL, NoBackend
 from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.address import is_server_model, parse_address, read_key
 from agents.lm.server.options import ServerOptions
-from simworld.core.errors import ModelError
+from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
-from simworld.yamlfile import did_you_mean
-
-if TYPE_CHECKING:
-    from agents.lm.local.weights import Weights
+from simworld.deprecation import renamed_arguments
+from simworld.extensions import Entry, NoSettings
+from simworld.extensions.extension_fields import validated_settings
+from simworld.extensions.extension_table import one_line
+from simworld.yamlfile import Document, parse
 
 SPEC_FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
 
 
+@renamed_arguments({"threads": "cpu_threads"}, removed_in="0.3.0")
 def load_backend(
     spec: str,
     *,
@@ -49,7 +62,9 @@ def load_backend(
         ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
         MissingExtra: `openai:` without the package that it needs.
     """
-    _split_spec(spec)
+    if spec == NO_MODEL:
+        return NoBackend()
+    entry, name = _split_spec(spec)
     server = server or ServerOptions()
     for setting, value in (
         ("batch_size", batch_size),
@@ -59,27 +74,21 @@ def load_backend(
     ):
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
-    if is_server_model(spec):
-        from agents.lm.server.openai_backend import OpenAIBackend
-
-        return OpenAIBackend(spec.strip(), server, reasoning=reasoning)
-    weights = find_local_weights(spec)
-
-    from agents.lm.local.local_model import load_local_model
-    from agents.lm.local.transformers_backend import TransformersBackend
-
-    local = load_local_model(
-        weights, dtype=dtype, device=device, cpu_threads=cpu_threads, reasoning=reasoning
-    )
-    meta = {"device": str(local.device), "architecture": type(local.model).__name__}
-    return TransformersBackend(
-        local,
+    parts = BackendParts(
         spec=spec.strip(),
-        model_id=weights.id,
+        name=name,
+        dtype=dtype,
+        device=device,
         batch_size=batch_size,
         cache_bytes=cache_bytes,
-        meta=meta,
+        cpu_threads=cpu_threads,
+        server=server,
+        reasoning=reasoning,
     )
+    if entry.identity:
+        return ExtensionBackend(entry, _extension_settings(entry, server.backend), parts)
+    backend: Backend = entry.declaration.make(NoSettings(), parts)
+    return backend
 
 
 def identify_model(spec: str, dtype: str | None = None) -> ModelInfo:
@@ -90,18 +99,20 @@ def identify_model(spec: str, dtype: str | None = None) -> ModelInfo:
         ModelError: the spec names nothing that can be loaded; of `builtin:` models only the name is
             looked at.
     """
-    kind, _, name = spec.strip().partition(":")
+    if spec == NO_MODEL:
+        return NoBackend.info
+    entry, name = _split_spec(spec)
+    if entry.identity:
+        model_id = extension_model_id(entry, name)
+        return ModelInfo(spec=spec.strip(), id=model_id, dtype="", context=None)
+    model_id = entry.declaration.identify(name)
     if is_server_model(spec):
-        return ModelInfo(spec=spec.strip(), id=parse_address(spec).id, dtype="", context=None)
-    from agents.lm.local.weights import BUILTIN_MODELS, hf_weights
-
-    check_local_spec(spec)
-    id_ = BUILTIN_MODELS[name].sha256 if kind == "builtin" else hf_weights(name).id
+        return ModelInfo(spec=spec.strip(), id=model_id, dtype="", context=None)
     if dtype == "auto":
         from agents.lm.local.dtypes import default_device, resolve_dtype  # torch
 
         dtype = resolve_dtype(dtype, default_device())
-    return ModelInfo(spec=spec.strip(), id=id_, dtype=dtype or "", context=None)
+    return ModelInfo(spec=spec.strip(), id=model_id, dtype=dtype or "", context=None)
 
 
 def check_server_key(spec: str, server: ServerOptions) -> None:
@@ -112,79 +123,54 @@ def check_server_key(spec: str, server: ServerOptions) -> None:
         read_key(parse_address(spec), server.api_key_env)
 
 
-def find_local_weights(spec: str) -> Weights:
-    """The weights of `builtin:` or `hf:` models. Raises ModelError where there are none, and for
-    servers.
-    """
-    from agents.lm.local.weights import builtin_weights, hf_weights
-
-    check_local_spec(spec)
-    kind, _, name = spec.strip().partition(":")
-    return builtin_weights(name) if kind == "builtin" else hf_weights(name)
-
-
 def check_model_spec(spec: str) -> None:
     """Raises ModelError for a spec that can mean no model; nothing is loaded, and nothing of a
     model is looked at.
 
     What may be there later, the snapshot of a hub id for one, passes.
     """
-    kind, name = _split_spec(spec)
-    if is_server_model(spec):
-        parse_address(spec)
-        return
-    check_local_spec(spec)
-    if kind == "builtin":
-        from agents.lm.local.weights import check_is_language_model
-
-        check_is_language_model(name)
-    elif _is_path(name) and not Path(name).expanduser().is_dir():
-        raise ModelError(f"{spec.strip()}: no such folder")
+    entry, name = _split_spec(spec)
+    check = entry.declaration.check
+    if entry.identity:
+        check = call_extension(entry, f"knows no model {name!r}", check)
+    check(name)
 
 
-def _split_spec(spec: str) -> tuple[str, str]:
-    """The kind and the name in a spec. Raises ModelError for one of another form."""
-    kind, _, name = spec.strip().partition(":")
-    if not name or kind not in ("builtin", "hf", "openai"):
-        hint = f"{SPEC_FORMS}{_spelling_hint(spec)}"
-        raise ModelError(f"model {spec!r} is not understood; write {hint}")
-    return kind, name
-
-
-def _is_path(folder_or_hub_id: str) -> bool:
-    """Whether what follows `hf:` is a folder and can be no hub id."""
-    return (
-        folder_or_hub_id.startswith((".", "/", "~"))
-        or "\\" in folder_or_hub_id
-        or folder_or_hub_id.rstrip("/").count("/") > 1
-    )
-
-
-def check_local_spec(spec: str) -> None:
-    """Raises ModelError where a spec cannot mean a local model: another form, or a `builtin:` name
-    that is none.
+def backend_settings_problems(spec: str, backend: object, document: Document) -> list[Problem]:
+    """What is wrong with the key `backend` of a file, each with its place; a model that is not
+    understood is reported elsewhere.
     """
-    from agents.lm.local.weights import BUILTIN_MODELS
+    try:
+        entry, _ = _split_spec(spec)
+    except ModelError:
+        return []
+    if not entry.identity:
+        message = f"{entry.name}: is no extension, so it has no settings; remove this"
+        return [] if backend is None else [document.problem(("backend",), message)]
+    settings: Any = (entry.declaration.settings, ...)
+    model = create_model("BackendBlock", backend=settings)
+    try:
+        parse(document, model, data={"backend": {} if backend is None else backend})
+    except InputError as error:
+        return list(error.problems)
+    return []
 
+
+def _extension_settings(entry: Entry[BackendKind[Any]], backend: object) -> BaseModel:
+    try:
+        return validated_settings(entry, {} if backend is None else backend)
+    except ValueError as error:  # files are checked before, with places
+        raise ModelError(f"backend {entry.name!r}: its settings: {one_line(error)}") from None
+
+
+def _split_spec(spec: str) -> tuple[Entry[BackendKind[Any]], str]:
+    """The kind of backend and the name in a spec. Raises ModelError for one of another form."""
     kind, _, name = spec.strip().partition(":")
-    if kind not in ("builtin", "hf") or not name:
-        raise ModelError(
-            f"model {spec!r}: expected a local one, builtin:NAME or hf:FOLDER{_spelling_hint(spec)}"
-        )
-    if kind == "builtin" and name not in BUILTIN_MODELS:
-        raise ModelError(
-            f"builtin:{name} is not a built-in model; there is"
-            f" {', '.join(BUILTIN_MODELS)}{_spelling_hint(spec)}"
-        )
-
-
-def _spelling_hint(spec: str) -> str:
-    from agents.lm.local.weights import BUILTIN_MODELS
-
-    builtin_specs = [f"builtin:{name}" for name in BUILTIN_MODELS]
-    wanted = (
-        spec.strip()
-        if spec.strip().startswith("builtin:")
-        else f"builtin:{spec.strip().rpartition(':')[2]}"
-    )
-    return did_you_mean(wanted, builtin_specs)
+    if not name or (kind not in BACKENDS.builtin and kind not in BACKENDS.names()):
+        installed = "".join(f", {each.name}:NAME" for each in BACKENDS.installed)
+        hint = f"{SPEC_FORMS}{installed}{spelling_hint(spec)}"
+        raise ModelError(f"model {spec!r} is not understood; write {hint}")
+    try:
+        return BACKENDS.find(kind), name
+    except InputError as error:
+        raise ModelError(str(error)) from None

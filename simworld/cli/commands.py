@@ -29,12 +29,13 @@ COMMANDS: LazyCommands = {
     "serve": ("serve:serve", "Browse runs, standings, episodes and training in a web page."),
     "report": ("report:report", "Write a tournament as one HTML file to send."),
     "db": ("db:db", "Describe, query, export and upgrade a database."),
+    "extension": ("extension:extension", "List what other packages add: agents, judges and more."),
 }
 
 
 HELP_SECTIONS = {
     "Begin": ("demo", "model"),
-    "Write and check": ("scenario", "persona", "agent", "rubric", "check"),
+    "Write and check": ("scenario", "persona", "agent", "rubric", "check", "extension"),
     "Play, judge and compare": ("run", "judge", "tournament", "evaluate"),
     "Steer": ("train", "learn"),
     "Look": ("episode", "serve", "report", "db"),

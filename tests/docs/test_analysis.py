@@ -16,7 +16,7 @@ from simworld.cli import cli
 from tests.notebook import run, shown
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "analysis.md").read_text("utf-8")
+PAGE = (DOCS / "how-to" / "query.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from simworld.cli import cli
 
 HOME = Path(__file__).parents[2]
 README = (HOME / "README.md").read_text("utf-8")
-PAGES = (HOME / "README.md", *sorted((HOME / "docs").glob("*.md")))
+PAGES = (HOME / "README.md", *sorted((HOME / "docs").rglob("*.md")))
 _FENCE = re.compile(r"^```(\w*)\n", re.MULTILINE)
 _INLINE = re.compile(r"`(simworld [a-z][^`\n]*)`")
 
@@ -94,19 +94,23 @@ def test_a_wrong_command_or_option_would_be_found() -> None:
 
 
 def test_readme_says_how_long_what_takes_long_takes_and_comes_to_a_comparison() -> None:
-    steered = README[README.index("A steered agent") :]
+    steered = README[README.index("A planner of your own") :]
     assert "minutes" in steered.split("\n")[0]
     for command in ("simworld run last-concert-ticket", "simworld judge run"):
         (line,) = re.findall(rf"^{command}.*$", README, re.MULTILINE)
         assert "minute" in line.partition(" # ")[2], line
-    walk = (HOME / "docs" / "training.md").read_text("utf-8").partition("By hand\n")[2]
+    walk = (
+        (HOME / "docs" / "how-to" / "train-a-planner.md")
+        .read_text("utf-8")
+        .partition("By hand\n")[2]
+    )
     block = "".join(blocks(walk.partition("\n## ")[0]))
     assert re.search(r"^simworld train clone .*# .*(minute|second)", block, re.MULTILINE)
     assert block.index("simworld train clone") < block.index("simworld evaluate")
 
 
 def test_dry_runs_completion_and_checking_a_folder_are_documented() -> None:
-    page = (HOME / "docs" / "commands.md").read_text("utf-8")
+    page = (HOME / "docs" / "reference" / "commands.md").read_text("utf-8")
     assert "_SIMWORLD_COMPLETE=bash_source simworld" in page
     assert "--dry-run" in page
     assert "`simworld check [PATH…]`" in page

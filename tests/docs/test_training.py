@@ -1,4 +1,4 @@
-"""The learn file that docs/training.md shows is one."""
+"""The learn file that docs/how-to/train-a-planner.md shows is one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.learn_file import ARM_NAMES
 from simworld.yamlfile import load_text
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "how-to" / "train-a-planner.md").read_text("utf-8")
 
 
 def test_the_file_that_is_shown_can_be_used() -> None:
-    shown, _explorer = re.findall(r"```yaml\n(name: .*?)```", PAGE, re.DOTALL)
+    shown, *_agents = re.findall(r"```yaml\n(name: .*?)```", PAGE, re.DOTALL)
     (one,) = grid_points(load_text(shown, "polite.yaml"))
     assert one.file.arms == ("base", "clone", "random", "constant", "planner")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.scenarios.parsing import parse_scenario
 
-GUIDE = Path(__file__).parents[2] / "docs" / "scenarios.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "write-scenarios.md"
 
 
 def test_the_examples_load() -> None:

@@ -1,4 +1,4 @@
-"""The SQL in docs/store.md runs on both databases."""
+"""The SQL in docs/reference/tables.md runs on both databases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import store
 from tests.factories.stored import add, begin, played
 
-PAGE = Path(__file__).parents[2] / "docs" / "store.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tables.md"
 
 
 def test_the_examples_run(made_url: str) -> None:

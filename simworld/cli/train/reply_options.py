@@ -66,8 +66,8 @@ def _open_local(base: Checkpoint, dtype: str, cpu_threads: int | None) -> LocalM
     """The language model that a checkpoint is for. Raises InputError where what its spec names is
     another now.
     """
-    from agents.lm.load import find_local_weights
     from agents.lm.local.local_model import load_local_model
+    from agents.lm.local_spec import find_local_weights
 
     weights = find_local_weights(base.info.lm_spec)
     if weights.id != base.info.lm_id:
@@ -107,8 +107,8 @@ def training_on_replies(
     from datetime import UTC, datetime
 
     from agents.steering.checkpoint import save_checkpoint
-    from simworld.cli.output.progress import progress_bar
     from simworld.code_version import code_version
+    from simworld.jobs.progress import progress_bar
     from simworld.training.cloning.clone_checkpoint import open_cloning_data
     from simworld.training.metrics_log import log_to_store, new_training_record
     from store import open_store

@@ -390,7 +390,7 @@ def test_the_built_in_model_says_the_same_alone_and_in_any_batch(
         sized = TransformersBackend(backend.local, spec="", model_id="", batch_size=size)
         said[size] = [c.text for c in gather(sized, requests)]
     # Rounding at a sampling boundary may change a row; 300 rows outside this test had none
-    # (docs/models.md).
+    # (docs/how-to/own-model.md).
     assert sum(a != b for a, b in zip(said[1], said[3], strict=True)) <= 1
     assert sum(a != b for a, b in zip(said[1], said[16], strict=True)) <= 1
     backend.close()
