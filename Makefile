@@ -58,7 +58,7 @@ wheel: $(READY)  ## builds sdist and wheel, installs the wheel outside the clone
 oldest: $(READY)  ## the fast tests with the lowest versions that pyproject.toml allows, in .venv-oldest
 	$(PYTHON) -m venv $(OLDEST)
 	$(BIN)/python -m tests.oldest_versions > $(OLDEST)/constraints.txt
-	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/constraints.txt -e '.[minari,openai,postgresql,ratings,parquet,tensorboard,dev]'
+	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/constraints.txt -e '.[minari,openai,postgresql,ratings,parquet,tensorboard,docs,dev]'
 	$(OLDEST)/bin/simworld model fetch
 	$(call timed,oldest,OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -q -n 2 -W default --dist loadfile --max-worker-restart=0 -m "not model and not slow")
 
