@@ -5,11 +5,12 @@ STAGE ?= ways
 FLOOR := 95
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 READY := $(VENV)/.ready
 # A time per group, printed after it.
 timed = @start=$$(date +%s); $(2) || exit $$?; echo "-- $(1): $$(( $$(date +%s) - start )) s"
 
-.PHONY: help demo learn tournament test check fast model slow coverage campaign experiments bench docs lock clean
+.PHONY: help demo learn tournament test check fast model slow wheel oldest coverage campaign experiments bench docs lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -50,6 +51,16 @@ model: $(READY)  ## the short tests on the built-in model
 slow: $(READY)  ## the tests that take minutes
 	$(call timed,slow tests,$(BIN)/pytest -q -m slow)
 
+wheel: $(READY)  ## builds sdist and wheel, installs the wheel outside the clone, and uses it there
+	$(call timed,wheel,OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow tests/simworld/test_installed_wheel.py)
+
+oldest: $(READY)  ## the fast tests with the lowest versions that pyproject.toml allows, in .venv-oldest
+	$(PYTHON) -m venv $(OLDEST)
+	$(BIN)/python -m tests.oldest_versions > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/constraints.txt -e '.[minari,openai,postgresql,ratings,parquet,tensorboard,dev]'
+	$(OLDEST)/bin/simworld model fetch
+	$(call timed,oldest,OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow")
+
 coverage: $(READY)  ## the fast tests once more, with the lines and branches they reach; fails below the floor
 	$(call timed,coverage,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow" \
 	  --cov --cov-report=term:skip-covered --cov-fail-under=$(FLOOR))
@@ -82,4 +93,4 @@ lock: $(READY)  ## write requirements.lock from what is in .venv
 	@mv requirements.lock.new requirements.lock
 
 clean:  ## remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(OLDEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist *.egg-info

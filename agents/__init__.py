@@ -1,13 +1,12 @@
 """Who speaks: agent specs, agents, and the models that answer them."""
 
 from agents.agent_id import agent_content, agent_id_of, stored_agent_spec
+from agents.agent_kinds import AgentKind, AgentParts, ExtensionSpec, asks_model
 from agents.agent_spec import (
-    HumanSpec,
-    LMSpec,
     LoadedSpec,
-    ScriptedSpec,
     agent_json_schema,
     agent_schema_text,
+    complete_spec,
     find_library_checkpoint,
     find_specs,
     library_agent_names,
@@ -17,6 +16,7 @@ from agents.agent_spec import (
 from agents.factory import backend_key, make_agent, model_key
 from agents.human import MODEL as HUMAN_MODEL
 from agents.human import TerminalBackend
+from agents.kind_specs import HumanSpec, LMSpec, ScriptedSpec
 from agents.lm_agent import LMAgent
 from agents.scripted import ScriptedAgent
 
@@ -24,6 +24,9 @@ __simworld__ = True  # the name fence looks for this mark: simworld/name_clash_c
 
 __all__ = [
     "HUMAN_MODEL",
+    "AgentKind",
+    "AgentParts",
+    "ExtensionSpec",
     "HumanSpec",
     "LMAgent",
     "LMSpec",
@@ -35,7 +38,9 @@ __all__ = [
     "agent_id_of",
     "agent_json_schema",
     "agent_schema_text",
+    "asks_model",
     "backend_key",
+    "complete_spec",
     "find_library_checkpoint",
     "find_specs",
     "library_agent_names",

@@ -6,7 +6,9 @@ import hashlib
 import json
 from typing import Any
 
-from agents.agent_spec import LMSpec, LoadedSpec, ScriptedSpec
+from agents.agent_kinds import ExtensionSpec
+from agents.agent_spec import LoadedSpec
+from agents.kind_specs import LMSpec, ScriptedSpec
 from agents.lm.server.address import is_server_model
 from agents.lm.server.options import drop_unhashed_fields
 from agents.steering.named_ways import named_ways, ways_to_json
@@ -49,6 +51,10 @@ def agent_content(loaded: LoadedSpec, info: ModelInfo | None = None) -> dict[str
             del content["record_states"]
         if spec.steering is not None and loaded.planner is not None:
             content["steering"] = spec.steering.content(loaded.planner)
+    if isinstance(spec, ExtensionSpec):
+        content = drop_unhashed_fields(content)
+        if not spec.model:
+            del content["model"], content["dtype"]
     if isinstance(spec, ScriptedSpec) and spec.order == "written":
         del content["order"]
     if info is not None:

@@ -2,64 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from agents.agent_id import agent_id_of
-from agents.agent_spec import LMSpec, LoadedSpec, ScriptedSpec
-from agents.human import HumanAgent
+from agents.agent_kinds import AGENT_KINDS, AgentKind, AgentParts, ExtensionSpec, asks_model
+from agents.agent_spec import LoadedSpec
+from agents.kind_specs import LMSpec
 from agents.lm.server.options import ServerFields
-from agents.lm_agent import LMAgent
-from agents.scripted import ScriptedAgent
-from simworld.core.episode import ActionKind
+from simworld.core.errors import InputError, SimworldError
 from simworld.core.protocols import Agent
 from simworld.core.requests import ModelInfo
-
-if TYPE_CHECKING:
-    from agents.steering.steering import Steering
+from simworld.extensions.extension_table import Entry, one_line
 
 
 def make_agent(loaded: LoadedSpec, info: ModelInfo | None = None) -> Agent:
-    """The agent of a spec. `info` describes the loaded model of an LM agent.
+    """The agent of a spec. `info` describes the loaded model of an agent that asks one.
 
     Raises:
         ValueError: an LM agent without `info`.
-        InputError: a planner that was made for another model.
+        InputError: a planner that was made for another model; an extension that makes no agent.
         ModelError: a planner whose sentence encoder cannot be loaded.
     """
     spec = loaded.spec
-    agent_id = agent_id_of(loaded, info)
-    if isinstance(spec, LMSpec):
-        if info is None or loaded.template is None:
-            raise ValueError(f"agent {spec.name!r} needs its model and its prompt")
-        return LMAgent(
-            id=agent_id,
-            model=model_key(spec),
-            info=info,
-            template=loaded.template,
-            sampling=spec.sampling.to_sampling(),
-            reasks=spec.reasks,
-            max_similarity=spec.max_similarity,
-            steering=_build_steering(loaded, spec, info),
-        )
-    if isinstance(spec, ScriptedSpec):
-        after = None if spec.after == "repeat" else ActionKind(spec.after)
-        drawn = spec.order == "drawn"
-        return ScriptedAgent(agent_id=agent_id, lines=spec.lines, after=after, drawn=drawn)
-    return HumanAgent(agent_id=agent_id)
+    parts = AgentParts(
+        id=agent_id_of(loaded, info),
+        model=model_key(spec) if asks_model(spec) else "",
+        info=info,
+        template=loaded.template,
+        planner=loaded.planner,
+    )
+    entry = AGENT_KINDS.find(spec.kind)
+    if isinstance(spec, ExtensionSpec):
+        return _make_extension(entry, spec, parts)
+    agent: Agent = entry.declaration.make(spec, parts)
+    return agent
 
 
-def _build_steering(loaded: LoadedSpec, spec: LMSpec, info: ModelInfo) -> Steering | None:
-    if loaded.template is None or not (spec.steering or spec.record_states):
-        return None
-    # torch, which unsteered agents and `agent check` do without
-    from agents.steering.make_steering import make_state_recording, make_steering
+def _make_extension(entry: Entry[AgentKind[Any]], spec: ExtensionSpec, parts: AgentParts) -> Agent:
+    where = f"agent {spec.name!r}: kind {entry.name!r} of {entry.source}"
+    try:
+        agent: Agent = entry.declaration.make(spec.settings, parts)
+        told = {"id": agent.id, "model": agent.model}
+    except SimworldError:
+        raise
+    except Exception as error:  # the boundary of another package's own code
+        raise InputError(f"{where} could not be made: {one_line(error)}") from None
+    for name, value in told.items():
+        if value != getattr(parts, name):
+            raise InputError(
+                f"{where} has the {name} {value!r}; expected that of its parts,"
+                f" {getattr(parts, name)!r}"
+            )
+    return agent
 
-    if spec.steering is None or loaded.planner is None:
-        return make_state_recording(info, loaded.template.version)
-    return make_steering(spec.steering, loaded.planner, info, loaded.template.version)
 
-
-def model_key(spec: LMSpec) -> str:
+def model_key(spec: LMSpec | ExtensionSpec) -> str:
     """Which backend answers an LM agent: agents of one model, dtype and way of asking its server
     share one.
     """

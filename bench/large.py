@@ -27,8 +27,8 @@ from simworld.core.episode import Ending, WorkItem
 from simworld.core.judgement import Judgement
 from simworld.results.games import count_games
 from simworld.results.standings import make_standings
-from simworld.tournament.loaded_tournament import Tournament, load_tournament
-from simworld.tournament.results import (
+from simworld.tournaments.loaded_tournament import Tournament, load_tournament
+from simworld.tournaments.results import (
     compare_tournament_agents,
     find_judge_ids,
     read_tournament_scores,

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.large import insert_rates
-from simworld.tournament.loaded_tournament import Tournament, load_tournament
-from simworld.tournament.results import compare_tournament_agents, tournament_results
+from simworld.tournaments.loaded_tournament import Tournament, load_tournament
+from simworld.tournaments.results import compare_tournament_agents, tournament_results
 from store import Store, open_store
 
 

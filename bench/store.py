@@ -34,8 +34,8 @@ from simworld.judging.judge import make_judge
 from simworld.runner.agent_pool import AgentPool
 from simworld.runner.conversations import Job
 from simworld.runner.stored_run import store_plan
-from simworld.tournament.loaded_tournament import Tournament, load_tournament
-from simworld.tournament.tournament_plan import plan_matches, plan_tournament
+from simworld.tournaments.loaded_tournament import Tournament, load_tournament
+from simworld.tournaments.tournament_plan import plan_matches, plan_tournament
 from store import Store, open_store
 from store.codebook import describe_database
 from store.connection import open_engine

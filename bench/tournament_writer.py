@@ -16,8 +16,8 @@ from simworld.core.protocols import Backend
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.agent_pool import AgentPool
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.loaded_tournament import load_tournament
-from simworld.tournament.play import TournamentListener, play_tournament
+from simworld.tournaments.loaded_tournament import load_tournament
+from simworld.tournaments.play import TournamentListener, play_tournament
 from store import open_store
 
 SCENE = """\

@@ -18,7 +18,7 @@ from docs_site.pages import CodeBlock, code_blocks
 SHELLS = ("sh", "bash", "shell", "console")
 Load = Literal["fast", "model", "slow"]
 LOADS: tuple[Load, ...] = ("fast", "model", "slow")
-_COMMAND = re.compile(r"\$? ?(simworld|pip|python3?|make|export|cd|git) ")
+_COMMAND = re.compile(r"^(?:\$ )?(simworld|pip|python3?|make|export|cd|git) ", re.MULTILINE)
 _SAID = re.compile(r"(not run|run|file): *(.*)", re.DOTALL)
 
 
@@ -47,7 +47,7 @@ def steps_up_to(steps: list[Step], load: Load) -> list[Step]:
 
 def is_shell(block: CodeBlock) -> bool:
     """Whether a block is there to be typed."""
-    return block.language in SHELLS or (not block.language and bool(_COMMAND.match(block.text)))
+    return block.language in SHELLS or (not block.language and bool(_COMMAND.search(block.text)))
 
 
 def _step(block: CodeBlock) -> Step | None:

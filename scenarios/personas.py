@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from simworld.core.errors import InputError, Problem
 from simworld.core.scenario import Persona
 from simworld.yamlfile import did_you_mean, join_with_and, load_yaml, parse, shorten
 
+_log = logging.getLogger(f"simworld.{__name__}")
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -79,6 +81,7 @@ class PersonaFinder:
         if path not in self._read:
             try:
                 self._read[path] = LoadedPersona(persona=load_persona(path), path=path)
+                _log.debug("persona %r is in %s", path.stem, path)
             except InputError as error:
                 self._read[path] = error
         loaded = self._read[path]

@@ -4,6 +4,7 @@ ship with simworld.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from simworld.yamlfile import (
     top_level_keys,
 )
 
+_log = logging.getLogger(f"simworld.{__name__}")
 LIBRARY_SELECTORS = ("all", "library")
 # found by the name of the set or of a scenario alone
 NAMED_SETS = {"heldout": HELDOUT_FOLDER, "exam": EXAM_FOLDER, "languages": LANGUAGES_FOLDER}
@@ -77,6 +79,9 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
             matching = selection.scenarios
         elif not (matching := shipped.matching(selector)):
             problems.append(Problem(_not_found_message(selector, shipped)))
+        _log.info("scenarios of %r: %d", selector, len(matching))
+        for loaded in matching:
+            _log.debug("scenario %r is in %s", loaded.scenario.name, loaded.path)
         chosen |= {
             (os.path.realpath(loaded.path), loaded.scenario.name): loaded for loaded in matching
         }

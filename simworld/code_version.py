@@ -14,7 +14,7 @@ _GIT_S = 5.0  # git on a network drive may hang; the version is worth no more th
 
 @functools.cache
 def code_version() -> str:
-    """`0.1.0` of an installed package, `0.1.0+g378ee6c0b1c2` of a checkout; `.dirty` after it:
+    """`0.2.0` of an installed package, `0.2.0+g378ee6c0b1c2` of a checkout; `.dirty` after it:
     tracked files were changed.
     """
     return described(simworld.__version__, _HOME)

@@ -18,6 +18,7 @@ from store.database_address import DatabaseAddress, parse_address, sqlite_uri
 from store.database_errors import store_errors
 from store.version import HEAD, VERSION_TABLE, VERSIONS
 
+_log = logging.getLogger(f"simworld.{__name__}")
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 WAL_PAUSE_S = 0.02
@@ -66,6 +67,7 @@ def open_engine(
                 raise StoreMismatch(
                     f"{address} is empty: no simworld database yet; `simworld run` makes one"
                 )
+            _log.info("database %s%s", address, ": made anew" if empty else "")
             if empty:
                 _migrate(engine, address)
             if not read_only:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, create_model
+
+from agents.lm.backend_kinds import (
+    BackendKind,
+    BackendParts,
+    ExtensionBackend,
+    call_extension,
+    extension_model_id,
+)
+from agents.lm.no_backend import NO_MODEL, NoBackend
 from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.address import is_server_model, parse_address, read_key
 from agents.lm.server.options import ServerOptions
-from simworld.core.errors import ModelError
+from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
-from simworld.yamlfile import did_you_mean
+from simworld.deprecation import renamed_arguments
+from simworld.extensions import Entry, ExtensionTable, NoSettings
+from simworld.extensions.extension_fields import validated_settings
+from simworld.extensions.extension_table import one_line
+from simworld.yamlfile import Document, did_you_mean, parse
 
 if TYPE_CHECKING:
     from agents.lm.local.weights import Weights
 
+_log = logging.getLogger(f"simworld.{__name__}")
 SPEC_FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
 
 
+@renamed_arguments({"threads": "cpu_threads"}, removed_in="0.3.0")
 def load_backend(
     spec: str,
     *,
@@ -49,7 +67,9 @@ def load_backend(
         ModelError: the spec names nothing that can be loaded, or the key of a server is not there.
         MissingExtra: `openai:` without the package that it needs.
     """
-    _split_spec(spec)
+    if spec == NO_MODEL:
+        return NoBackend()
+    entry, name = _split_spec(spec)
     server = server or ServerOptions()
     for setting, value in (
         ("batch_size", batch_size),
@@ -59,27 +79,123 @@ def load_backend(
     ):
         if value is not None and value < 1:
             raise ModelError(f"{setting} is {value}; it must be at least 1")
-    if is_server_model(spec):
-        from agents.lm.server.openai_backend import OpenAIBackend
+    parts = BackendParts(
+        spec=spec.strip(),
+        name=name,
+        dtype=dtype,
+        device=device,
+        batch_size=batch_size,
+        cache_bytes=cache_bytes,
+        cpu_threads=cpu_threads,
+        server=server,
+        reasoning=reasoning,
+    )
+    if entry.identity:
+        return ExtensionBackend(entry, _extension_settings(entry, server.backend), parts)
+    backend: Backend = entry.declaration.make(NoSettings(), parts)
+    return backend
 
-        return OpenAIBackend(spec.strip(), server, reasoning=reasoning)
-    weights = find_local_weights(spec)
+
+def _make_server_backend(settings: NoSettings, parts: BackendParts) -> Backend:
+    from agents.lm.server.openai_backend import OpenAIBackend
+
+    return OpenAIBackend(parts.spec, parts.server, reasoning=parts.reasoning)
+
+
+def _make_local_backend(settings: NoSettings, parts: BackendParts) -> Backend:
+    weights = find_local_weights(parts.spec)
+    _log.info("loading %s from %s", parts.spec, weights.folder)
+    started = time.monotonic()
 
     from agents.lm.local.local_model import load_local_model
     from agents.lm.local.transformers_backend import TransformersBackend
 
     local = load_local_model(
-        weights, dtype=dtype, device=device, cpu_threads=cpu_threads, reasoning=reasoning
+        weights,
+        dtype=parts.dtype,
+        device=parts.device,
+        cpu_threads=parts.cpu_threads,
+        reasoning=parts.reasoning,
     )
     meta = {"device": str(local.device), "architecture": type(local.model).__name__}
+    _log.info(
+        "loaded %s in %.1f s: %s (asked for: %s) on %s, context of %s tokens, batches of up to %d",
+        parts.spec,
+        time.monotonic() - started,
+        local.dtype,
+        parts.dtype,
+        local.device,
+        local.context_length,
+        parts.batch_size,
+    )
     return TransformersBackend(
         local,
-        spec=spec.strip(),
+        spec=parts.spec,
         model_id=weights.id,
-        batch_size=batch_size,
-        cache_bytes=cache_bytes,
+        batch_size=parts.batch_size,
+        cache_bytes=parts.cache_bytes,
         meta=meta,
     )
+
+
+def _identify_builtin(name: str) -> str:
+    from agents.lm.local.weights import BUILTIN_MODELS
+
+    check_local_spec(f"builtin:{name}")
+    return BUILTIN_MODELS[name].sha256
+
+
+def _identify_folder(name: str) -> str:
+    from agents.lm.local.weights import hf_weights
+
+    return hf_weights(name).id
+
+
+def _identify_server(name: str) -> str:
+    return parse_address(f"openai:{name}").id
+
+
+def _check_builtin(name: str) -> None:
+    from agents.lm.local.weights import check_is_language_model
+
+    check_local_spec(f"builtin:{name}")
+    check_is_language_model(name)
+
+
+def _check_folder(name: str) -> None:
+    if _is_path(name) and not Path(name).expanduser().is_dir():
+        raise ModelError(f"hf:{name}: no such folder")
+
+
+def _check_server(name: str) -> None:
+    parse_address(f"openai:{name}")
+
+
+BACKENDS: ExtensionTable[BackendKind[Any]] = ExtensionTable(
+    group="simworld.backends",
+    what="backend",
+    declaration=BackendKind,
+    builtin={
+        "builtin": BackendKind(
+            settings=NoSettings,
+            make=_make_local_backend,
+            identify=_identify_builtin,
+            check=_check_builtin,
+        ),
+        "hf": BackendKind(
+            settings=NoSettings,
+            make=_make_local_backend,
+            identify=_identify_folder,
+            check=_check_folder,
+        ),
+        "openai": BackendKind(
+            settings=NoSettings,
+            make=_make_server_backend,
+            identify=_identify_server,
+            check=_check_server,
+        ),
+    },
+)
 
 
 def identify_model(spec: str, dtype: str | None = None) -> ModelInfo:
@@ -90,18 +206,20 @@ def identify_model(spec: str, dtype: str | None = None) -> ModelInfo:
         ModelError: the spec names nothing that can be loaded; of `builtin:` models only the name is
             looked at.
     """
-    kind, _, name = spec.strip().partition(":")
+    if spec == NO_MODEL:
+        return NoBackend.info
+    entry, name = _split_spec(spec)
+    if entry.identity:
+        model_id = extension_model_id(entry, name)
+        return ModelInfo(spec=spec.strip(), id=model_id, dtype="", context=None)
+    model_id = entry.declaration.identify(name)
     if is_server_model(spec):
-        return ModelInfo(spec=spec.strip(), id=parse_address(spec).id, dtype="", context=None)
-    from agents.lm.local.weights import BUILTIN_MODELS, hf_weights
-
-    check_local_spec(spec)
-    id_ = BUILTIN_MODELS[name].sha256 if kind == "builtin" else hf_weights(name).id
+        return ModelInfo(spec=spec.strip(), id=model_id, dtype="", context=None)
     if dtype == "auto":
         from agents.lm.local.dtypes import default_device, resolve_dtype  # torch
 
         dtype = resolve_dtype(dtype, default_device())
-    return ModelInfo(spec=spec.strip(), id=id_, dtype=dtype or "", context=None)
+    return ModelInfo(spec=spec.strip(), id=model_id, dtype=dtype or "", context=None)
 
 
 def check_server_key(spec: str, server: ServerOptions) -> None:
@@ -129,26 +247,51 @@ def check_model_spec(spec: str) -> None:
 
     What may be there later, the snapshot of a hub id for one, passes.
     """
-    kind, name = _split_spec(spec)
-    if is_server_model(spec):
-        parse_address(spec)
-        return
-    check_local_spec(spec)
-    if kind == "builtin":
-        from agents.lm.local.weights import check_is_language_model
-
-        check_is_language_model(name)
-    elif _is_path(name) and not Path(name).expanduser().is_dir():
-        raise ModelError(f"{spec.strip()}: no such folder")
+    entry, name = _split_spec(spec)
+    check = entry.declaration.check
+    if entry.identity:
+        check = call_extension(entry, f"knows no model {name!r}", check)
+    check(name)
 
 
-def _split_spec(spec: str) -> tuple[str, str]:
-    """The kind and the name in a spec. Raises ModelError for one of another form."""
+def backend_settings_problems(spec: str, backend: object, document: Document) -> list[Problem]:
+    """What is wrong with the key `backend` of a file, each with its place; a model that is not
+    understood is reported elsewhere.
+    """
+    try:
+        entry, _ = _split_spec(spec)
+    except ModelError:
+        return []
+    if not entry.identity:
+        message = f"{entry.name}: is no extension, so it has no settings; remove this"
+        return [] if backend is None else [document.problem(("backend",), message)]
+    settings: Any = (entry.declaration.settings, ...)
+    model = create_model("BackendBlock", backend=settings)
+    try:
+        parse(document, model, data={"backend": {} if backend is None else backend})
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def _extension_settings(entry: Entry[BackendKind[Any]], backend: object) -> BaseModel:
+    try:
+        return validated_settings(entry, {} if backend is None else backend)
+    except ValueError as error:  # files are checked before, with places
+        raise ModelError(f"backend {entry.name!r}: its settings: {one_line(error)}") from None
+
+
+def _split_spec(spec: str) -> tuple[Entry[BackendKind[Any]], str]:
+    """The kind of backend and the name in a spec. Raises ModelError for one of another form."""
     kind, _, name = spec.strip().partition(":")
-    if not name or kind not in ("builtin", "hf", "openai"):
-        hint = f"{SPEC_FORMS}{_spelling_hint(spec)}"
+    if not name or kind not in BACKENDS.names():
+        installed = "".join(f", {each.name}:NAME" for each in BACKENDS.installed)
+        hint = f"{SPEC_FORMS}{installed}{_spelling_hint(spec)}"
         raise ModelError(f"model {spec!r} is not understood; write {hint}")
-    return kind, name
+    try:
+        return BACKENDS.find(kind), name
+    except InputError as error:
+        raise ModelError(str(error)) from None
 
 
 def _is_path(folder_or_hub_id: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.steering.checkpoint import Checkpoint, check_fits_model, checkpoint_from_folder
 from agents.steering.checkpoint_folder import PlannerFolder
-from agents.steering.exploration import Exploration
+from agents.steering.exploration import make_exploration
 from agents.steering.state_encoders import LMEncoder, StateEncoder, lm_encoder_id, load_text_encoder
 from agents.steering.steering import Policy, Steering
 from agents.steering.steering_spec import SteeringSpec
@@ -47,8 +47,7 @@ def make_steering(
     )
     explore = None
     if spec.explore is not None:
-        ways = checkpoint.ways if spec.explore.kind == "ways" else None
-        explore = Exploration(sigma=spec.explore.sigma, per=spec.explore.per, ways=ways)
+        explore = make_exploration(spec.explore, checkpoint.ways)
     policy = Policy(
         checkpoint=checkpoint,
         planner_id=planner.id,

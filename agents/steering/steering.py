@@ -36,7 +36,8 @@ class Policy:
         checkpoint, exploration = self.checkpoint, self.exploration
         if exploration is None:
             return self._plan_action(observation, state)
-        planned = None if exploration.sigma is None else self._plan_action(observation, state)
+        needs_planner = exploration.kind.needs_planner
+        planned = self._plan_action(observation, state) if needs_planner else None
         return exploration.explore_action(
             observation, planned, checkpoint.info.d_action, checkpoint.projection
         )

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from agents.steering.checkpoint_folder import INFO_FILE, PlannerFolder, read_folder
+from agents.steering.exploration_kinds import EXPLORATIONS
 from simworld.core.errors import InputError, Problem
 from simworld.core.requests import Position
+from simworld.extensions import (
+    ExtensionTable,
+    check_pin,
+    check_settings,
+    drop_extension_fields,
+    extension_name,
+    pin_field,
+    settings_field,
+)
 from simworld.yamlfile import Document, closest_match, load_yaml, shorten
 
+_log = logging.getLogger(f"simworld.{__name__}")
 MAX_NAMES_SHOWN = 10  # names in a message
+
+
+RedrawInterval = Literal["turn", "episode"]
+
+
+def _explorations() -> ExtensionTable[Any]:
+    return EXPLORATIONS
 
 
 class ExploreSpec(BaseModel):
@@ -22,25 +50,36 @@ class ExploreSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["random", "noise", "ways"] = Field(
+    kind: Annotated[str, *extension_name(_explorations, EXPLORATIONS.builtin)] = Field(
         description=(
             "random: any direction, whatever the planner says; noise: the planner's action and"
-            " noise; ways: one of the ways of replying that a latent up-mapping knows."
+            " noise; ways: one of the ways of replying that a latent up-mapping knows; or an"
+            " installed extension's name, with its `settings`."
         )
     )
     sigma: PositiveFloat | None = Field(
         default=None, description="noise: its standard deviation for each coordinate of an action."
     )
-    per: Literal["turn", "episode"] = Field(
+    per: RedrawInterval = Field(
         default="turn", description="How often the random numbers are drawn."
     )
+    settings: Any = settings_field()
+    extension: str = pin_field()
+
+    _settings = field_validator("settings", mode="before")(check_settings(_explorations, "kind"))
+    _pin = field_validator("extension")(check_pin(_explorations, "kind"))
+
+    @model_serializer(mode="wrap")
+    def _without_extension(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves an extension out where there is none: agents keep their ids."""
+        return drop_extension_fields(serialize(self))
 
     @model_validator(mode="after")
     def _sigma_is_for_noise(self) -> ExploreSpec:
         if self.kind == "noise" and self.sigma is None:
             raise ValueError("noise needs sigma, like 'sigma: 0.3'")
         if self.kind != "noise" and self.sigma is not None:
-            kind = "random directions" if self.kind == "random" else "ways"
+            kind = "random directions" if self.kind == "random" else self.kind
             raise ValueError(f"{kind} take no sigma; remove it, or write 'kind: noise'")
         return self
 
@@ -107,6 +146,7 @@ def find_planner(spec: SteeringSpec, document: Document, library: Path) -> Plann
         )
     except InputError as error:
         raise InputError([document.problem(("steering", "planner"), str(error))]) from None
+    _log.info("planner %r is in %s", spec.planner, folder)
     planner = read_folder(folder)
     if problem := _policy_problem(spec, planner, document):
         raise InputError([problem])
@@ -167,7 +207,9 @@ def _policy_problem(
             "this checkpoint has no ways of replying to try; make one with `simworld train latent`"
         )
         return document.problem(("steering", "explore"), message)
-    if planner.info.has_policy or kind in ("random", "ways"):
+    if planner.info.has_policy:
+        return None
+    if kind is not None and not EXPLORATIONS.find(kind).declaration.needs_planner:
         return None
     message = (
         "this checkpoint is an up-mapping without a trained planner; add 'explore: {kind: random}',"

@@ -11,6 +11,7 @@ from agents import (
     LoadedSpec,
     agent_json_schema,
     agent_schema_text,
+    asks_model,
     find_specs,
     library_agent_names,
 )
@@ -19,7 +20,7 @@ from simworld.cli.completion import complete_agents
 from simworld.cli.files.check_command import make_check_command
 from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
-from simworld.cli.options import json_option
+from simworld.cli.options import allow_import_option, json_option
 from simworld.cli.output.terminal import console, grid
 from simworld.cli.output.text import harmless, print_json, say
 
@@ -48,6 +49,7 @@ def list_(as_json: bool) -> None:
 
 @agent.command()
 @click.argument("name", metavar="NAME|FILE", shell_complete=complete_agents)
+@allow_import_option
 @json_option
 def show(name: str, as_json: bool) -> None:
     """Show an agent with its defaults.
@@ -131,7 +133,7 @@ def _planner_notes(loaded: LoadedSpec) -> list[str]:
 
 def _summary_json(loaded: LoadedSpec) -> dict[str, str]:
     spec = loaded.spec
-    model = spec.model if isinstance(spec, LMSpec) else ""
+    model = spec.model if asks_model(spec) else ""
     return {"name": spec.name, "kind": spec.kind, "model": model, "description": spec.description}
 
 

@@ -10,6 +10,7 @@ import click
 
 from simworld.cli.files.duplicate_files import note_duplicates
 from simworld.cli.next_command import suggest_next
+from simworld.cli.options import allow_import_option
 from simworld.cli.output.text import say
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
@@ -18,6 +19,7 @@ from simworld.yamlfile import list_yaml_files
 
 @click.command()
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
+@allow_import_option
 def check(paths: tuple[Path, ...]) -> None:
     """Check every file of ours in files and folders; default: the working folder.
 

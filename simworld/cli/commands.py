@@ -29,16 +29,25 @@ COMMANDS: LazyCommands = {
     "serve": ("serve:serve", "Browse runs, standings, episodes and training in a web page."),
     "report": ("report:report", "Write a tournament as one HTML file to send."),
     "db": ("db:db", "Describe, query, export and upgrade a database."),
+    "extension": ("extension:extension", "List what other packages add: agents, judges and more."),
 }
 
 
 HELP_SECTIONS = {
     "Begin": ("demo", "model"),
-    "Write and check": ("scenario", "persona", "agent", "rubric", "check"),
+    "Write and check": ("scenario", "persona", "agent", "rubric", "check", "extension"),
     "Play, judge and compare": ("run", "judge", "tournament", "evaluate"),
     "Steer": ("train", "learn"),
     "Look": ("episode", "serve", "report", "db"),
 }
+
+
+def _print_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if asked:
+        from simworld.code_version import code_version
+
+        click.echo(f"simworld {code_version()}")
+        ctx.exit()
 
 
 @click.group(
@@ -47,6 +56,13 @@ HELP_SECTIONS = {
     sections=HELP_SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
-@click.version_option(package_name="simworld")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version, in a git checkout with its commit, and exit.",
+)
 def cli() -> None:
     """A laboratory for social simulation with steerable language-model agents."""

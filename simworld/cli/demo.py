@@ -18,15 +18,15 @@ from simworld.cli.demo_time import estimate_seconds
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.options import threads_option
 from simworld.cli.output.followed_conversation import FollowedConversation
-from simworld.cli.output.progress import playing_bar, progress_bar
-from simworld.cli.output.remaining_time import duration_text
 from simworld.cli.output.terminal import console, grid
 from simworld.cli.output.text import say
 from simworld.cli.output.transcript import print_transcript
-from simworld.cli.run import make_plan
+from simworld.cli.run import make_request
 from simworld.core.counts import counted
 from simworld.core.episode import ActionKind, Ending
 from simworld.core.errors import InputError
+from simworld.jobs.progress import playing_bar, progress_bar
+from simworld.jobs.remaining_time import duration_text
 from simworld.stats.intervals import Estimate, mean_by_family
 
 if TYPE_CHECKING:
@@ -151,9 +151,9 @@ def demo_plan(count: int, seed: int) -> RunPlan:
     from simworld.runner.run_plan import Cast
 
     casts = tuple(Cast(by_order=(agent, PARTNER)) for agent in (STEERED, UNSTEERED))
-    return make_plan(
+    return make_request(
         SCENARIOS[:count], casts, repeats=1, seed=seed, name=f"demo-pairs-{count}-{seed}"
-    )
+    ).plan
 
 
 def _duration_forecast(due: int, cpu_threads: int | None) -> str:

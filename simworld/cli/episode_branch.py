@@ -14,6 +14,7 @@ from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     memory_option,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 @memory_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def branch(

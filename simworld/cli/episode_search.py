@@ -8,11 +8,11 @@ import store
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_next
 from simworld.cli.options import db_option, json_option
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import cell, console, grid
 from simworld.cli.output.text import print_json
 from simworld.cli.output.transcript import SHORT_ID
 from simworld.core.errors import InputError
+from simworld.jobs.progress import progress_bar
 
 
 @click.command()

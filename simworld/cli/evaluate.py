@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.failures import failure_lines
+from simworld.cli.failures import describe_failures
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     request_limit_options,
@@ -20,14 +21,15 @@ from simworld.cli.options import (
     token_usage_line,
 )
 from simworld.cli.output.evaluation_tables import show_evaluation, show_requirements
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import say_loading, show_notes, warn
 from simworld.cli.output.text import print_json, say
 from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import BudgetSpent, InputError, Problem, collecting_problems
+from simworld.jobs.progress import evaluation_bar
 
 if TYPE_CHECKING:
-    from simworld.training.data.dataset_query import RewardSettings
+    from simworld.jobs.evaluate import EvaluationListener
+    from simworld.results.seat_measures import MeasureSpec
 
 
 @click.command()
@@ -71,6 +73,21 @@ if TYPE_CHECKING:
     help="Compare by the likeness of utterances to this text (sentence embeddings).",
 )
 @click.option(
+    "--reward-of",
+    metavar="PLANNER",
+    help=(
+        "Compare by what this planner was rewarded for: the folder of a checkpoint, or a steered"
+        " agent. Rules are compared one by one too."
+    ),
+)
+@click.option(
+    "--measure",
+    "measured",
+    metavar="NAME",
+    multiple=True,
+    help="Compare by how a seat played: words, questions, repeats, or an installed extension.",
+)
+@click.option(
     "--name", metavar="NAME", help="The run's name; default: derived from the other options."
 )
 @click.option("--seed", type=int, default=0, help="All randomness derives from it.")
@@ -97,6 +114,7 @@ if TYPE_CHECKING:
 @threads_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def evaluate(
@@ -108,6 +126,8 @@ def evaluate(
     judge_name: str | None,
     lexical: str | None,
     like: str | None,
+    reward_of: str | None,
+    measured: tuple[str, ...],
     name: str | None,
     seed: int,
     required: tuple[str, ...],
@@ -128,107 +148,104 @@ def evaluate(
 
     Exit codes: 0, and every requirement holds; 1, one does not; 2, something given cannot be used.
     """
-    from agents.lm.sentence_encoder import load_sentence_encoder
     from simworld.cli.judge.judge_options import load_judge_option
-    from simworld.judging.judge_warnings import judge_warnings
-    from simworld.pipeline.arms_plan import EvaluationMeasures, plan_arms
-    from simworld.pipeline.evaluate import evaluate as run_evaluation
+    from simworld.jobs.evaluate import (
+        evaluate_arms,
+        plan_requirements,
+        read_measure,
+        read_seat_measures,
+    )
+    from simworld.jobs.settings import JobSettings
+    from simworld.pipeline.arms_plan import EvaluationMeasures, evaluation_name, plan_arms
     from simworld.pipeline.evaluation_result import evaluation_json
-    from simworld.pipeline.requirements import check_requirement, read_requirements
-    from simworld.runner.agent_pool import load_agents
-    from simworld.runner.stored_run import open_store_for
 
     problems: list[Problem] = []
     agent_by_arm = _parse_arms(arms, problems)
-    reward = _parse_reward(lexical, like, problems)
+    reward = None
+    with collecting_problems(problems):
+        reward = read_measure(lexical, like, reward_of)
     judge = None
     with collecting_problems(problems):
         judge = load_judge_option(judge_name)[0] if judge_name else None
-    if judge is None and reward is None and judge_name is None and not problems:
-        problems.append(Problem(message="nothing to compare by; use --judge, --lexical or --like"))
+    of_seats: tuple[MeasureSpec, ...] = ()
+    with collecting_problems(problems):
+        of_seats = read_seat_measures(measured)
+    if not (judge_name or reward or of_seats or problems):
+        message = "nothing to compare by; use --judge, --lexical, --like, --reward-of or --measure"
+        problems.append(Problem(message=message))
     plan = None
+    scenario_names, partner_names = _split_at_commas(scenarios), _split_at_commas(partners)
     with collecting_problems(problems):
         plan = plan_arms(
             agent_by_arm,
-            scenarios=_split_at_commas(scenarios),
-            partners=_split_at_commas(partners),
+            scenarios=scenario_names,
+            partners=partner_names,
             seats=seats,  # type: ignore[arg-type]  # one of click's choices
             repeats=repeats,
             seed=seed,
-            run=name or _run_name(agent_by_arm, scenarios, partners, seed),
+            run=name
+            or evaluation_name(
+                agent_by_arm, scenarios=scenario_names, partners=partner_names, seed=seed
+            ),
         )
     if problems or plan is None:
         raise InputError(problems)
-    scoring = EvaluationMeasures(judge=judge, reward=reward)
-    requirements = read_requirements(
-        required, arms=plan.arms, measures=scoring.names(plan), main=scoring.main_measure
-    )
-    with (
-        load_agents(
-            plan.specs.values(),
-            batch_size=max_live,
-            cpu_threads=cpu_threads,
-            server=limits.server,
-            before_load=say_loading,
-            warn=warn,
-        ) as agent_pool,
-        open_store_for(agent_pool, db) as store,
-    ):
-        try:
-            with progress_bar("evaluating") as bar:
-                evaluation = run_evaluation(
-                    plan,
-                    agent_pool,
-                    store,
-                    scoring,
-                    retry_failed=retry_failed,
-                    max_live=max_live,
-                    cpu_threads=cpu_threads,
-                    replies_read=quality,
-                    embed=load_sentence_encoder().encode if quality else None,
-                    on_playing=lambda progress: bar(
-                        progress.finished_before + progress.played,
-                        progress.planned,
-                        f"episodes; {progress.failed} failed",
-                        share=progress.done_share,
-                    ),
-                    on_judging=lambda tally: bar(
-                        tally.already_judged + tally.scored + tally.failed,
-                        tally.total,
-                        f"judgements; {tally.failed} failed",
-                    ),
-                    server=limits.server,
-                    stopping=limits.stopping,
-                )
-        except KeyboardInterrupt:
-            say(f"Stopped: run {plan.run} is kept; the same command goes on from here.", err=True)
-            raise click.exceptions.Exit(130) from None
-        except BudgetSpent as spent:
-            if not requirements:
-                raise
-            click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
-            raise click.exceptions.Exit(1) from None
-        failures = failure_lines(store, plan.run)
-        judge_cautions = judge_warnings(store, evaluation.judge_ids, run=plan.run)
-    outcomes = tuple(
-        check_requirement(r, evaluation.paired(r.better, r.worse, r.measure)) for r in requirements
-    )
+    measures = EvaluationMeasures(judge=judge, reward=reward, seats=of_seats)
+    requirements = plan_requirements(required, plan, measures)
+    has_begun = False
+
+    @contextmanager
+    def listen() -> Iterator[EvaluationListener]:
+        nonlocal has_begun
+        has_begun = True
+        with evaluation_bar() as listener:
+            yield listener
+
+    try:
+        done = evaluate_arms(
+            plan,
+            measures,
+            db,
+            JobSettings(
+                retry_failed=retry_failed,
+                max_live=max_live,
+                cpu_threads=cpu_threads,
+                server=limits.server,
+                stopping=limits.stopping,
+                before_load=say_loading,
+                warn=warn,
+            ),
+            requirements=requirements,
+            quality=quality,
+            listen=listen,
+        )
+    except KeyboardInterrupt:
+        if not has_begun:
+            raise
+        say(f"Stopped: run {plan.run} is kept; the same command goes on from here.", err=True)
+        raise click.exceptions.Exit(130) from None
+    except BudgetSpent as spent:
+        if not requirements:
+            raise
+        click.echo(f"Stopped: {spent}; what is required is not shown yet.", err=True)
+        raise click.exceptions.Exit(1) from None
+    failures = describe_failures(done.failures, plan.run)
     if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
-        report = evaluation_json(evaluation, outcomes) | {"cautions": list(judge_cautions)}
+        report = evaluation_json(done.evaluation, done.outcomes) | {"cautions": list(done.cautions)}
         print_json(report, indent=1)
     else:
-        show_evaluation(evaluation)
-        show_notes(judge_cautions)
-        show_requirements(outcomes)
+        show_evaluation(done.evaluation)
+        show_notes(done.cautions)
+        show_requirements(done.outcomes)
     for line in failures:
         click.echo(line, err=True)
     if not as_json and failures:
         suggest_again("--retry-failed")
     elif not as_json:
         suggest_next("episode list", "--run", plan.run, db=db)
-    if not all(outcome.holds for outcome in outcomes):
+    if not done.holds:
         raise click.exceptions.Exit(1)
 
 
@@ -252,36 +269,5 @@ def _parse_arms(texts: Sequence[str], problems: list[Problem]) -> dict[str, str]
     return arms
 
 
-def _parse_reward(
-    lexical: str | None, like: str | None, problems: list[Problem]
-) -> RewardSettings | None:
-    from pydantic import ValidationError
-
-    from simworld.training.data.dataset_query import RewardSettings
-    from simworld.yamlfile import problem_texts
-
-    if lexical is not None and like is not None:
-        problems.append(Problem(message="--lexical and --like are two measures; give one of them"))
-    try:
-        if lexical is not None:
-            return RewardSettings(measure="lexical", pattern=lexical)
-        return RewardSettings(measure="embedding", text=like) if like is not None else None
-    except ValidationError as error:
-        option = "--lexical" if lexical is not None else "--like"
-        problems.extend(Problem(message=text, where=option) for text in problem_texts(error))
-        return None
-
-
 def _split_at_commas(texts: Sequence[str]) -> list[str]:
     return [part.strip() for text in texts for part in text.split(",") if part.strip()]
-
-
-def _run_name(
-    arms: dict[str, str], scenarios: Sequence[str], partners: Sequence[str], seed: int
-) -> str:
-    """As for `simworld run`: of names alone, so that after an edit the command finds its run and is
-    told what has changed.
-    """
-    lists = (sorted(_split_at_commas(texts)) for texts in (scenarios, partners))
-    text = repr((sorted(arms.items()), *lists, seed))
-    return f"evaluate-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simworld.cli.output.text import harmless
-from simworld.core.counts import counted
+from simworld.jobs.report import failure_summary
 
 if TYPE_CHECKING:
-    from store import Store
-
-MAX_KINDS = 5  # kinds of failure that are told
+    from store import EpisodeSummary, Store
 
 
 def failure_lines(store: Store, run: str) -> list[str]:
     """How the last attempts at a run's work items failed, the most frequent failure first; empty if
     none failed.
     """
-    from simworld.results.last_attempts import last_attempts
+    from simworld.results.last_attempts import failed_attempts
 
-    last_by_item = last_attempts(store.episode_summaries(run=run))
-    counts = Counter(
-        summary.failure_text for summary in last_by_item.values() if summary.failure is not None
-    )
-    frequent = sorted(counts.items(), key=lambda kind: (-kind[1], kind[0]))
-    lines = [
-        f"  failed{f' {times} times' if times > 1 else ''}: {cause}"
-        for cause, times in frequent[:MAX_KINDS]
-    ]
-    if len(counts) > MAX_KINDS:
-        lines.append(
-            f"  {counted(len(counts) - MAX_KINDS, 'more kind')}: simworld episode list --run {run}"
-            " --ending failed"
-        )
-    return [harmless(line) for line in lines] + ["  play them again with --retry-failed"] * bool(
-        counts
-    )
+    return describe_failures(failed_attempts(store, run), run)
+
+
+def describe_failures(failures: Sequence[EpisodeSummary], run: str) -> list[str]:
+    """The same of failures that were read before."""
+    lines = failure_summary(failures, run)
+    return [*lines, "  play them again with --retry-failed"] if lines else []

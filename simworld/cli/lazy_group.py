@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from simworld.cli.next_command import ARGV_KEY
+from simworld.cli.verbose import accept_verbose
 
 # name → (`module:attribute` in `simworld.cli`, one line of help)
 LazyCommands = Mapping[str, tuple[str, str]]
@@ -28,6 +29,7 @@ class LazyGroup(click.Group):
     ) -> None:
         """`sections` are headings with their commands, for the help; default: all under one."""
         super().__init__(*args, **options)
+        accept_verbose(self)
         self._lazy = lazy_commands
         self._sections = sections or {"Commands": tuple(lazy_commands)}
 
@@ -44,7 +46,7 @@ class LazyGroup(click.Group):
             return None
         command = pkgutil.resolve_name(f"simworld.cli.{self._lazy[cmd_name][0]}")
         assert isinstance(command, click.Command)
-        return command
+        return accept_verbose(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self._lazy))

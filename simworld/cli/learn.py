@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
 
-from simworld.cli.failures import failure_lines
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     request_limit_options,
     threads_option,
     token_usage_line,
 )
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import cell, console, grid
 from simworld.cli.output.text import harmless, print_json, say
 from simworld.cli.output.traits import show_traits
 from simworld.code_version import code_version
 from simworld.core.counts import counted
-from simworld.core.errors import InputError, Problem, StoreMismatch
+from simworld.jobs.progress import progress_bar
+from simworld.jobs.report import failure_summary
 
 if TYPE_CHECKING:
-    from simworld.pipeline.learn.context import PipelineContext
     from simworld.pipeline.learn.grid import GridPoint
     from simworld.pipeline.learn.learn_stages import LearnResult
     from simworld.pipeline.learn.stage_cache import StageState
-    from store import Store
+    from store import EpisodeSummary
 
 
 MIN_FAMILIES = 20  # with fewer, intervals are rough
@@ -67,6 +65,7 @@ MIN_FAMILIES = 20  # with fewer, intervals are rough
 @threads_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def learn(
@@ -91,49 +90,47 @@ def learn(
     stopped, and after a change does again what depends on it. Any key may be a list; then every
     combination is run, and a table compares them at the end.
     """
+    from simworld.jobs.learn import LearnListener, run_learn, values_text
+    from simworld.jobs.settings import JobSettings
     from simworld.pipeline.learn.grid import grid_points
-    from simworld.pipeline.learn.learn_stages import declare_stages, read_result
     from simworld.pipeline.learn.shipped_files import open_learn_file
-    from simworld.pipeline.learn.stage_cache import StageCache
 
     points = grid_points(open_learn_file(file))
-    name, work_name = points[0].file.name, points[0].file.work_name
-    folder = work or Path(f"learn-{work_name}")
-    with _open_store(db, dry_run) as store, progress_bar("learning") as bar:
-        contexts = _open_contexts(
+    has_begun = False
+
+    def on_point(number: int, point: GridPoint) -> None:
+        nonlocal has_begun
+        has_begun = True
+        if len(points) > 1:
+            say(f"{number} of {len(points)}: {values_text(point.values)}", err=True)
+
+    @contextmanager
+    def listen() -> Iterator[LearnListener]:
+        with progress_bar("learning") as bar:
+            yield LearnListener(bar=bar, on_point=on_point, on_stage=_print_stage)
+
+    try:
+        done = run_learn(
             points,
-            store,
-            folder,
-            max_live=max_live,
-            retry_failed=retry_failed,
-            cpu_threads=cpu_threads,
-            server=limits.server,
-            stopping=limits.stopping,
-            on_progress=bar,
-            warn=lambda text: click.echo(f"Note: {harmless(text)}.", err=True),
+            db,
+            work,
+            JobSettings(
+                retry_failed=retry_failed,
+                max_live=max_live,
+                cpu_threads=cpu_threads,
+                server=limits.server,
+                stopping=limits.stopping,
+                warn=lambda text: click.echo(f"Note: {harmless(text)}.", err=True),
+            ),
+            dry_run=dry_run,
+            listen=listen,
         )
-
-        def on_stage(stage: StageState) -> None:
-            if dry_run:
-                return
-            if stage.output is None:
-                bar.begin(stage.label)
-            _print_stage(stage)
-            if stage.output is not None and stage.output.failed:
-                for line in failure_lines(store, f"{work_name}-{stage.label}")[:-1]:
-                    click.echo(line, err=True)
-
-        cache = StageCache(folder, dry=dry_run, retry_failed=retry_failed, on_stage=on_stage)
-        results: list[LearnResult] = []
-        try:
-            for number, (point, context) in enumerate(zip(points, contexts, strict=True), 1):
-                if len(points) > 1:
-                    say(f"{number} of {len(points)}: {_values_text(point.values)}", err=True)
-                stages = cache.run(declare_stages(context), context)
-                results.append(read_result(stages, point.values))
-        except KeyboardInterrupt:
-            click.echo("Stopped; the same command goes on from here.", err=True)
-            raise click.exceptions.Exit(130) from None
+    except KeyboardInterrupt:
+        if not has_begun:
+            raise
+        click.echo("Stopped; the same command goes on from here.", err=True)
+        raise click.exceptions.Exit(130) from None
+    results = done.results
     if used := token_usage_line(limits.stopping):
         click.echo(used, err=True)
     if as_json:
@@ -141,57 +138,18 @@ def learn(
     elif dry_run:
         _show_stages(results)
     else:
-        _show_results(results, name, folder)
+        _show_results(results, done.name, done.folder)
     if as_json:
         return
     if dry_run:
         suggest_again(without="--dry-run")
-    elif any(
-        stage.output is not None and stage.output.failed
-        for result in results
-        for stage in result.stages
-    ):
+    elif done.failed:
         suggest_again("--retry-failed")
     else:
         suggest_next("serve", db=db)
 
 
-@contextmanager
-def _open_store(db: str, dry_run: bool) -> Iterator[Store]:
-    """The database; a dry run makes none, and sees an empty one that is thrown away."""
-    from store import check_store, open_store
-
-    if not dry_run:
-        with open_store(db, create=True) as store:
-            yield store
-        return
-    check_store(db)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        try:
-            store = stack.enter_context(open_store(db))
-        except (InputError, StoreMismatch):  # it could be made, so it is not there yet
-            store = stack.enter_context(open_store(str(Path(folder) / "none.db"), create=True))
-        yield store
-
-
-def _open_contexts(
-    points: Sequence[GridPoint], store: Store, folder: Path, **settings: Any
-) -> list[PipelineContext]:
-    """A context for each point of a grid; everything wrong with any of them at once."""
-    from simworld.pipeline.learn.context import open_context
-
-    contexts, problems = [], dict[Problem, None]()
-    for point in points:
-        try:
-            contexts.append(open_context(point.file, store, folder, **settings))
-        except InputError as error:
-            problems |= dict.fromkeys(error.problems)
-    if problems:
-        raise InputError(problems)
-    return contexts
-
-
-def _print_stage(stage: StageState) -> None:
+def _print_stage(stage: StageState, failures: tuple[EpisodeSummary, ...]) -> None:
     if stage.output is None:
         click.echo(f"{stage.label} …", err=True)
         return
@@ -201,6 +159,8 @@ def _print_stage(stage: StageState) -> None:
     if stage.output.failed:
         parts.append(f"{stage.output.failed} failed (--retry-failed tries again)")
     say(", ".join(parts), err=True)
+    for line in failure_summary(failures, failures[0].run if failures else ""):
+        click.echo(line, err=True)
 
 
 def _show_stages(results: Sequence[LearnResult]) -> None:
@@ -218,6 +178,8 @@ def _show_stages(results: Sequence[LearnResult]) -> None:
 
 
 def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> None:
+    from simworld.jobs.learn import is_constant, planner_name
+
     keys = tuple(dict.fromkeys(key for result in results for key in result.values))
     numbers = ("difference", "z", "p", "n", "families", "perplexity")
     table = grid(
@@ -242,15 +204,15 @@ def _show_results(results: Sequence[LearnResult], name: str, folder: Path) -> No
     if reports:
         click.echo(explain_results(reports, name))
         traits = {
-            _planner_name(result): result.report["traits"]["planner"]
+            planner_name(result): result.report["traits"]["planner"]
             for result in results
             # not in reports of earlier versions
             if result.report and "planner" in result.report.get("traits", {})
         }
         show_traits(traits, next((each["base"] for each in reports if "base" in each), ""))
     for result in results:
-        say(f"{_planner_name(result)}: {result.planner}")
-        if _is_constant(result):
+        say(f"{planner_name(result)}: {result.planner}")
+        if is_constant(result):
             click.echo(
                 "  constant: training found nothing that gains more than one standard error over"
                 " the best constant action, so the planner is that action"
@@ -325,6 +287,8 @@ def _comparison_cells(report: Mapping[str, Any], comparison: Mapping[str, Any]) 
 
 
 def _result_json(result: LearnResult) -> dict[str, Any]:
+    from simworld.jobs.learn import is_constant
+
     return {
         "values": dict(result.values),
         "stages": [
@@ -339,23 +303,6 @@ def _result_json(result: LearnResult) -> dict[str, Any]:
             for stage in result.stages
         ],
         "planner": None if result.planner is None else str(result.planner),
-        "constant": _is_constant(result),
+        "constant": is_constant(result),
         "report": result.report,
     }
-
-
-def _planner_name(result: LearnResult) -> str:
-    return f"planner ({_values_text(result.values)})" if result.values else "planner"
-
-
-def _is_constant(result: LearnResult) -> bool:
-    """Whether training said that a constant action is as good as what it learned."""
-    from agents.steering.checkpoint_folder import read_folder
-
-    if result.planner is None:
-        return False
-    return "constant" in read_folder(result.planner).info.metrics
-
-
-def _values_text(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in values.items())

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import click
 
 from simworld.cli.output.text import say
+from simworld.jobs.database import DEFAULT_DB
 
-DEFAULT_DB = "sqlite:///simworld.db"
 ARGV_KEY = "simworld.given"  # in a context's `meta`: the words after `simworld`
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +13,7 @@ import click
 
 from simworld.core.counts import counted
 from simworld.core.errors import SimworldError
+from simworld.jobs.database import DB_VARIABLE, DEFAULT_DB, explaining_damage
 
 if TYPE_CHECKING:
     from agents.lm.server.options import ServerFields
@@ -24,23 +24,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 EXPECTED_ERRORS = (SimworldError, click.ClickException, click.exceptions.Exit, click.Abort, OSError)
 
 
-@contextmanager
-def _explaining_damage(db: str) -> Iterator[None]:
-    """Explains an unknown error where a damaged cell of the database is to blame."""
-    try:
-        yield
-    except EXPECTED_ERRORS:
-        raise
-    except Exception as error:
-        from store.damage import explain_damage  # slow to import, and seldom needed
-
-        if (explained := explain_damage(db, error)) is None:
-            raise
-        raise explained from error
-
-
 def _watch_for_damage(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    ctx.with_resource(_explaining_damage(value))
+    ctx.with_resource(explaining_damage(value, EXPECTED_ERRORS))
     return value
 
 
@@ -48,8 +33,8 @@ db_option = click.option(
     "--db",
     "db",
     metavar="URL",
-    envvar="SIMWORLD_DB",
-    default="sqlite:///simworld.db",
+    envvar=DB_VARIABLE,
+    default=DEFAULT_DB,
     show_envvar=True,
     callback=_watch_for_damage,
     help="The database: sqlite:///FILE, a file name, or postgresql://USER@HOST/NAME.",
@@ -68,6 +53,26 @@ def option_group(*options: Callable[[Any], Any]) -> Callable[[Command], Command]
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def _allow_imports(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        from simworld.extensions.import_permission import imports_allowed
+
+        ctx.with_resource(imports_allowed())
+
+
+allow_import_option = click.option(
+    "--allow-import",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_allow_imports,
+    help=(
+        "Import code that files name by a path, `package.module:name`, also of the working folder."
+        " Only for files that you trust; installed extensions need no permission."
+    ),
+)
 
 threads_option = click.option(
     "--threads",

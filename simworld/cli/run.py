@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -12,12 +11,13 @@ import click
 from simworld.cli.casts import common_seats, explain_split_cast, read_casts
 from simworld.cli.completion import complete_agents, complete_scenarios
 from simworld.cli.dry_run import show_plan
-from simworld.cli.failures import failure_lines
+from simworld.cli.failures import describe_failures
 from simworld.cli.files.duplicate_files import note_duplicates
 from simworld.cli.interrupt_message import resumes
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     memory_option,
@@ -27,17 +27,17 @@ from simworld.cli.options import (
     token_usage_json,
     token_usage_line,
 )
-from simworld.cli.output.human_view import has_human, listen_to_play, terminal_backend
+from simworld.cli.output.human_view import listen_to_play, terminal_backend
 from simworld.cli.output.profile import print_profile
 from simworld.cli.output.terminal import say_loading, warn
 from simworld.cli.output.text import print_json, say
 from simworld.core.counts import counted
 from simworld.core.episode import MAX_REPEATS
-from simworld.core.errors import InputError, Problem, collecting_problems
+from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
-    from agents import LoadedSpec
-    from simworld.core.scenario import Scenario
+    from agents import TerminalBackend
+    from simworld.jobs.run import PlayListener, RunRequest
     from simworld.runner.run_plan import Cast, RunPlan
     from simworld.runner.stored_run import RunProgress
 
@@ -91,6 +91,7 @@ if TYPE_CHECKING:
 @request_limit_options
 @profile_option
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def run(
@@ -115,77 +116,44 @@ def run(
 
     The same command again plays what is missing and nothing else.
     """
-    from simworld.runner.agent_pool import load_agents
-    from simworld.runner.stored_run import open_store_for, play_missing
+    from simworld.jobs.run import play_run
+    from simworld.jobs.settings import JobSettings
     from store import check_store
 
     try:
         casts = read_casts(by_order, by_seat, lambda: common_seats(scenarios))
-        plan = make_plan(scenarios, casts, repeats=repeats, seed=seed, name=name)
+        request = make_request(scenarios, casts, repeats=repeats, seed=seed, name=name)
     except InputError as error:
         raise explain_split_cast(scenarios, by_order, by_seat) or error from None
     terminal = terminal_backend()
-    db_exists = check_store(db)  # before the models are loaded
-    with (
-        load_agents(
-            plan.specs.values(),
-            terminal=terminal,
-            batch_size=max_live,
-            cache_bytes=cache_bytes,
-            cpu_threads=cpu_threads,
-            server=limits.server,
-            before_load=say_loading,
-            warn=warn,
-        ) as agent_pool,
-        ExitStack() as stack,
-    ):
-        if name is None:
-            plan = _with_default_name(plan, casts, agent_pool.ids, db if db_exists else None)
-        if dry_run:
+    settings = JobSettings(
+        retry_failed=retry_failed,
+        max_live=max_live,
+        cpu_threads=cpu_threads,
+        cache_bytes=cache_bytes,
+        server=limits.server,
+        stopping=limits.stopping,
+        before_load=say_loading,
+        warn=warn,
+    )
+    if dry_run:
+        existing_db = db if check_store(db) else None
+        with settings.open_agents(request.plan.specs.values(), terminal) as agent_pool:
             show_plan(
-                plan,
+                request.named(agent_pool.ids, existing_db),
                 agent_pool.ids,
-                db if db_exists else None,
+                existing_db,
                 retry_failed=retry_failed,
                 as_json=as_json,
             )
-            if not as_json:
-                suggest_again(without="--dry-run")
-            return
-        store = stack.enter_context(open_store_for(agent_pool, db))
-        last_progress: RunProgress | None = None
-        try:
-            with listen_to_play(plan.specs, terminal) as listener:
-
-                def on_progress(progress: RunProgress) -> None:
-                    nonlocal last_progress
-                    last_progress = progress
-                    listener.on_progress(progress)
-
-                done = play_missing(
-                    plan,
-                    agent_pool,
-                    store,
-                    retry_failed=retry_failed,
-                    max_live=1 if has_human(plan.specs) else max_live,
-                    on_progress=on_progress,
-                    on_acts=listener.on_acts,
-                    stopping=limits.stopping,
-                )
-        except KeyboardInterrupt:
-            stored = f"run {plan.run}"
-            if last_progress is not None:
-                of_run = f"of {stored}"
-                stored = counted(
-                    last_progress.finished_before + last_progress.played,
-                    f"episode {of_run} is stored",
-                    f"episodes {of_run} are stored",
-                )
-            say(f"Stopped: {stored}; the same command plays the rest.", err=True)
-            raise click.exceptions.Exit(130) from None
-        failures = failure_lines(store, plan.run)
+        if not as_json:
+            suggest_again(without="--dry-run")
+        return
+    with _saying_what_is_stored(terminal) as listen:
+        done = play_run(request, db, settings, terminal=terminal, listen=listen)
+    failures = describe_failures(done.failures, done.run)
     report = {
-        "run": plan.run,
+        "run": done.run,
         "planned": done.planned,
         "already_there": done.finished_before,
         "played": done.played,
@@ -195,11 +163,7 @@ def run(
         profile = {"profile": done.profile.to_json()} if with_profile and done.profile else {}
         print_json(report | token_usage_json(limits.stopping) | profile)
     else:
-        counts = (
-            f"{counted(done.played, 'episode')} played ({done.failed} failed),"
-            f" {done.finished_before} already there"
-        )
-        say(f"run {plan.run}: {counts}, {done.planned} planned")
+        say(done.headline)
         if used := token_usage_line(limits.stopping):
             click.echo(used)
         for line in failures:
@@ -215,64 +179,62 @@ def run(
         raise click.exceptions.Exit(1)
 
 
-def make_plan(
+def make_request(
     selectors: Sequence[str], casts: Sequence[Cast], *, repeats: int, seed: int, name: str | None
-) -> RunPlan:
-    """The plan of a command line; without a name the run has none yet.
+) -> RunRequest:
+    """What a command line asks for; files of equal content are noted.
 
     Raises InputError with everything wrong in scenarios, agents and casts at once.
     """
-    from agents import find_specs
-    from scenarios import find_scenarios
-    from simworld.runner.run_plan import RunPlan
+    from simworld.jobs.run import plan_run
 
-    problems: list[Problem] = []
-    if name is not None and not (name.strip() and name.isprintable()):
-        problems.append(
-            Problem(message=f"--name {name!r}: expected a word or more, without control characters")
-        )
-    if not casts:
-        problems.append(
-            Problem(message="no agents are given; use --agents A,B in seat order, or --cast '*=A'")
-        )
-    scenarios: tuple[Scenario, ...] = ()
-    specs: tuple[LoadedSpec, ...] = ()
-    with collecting_problems(problems):
-        loaded_scenarios = find_scenarios(selectors)
-        note_duplicates(
-            "scenario", ((loaded.scenario.id, loaded.path) for loaded in loaded_scenarios)
-        )
-        scenarios = tuple(loaded.scenario for loaded in loaded_scenarios)
-    names = tuple(dict.fromkeys(agent for cast in casts for agent in cast.agent_names))
-    with collecting_problems(problems):
-        specs = find_specs(names)
-    if problems:
-        raise InputError(problems)
-    spec_names = {given: loaded.spec.name for given, loaded in zip(names, specs, strict=True)}
-    plan = RunPlan(
-        run=name or "",
-        seed=seed,
+    return plan_run(
+        selectors,
+        [cast.by_order or cast.by_seat for cast in casts],
         repeats=repeats,
-        scenarios=scenarios,
-        casts=tuple(cast.with_spec_names(spec_names) for cast in casts),
-        specs={loaded.spec.name: loaded for loaded in specs},
+        seed=seed,
+        name=name,
+        on_loaded=lambda loaded: note_duplicates(
+            "scenario", ((each.scenario.id, each.path) for each in loaded)
+        ),
     )
-    plan.seatings()
-    return plan
 
 
-def _with_default_name(
-    plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None
-) -> RunPlan:
-    """The plan under its default name; under the one that it got before, if such a run is in the
-    database.
-    """
-    from simworld.runner.run_names import default_run_name, legacy_run_name, run_matches_plan
-    from store import open_store
+@contextmanager
+def _saying_what_is_stored(
+    terminal: TerminalBackend,
+) -> Iterator[Callable[[RunPlan], AbstractContextManager[PlayListener]]]:
+    """Gives what opens the listener of a run; Ctrl-C says how many of its episodes are stored."""
+    from simworld.jobs.run import PlayListener
 
-    earlier = legacy_run_name(plan.scenarios, casts, plan.seed)
-    if db is not None:
-        with open_store(db) as store:
-            if run_matches_plan(store, earlier, plan, ids):
-                return replace(plan, run=earlier)
-    return replace(plan, run=default_run_name(plan, ids))
+    run = ""
+    last_progress: RunProgress | None = None
+
+    @contextmanager
+    def listen(plan: RunPlan) -> Iterator[PlayListener]:
+        nonlocal run
+        run = plan.run
+        with listen_to_play(plan.specs, terminal) as listener:
+
+            def on_progress(progress: RunProgress) -> None:
+                nonlocal last_progress
+                last_progress = progress
+                listener.on_progress(progress)
+
+            yield PlayListener(on_progress=on_progress, on_acts=listener.on_acts)
+
+    try:
+        yield listen
+    except KeyboardInterrupt:
+        if not run:  # nothing was begun
+            raise
+        stored = f"run {run}"
+        if last_progress is not None:
+            of_run = f"of {stored}"
+            stored = counted(
+                last_progress.finished_before + last_progress.played,
+                f"episode {of_run} is stored",
+                f"episodes {of_run} are stored",
+            )
+        say(f"Stopped: {stored}; the same command plays the rest.", err=True)
+        raise click.exceptions.Exit(130) from None

@@ -11,10 +11,9 @@ import click
 from simworld.cli.completion import complete_tournaments
 from simworld.cli.files.template_files import names_argument, out_option, write_templates
 from simworld.cli.next_command import suggest_next
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import allow_import_option, db_option, json_option
 from simworld.cli.output.text import print_json, say
 from simworld.cli.output.tournament_output import (
-    choose_judge,
     judge_option,
     show_remaining_cost,
     show_standings,
@@ -34,11 +33,12 @@ def tournament_group() -> None:
 
 @tournament_group.command()
 @click.argument("file", shell_complete=complete_tournaments)
+@allow_import_option
 @json_option
 def check(file: str, as_json: bool) -> None:
     """Check a tournament file, and everything that it names."""
-    from simworld.tournament.loaded_tournament import load_tournament
-    from simworld.tournament.tournament_plan import plan_matches, plan_tournament
+    from simworld.tournaments.loaded_tournament import load_tournament
+    from simworld.tournaments.tournament_plan import plan_matches, plan_tournament
 
     tournament = load_tournament(file)
     casts = len(plan_tournament(tournament, plan_matches(tournament)).seatings())
@@ -69,7 +69,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
     Never overwrites a file.
     """
     from simworld.cli.files.file_kinds import file_kind
-    from simworld.tournament.tournament_template import new_tournament_text
+    from simworld.tournaments.tournament_template import new_tournament_text
     from simworld.yamlfile import list_yaml_files
 
     folder = out.parent if out is not None else Path()
@@ -94,7 +94,7 @@ def new(names: tuple[str, ...], out: Path | None) -> None:
 @tournament_group.command()
 def schema() -> None:
     """Print the JSON Schema of tournament files."""
-    from simworld.tournament.tournament_file import tournament_schema_text
+    from simworld.tournaments.tournament_file import tournament_schema_text
 
     click.echo(tournament_schema_text(), nl=False)
 
@@ -102,10 +102,11 @@ def schema() -> None:
 @tournament_group.command()
 @click.argument("file", shell_complete=complete_tournaments)
 @db_option
+@allow_import_option
 @json_option
 def status(file: str, db: str, as_json: bool) -> None:
     """Show how far a tournament is, and what is left."""
-    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournaments.loaded_tournament import load_tournament
 
     tournament = load_tournament(file)
     cost = show_remaining_cost(tournament, db, as_json)
@@ -126,15 +127,16 @@ def status(file: str, db: str, as_json: bool) -> None:
     "--measure", metavar="NAME", help="Ratings and wins on this dimension; default: overall."
 )
 @db_option
+@allow_import_option
 @json_option
 def standings(
     file: str, judge_name: str | None, measure: str | None, db: str, as_json: bool
 ) -> None:
     """Show scores, ratings and wins of what is played and judged."""
-    from simworld.tournament.loaded_tournament import load_tournament
+    from simworld.tournaments.loaded_tournament import load_tournament
 
     tournament = load_tournament(file)
-    show_standings(tournament, db, choose_judge(tournament, judge_name), measure, as_json)
+    show_standings(tournament, db, tournament.judge(judge_name), measure, as_json)
     if not as_json:
         suggest_report(tournament, db)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from simworld.cli.completion import complete_tournaments
-from simworld.cli.options import db_option, json_option
+from simworld.cli.options import allow_import_option, db_option, json_option
 from simworld.cli.output.evaluation_tables import show_requirements
 from simworld.cli.output.terminal import show_notes
 from simworld.cli.output.text import print_json
-from simworld.cli.output.tournament_output import choose_judge, judge_option, suggest_report
+from simworld.cli.output.tournament_output import judge_option, suggest_report
 from simworld.cli.output.tournament_tables import show_differences
 from simworld.core.errors import InputError
 from simworld.yamlfile import did_you_mean
@@ -31,6 +31,7 @@ from simworld.yamlfile import did_you_mean
 )
 @judge_option
 @db_option
+@allow_import_option
 @json_option
 def compare(
     file: str,
@@ -49,13 +50,13 @@ def compare(
     from simworld.core.measures import OVERALL
     from simworld.judging.judge_warnings import judge_warnings
     from simworld.pipeline.requirements import check_requirement, read_requirements
-    from simworld.tournament.loaded_tournament import load_tournament
-    from simworld.tournament.results import compare_tournament_agents, find_judge_ids
-    from simworld.tournament.results_json import differences_to_json
+    from simworld.tournaments.loaded_tournament import load_tournament
+    from simworld.tournaments.results import compare_tournament_agents, find_judge_ids
+    from simworld.tournaments.results_json import differences_to_json
     from store import open_store
 
     tournament = load_tournament(file)
-    judge = choose_judge(tournament, judge_name)
+    judge = tournament.judge(judge_name)
     for name in (first, second):
         if name not in tournament.agents:
             names = tournament.agents

@@ -12,8 +12,9 @@ Endings: *terminated* when fewer than two seats are left, when nobody did anythi
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from simworld.core.checks import ending_check, run_checks
 from simworld.core.episode import Act, ActionKind, Ending, Episode, Observation, Turn
@@ -25,6 +26,8 @@ from simworld.core.text import replace_controls
 from simworld.core.visibility import observe
 
 DueObservations = Mapping[str, Observation]
+# of a scenario, the seats still present, the turns so far and the episode's seed
+_DueSeats = Callable[[Scenario, Sequence[str], Sequence[Turn], int], list[str]]
 EpisodeGenerator = Generator[DueObservations, Mapping[str, ActResult], Episode]
 
 
@@ -108,19 +111,43 @@ def _present_seats(seats: Sequence[str], turns: Sequence[Turn]) -> list[str]:
     return [name for name in seats if name not in gone]
 
 
-def _due_seats(
+def _all_at_once(
     scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed: int
 ) -> list[str]:
-    if scenario.order is TurnOrder.simultaneous:
-        return list(present)
-    if scenario.order is TurnOrder.random:
-        rng = make_rng(derive_seed(seed, "order", len(turns)))
-        return [present[int(rng.integers(len(present)))]]
+    return list(present)
+
+
+def _drawn(
+    scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed: int
+) -> list[str]:
+    rng = make_rng(derive_seed(seed, "order", len(turns)))
+    return [present[int(rng.integers(len(present)))]]
+
+
+def _one_after_the_other(
+    scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed: int
+) -> list[str]:
     if not turns:
         return [present[0]]
     seats = [seat.name for seat in scenario.seats]
     start = seats.index(turns[-1].acts[0].seat) + 1
     return [next(name for name in seats[start:] + seats[:start] if name in present)]
+
+
+# Which seats act now. Closed: an episode is played again from its scenario alone, years later.
+TURN_ORDERS: Mapping[TurnOrder, _DueSeats] = MappingProxyType(
+    {
+        TurnOrder.round_robin: _one_after_the_other,
+        TurnOrder.random: _drawn,
+        TurnOrder.simultaneous: _all_at_once,
+    }
+)
+
+
+def _due_seats(
+    scenario: Scenario, present: Sequence[str], turns: Sequence[Turn], seed: int
+) -> list[str]:
+    return TURN_ORDERS[scenario.order](scenario, present, turns, seed)
 
 
 def _collect_acts(

@@ -12,11 +12,9 @@ from simworld.core.judgement import Rubric
 from simworld.core.protocols import JudgementGenerator
 from simworld.core.requests import ModelInfo
 from simworld.core.scenario import Scenario
+from simworld.judging.judge_methods import JudgeTask, judge_by_method
 from simworld.judging.judge_spec import JudgeSpec
-from simworld.judging.logprob_judging import judge_by_answers, judge_by_statements
-from simworld.judging.reply_judging import judge_by_replies
 from simworld.judging.swapped_dialogue import Swap, swap_dialogue
-from simworld.judging.transcript import make_judge_transcript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,17 +44,17 @@ class Judge:
         """A generator of requests that returns a verdict per seat (default all) and dimension."""
         if self.swap is not None:
             scenario, episode = swap_dialogue(self.swap, scenario, episode)
-        transcript = make_judge_transcript(scenario, episode)
         seat_names = tuple(seat.name for seat in scenario.seats) if seats is None else tuple(seats)
-        match self.spec.method:
-            case "statements":
-                return judge_by_statements(transcript, self.rubric, self.spec, seat_names, thread)
-            case "answers":
-                return judge_by_answers(transcript, self.rubric, self.spec, seat_names, thread)
-            case "server":
-                return judge_by_replies(
-                    transcript, self.rubric, self.spec, seat_names, thread, sample
-                )
+        task = JudgeTask(
+            scenario=scenario,
+            episode=episode,
+            rubric=self.rubric,
+            seats=seat_names,
+            info=self.info,
+            sample=sample,
+            thread=thread,
+        )
+        return judge_by_method(self.spec, task)
 
     def to_json(self) -> dict[str, Any]:
         """The judge as plain JSON data, resolved: spec, model and rubric."""

@@ -4,28 +4,55 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from agents.lm.load import check_model_spec
+from agents.lm.load import backend_settings_problems, check_model_spec
+from agents.lm.no_backend import NO_MODEL
 from agents.lm.server.address import is_server_model
 from agents.lm.server.options import ServerFields, drop_unhashed_fields
 from scenarios.rubrics import SUFFIXES
 from simworld.core.errors import InputError, ModelError
 from simworld.core.judgement import Rubric
 from simworld.core.requests import ModelInfo
+from simworld.extensions import (
+    ExtensionTable,
+    check_pin,
+    check_settings,
+    drop_extension_fields,
+    extension_name,
+    pin_field,
+    settings_field,
+)
 from simworld.judging.prompts import PROMPTS_VERSION
 from simworld.judging.transcript import CONTEXT_PARTS, ContextPart
-from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, parse, shorten
+from simworld.yamlfile import (
+    Document,
+    data_document,
+    did_you_mean_file,
+    load_text,
+    load_yaml,
+    parse,
+    shorten,
+)
 
+_log = logging.getLogger(__name__)
 DEFAULT_JUDGE = "smol-statements"
+BUILTIN_METHODS = ("statements", "answers", "server")
 ANY_DIMENSION = "every"  # the calibration of dimensions that have none of their own
+
+
+def _methods() -> ExtensionTable[Any]:
+    from simworld.judging.judge_methods import JUDGE_METHODS  # they judge by specs
+
+    return JUDGE_METHODS
 
 
 class Calibration(BaseModel):
@@ -46,7 +73,7 @@ class JudgeSpec(ServerFields):
         min_length=1, description="builtin:…, hf:…, or openai:<model>@<url> (server method only)"
     )
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    method: Literal["statements", "answers", "server"]
+    method: Annotated[str, *extension_name(_methods, BUILTIN_METHODS)]
     rubric: str = Field(
         default="", description="a rubric's name or file; empty: the scenario's own"
     )
@@ -85,6 +112,11 @@ class JudgeSpec(ServerFields):
     samples: int = Field(
         default=1, ge=1, le=1000, description="judgements per episode, each from a seed of its own"
     )
+    settings: Any = settings_field()
+    extension: str = pin_field()
+
+    _settings = field_validator("settings", mode="before")(check_settings(_methods, "method"))
+    _pin = field_validator("extension")(check_pin(_methods, "method"))
 
     def calibration_for(self, dimension: str) -> Calibration:
         """The calibration of a dimension, else of every one, else x itself."""
@@ -93,7 +125,7 @@ class JudgeSpec(ServerFields):
 
     def content(self) -> dict[str, Any]:
         """The spec as JSON data that is stored, without how a server is reached and waited for."""
-        return drop_unhashed_fields(self.model_dump(mode="json"))
+        return drop_extension_fields(drop_unhashed_fields(self.model_dump(mode="json")))
 
     def id(self, info: ModelInfo, rubric: Rubric) -> str:
         """`name@` and 64 bits of the SHA-256 of model, method, prompts, rubric and calibration."""
@@ -122,6 +154,7 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
         InputError: there is no such judge, or its file is wrong; every problem with its place.
     """
     if name in builtin_judges():
+        _log.info("judge %r is a shipped one", name)
         text = (_judges_folder() / f"{name}.yaml").read_text("utf-8")
         return _parse_spec(load_text(text, f"{name}.yaml")), "built in"
     if not name.endswith(SUFFIXES):
@@ -137,6 +170,7 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
             or "; `simworld judge new NAME` writes one"
         )
         raise InputError(f"no judge file {shorten(name)}{hint}")
+    _log.info("judge %r is in %s", name, path)
     spec = _parse_spec(load_yaml(path))
     rubric_path = path.parent / spec.rubric
     # also where the name is too long for a file
@@ -145,15 +179,32 @@ def load_judge(name: str) -> tuple[JudgeSpec, str]:
     return spec, str(path)
 
 
+def check_judge(spec: JudgeSpec) -> None:
+    """Refuses a spec that was made in Python as the same one in a file. Raises InputError."""
+    with data_document(spec.model_dump(mode="json"), f"judge {spec.name!r}") as document:
+        _check_spec(spec, document)
+
+
 def _parse_spec(document: Document) -> JudgeSpec:
-    spec = parse(document, JudgeSpec)
+    data = document.data
+    if isinstance(data, dict) and "model" not in data and _asks_no_model(data.get("method")):
+        data = {**data, "model": NO_MODEL}
+    spec = parse(document, JudgeSpec, data=data)
+    _check_spec(spec, document)
+    return spec
+
+
+def _check_spec(spec: JudgeSpec, document: Document) -> None:
+    if spec.model == NO_MODEL and _asks_no_model(spec.method):
+        return
     on_server = is_server_model(spec.model)
     problems = [] if on_server else spec.server_only_problems(document)
+    problems += backend_settings_problems(spec.model, spec.backend, document)
     try:
         check_model_spec(spec.model)
     except ModelError as error:
         problems.append(document.problem(("model",), str(error)))
-    if on_server and spec.method != "server":
+    if on_server and spec.method in ("statements", "answers"):
         message = (
             f"found {spec.method!r}: a server gives no log-probabilities of a text; expected"
             " 'server'"
@@ -167,7 +218,13 @@ def _parse_spec(document: Document) -> JudgeSpec:
         problems.append(document.problem(("prior",), message))
     if problems:
         raise InputError(problems)
-    return spec
+
+
+def _asks_no_model(method: object) -> bool:
+    try:
+        return not _methods().find(method).declaration.asks_model
+    except InputError:  # which parsing reports, with its place
+        return False
 
 
 def _judges_folder() -> Traversable:

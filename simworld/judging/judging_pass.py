@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from scenarios.rubrics import DEFAULT_RUBRIC, load_rubric, scenario_rubric
@@ -18,6 +19,7 @@ from simworld.judging.judge_spec import JudgeSpec
 from simworld.judging.swapped_dialogue import Swap
 from store import Store
 
+_log = logging.getLogger(__name__)
 NO_JUDGE = ""  # no judge has this id, so every episode is unjudged by it
 NO_RUBRIC_HINT = (
     "its episodes stay unjudged, for they were stored without their rubric: put the file there, "
@@ -69,15 +71,18 @@ class JudgingPass:
         backend: Backend,
         *,
         run: str | None = None,
+        episodes: Collection[str] | None = None,
         retry_failed: bool = False,
         swap: Swap | None = None,
         stopping: StopTracker | None = None,
     ) -> None:
+        """`run` and `episodes` (ids) limit what is judged; by default all that is stored is."""
         self.tally = JudgingTally()
         self.backend_seconds: dict[str, float] = {}
         self.storing_s = 0.0
         self._store, self._spec, self._backend = store, spec, backend
         self._run, self._retry_failed = run, retry_failed
+        self._chosen_ids = None if episodes is None else frozenset(episodes)
         self._swap = swap
         self._stopping = stopping or StopTracker()
         self._commits = DeferredCommits(self._stopping, self._commit)
@@ -109,7 +114,8 @@ class JudgingPass:
         """
         self._stopping.begin_pass()
         sample_count = self._spec.samples if samples is None else samples
-        total = sum(1 for _ in self._store.unjudged(NO_JUDGE, 0, run=self._run)) * sample_count
+        every_episode = self._chosen(self._store.unjudged(NO_JUDGE, 0, run=self._run))
+        total = sum(1 for _ in every_episode) * sample_count
         first_rubric = load_rubric(self._spec.rubric or DEFAULT_RUBRIC)
         rubrics = [first_rubric]
         report_progress = on_progress or (lambda tally: None)
@@ -121,6 +127,13 @@ class JudgingPass:
             if rubric is first_rubric:
                 self.tally = JudgingTally(total=total, already_judged=total - sum(missing_counts))
             self.tally = replace(self.tally, judge_ids=(*self.tally.judge_ids, judge.id))
+            _log.info(
+                "judge %s, rubric %r: %d judgements to make, of %d",
+                judge.id,
+                rubric.name,
+                sum(missing_counts),
+                total,
+            )
             report_progress(self.tally)
             if any(missing_counts):
                 self._store.add_judge(judge.id, judge.name, judge.to_json())
@@ -154,9 +167,13 @@ class JudgingPass:
         return self.tally
 
     def _unjudged(self, judge: Judge, sample: int) -> Iterator[str]:
-        return self._store.unjudged(
-            judge.id, sample, run=self._run, retry_failed=self._retry_failed
+        return self._chosen(
+            self._store.unjudged(judge.id, sample, run=self._run, retry_failed=self._retry_failed)
         )
+
+    def _chosen(self, episode_ids: Iterable[str]) -> Iterator[str]:
+        chosen = self._chosen_ids
+        return (id_ for id_ in episode_ids if chosen is None or id_ in chosen)
 
     def _due_judgements(
         self, judge: Judge, sample: int

@@ -4,11 +4,11 @@ with the same random numbers; and what the arms are compared by.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents import HumanSpec, find_specs
-from scenarios import find_scenarios
+from agents import HumanSpec, LoadedSpec
 from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.core.measures import OVERALL
@@ -16,6 +16,13 @@ from simworld.core.scenario import Scenario
 from simworld.judging.judge import scored_dimension_names
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.results.arms import ArmSeat
+from simworld.results.seat_measures import MeasureSpec
+from simworld.runner.given import (
+    AgentLike,
+    ScenarioLike,
+    find_given_agents,
+    find_given_scenarios,
+)
 from simworld.runner.run_plan import RunPlan
 from simworld.training.data.dataset_query import RewardSettings
 from simworld.yamlfile.fields import SeatChoice
@@ -88,11 +95,14 @@ class EvaluationMeasures:
 
     judge: JudgeSpec | None = None
     reward: RewardSettings | None = None  # any but judged
+    seats: tuple[MeasureSpec, ...] = ()  # of how a seat played, beside these
 
     @property
     def main_measure(self) -> str:
         """The measure that decides: `overall` of the judge, else what is measured."""
-        return OVERALL if self.judge is not None or self.reward is None else self.reward.measure
+        if self.judge is None and self.reward is not None:
+            return self.reward.measure
+        return self.seats[0].measure if self.judge is None and self.seats else OVERALL
 
     def names(self, plan: ArmsPlan) -> tuple[str, ...]:
         """The names of everything that will be compared. Raises InputError for a rubric that cannot
@@ -101,21 +111,32 @@ class EvaluationMeasures:
         names: list[str] = []
         if self.judge is not None:
             names = [OVERALL, *scored_dimension_names(self.judge, plan.scenarios)]
-        return (*names, *self.reward.measures) if self.reward is not None else tuple(names)
+        of_reward = () if self.reward is None else self.reward.measures
+        return (*names, *of_reward, *(spec.measure for spec in self.seats))
+
+
+def evaluation_name(
+    arms: Mapping[str, str], *, scenarios: Sequence[str], partners: Sequence[str], seed: int
+) -> str:
+    """The name of a run that was given none, made of the names as they were written alone: after an
+    edit the same command finds its run, and is told what has changed.
+    """
+    text = repr((sorted(arms.items()), sorted(scenarios), sorted(partners), seed))
+    return f"evaluate-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def plan_arms(
-    arms: Mapping[str, str],
+    arms: Mapping[str, AgentLike],
     *,
-    scenarios: Sequence[str],
-    partners: Sequence[str],
+    scenarios: Sequence[ScenarioLike],
+    partners: Sequence[AgentLike],
     seats: SeatChoice = "both",
     repeats: int = 1,
     seed: int = 0,
     run: str,
 ) -> ArmsPlan:
-    """The plan of arms and partners given by names or files, in scenarios given as for `simworld
-    run`.
+    """The plan of arms and partners given by names, files or specs, in scenarios given as for
+    `simworld run`.
 
     Raises:
         InputError: everything wrong with arms, partners and scenarios at once.
@@ -134,21 +155,15 @@ def plan_arms(
                 message="no scenario is given; use --scenarios NAME (a name, file, folder or glob)"
             )
         )
-    loaded_scenarios: tuple[Scenario, ...] = ()
+    found_scenarios: tuple[Scenario, ...] = ()
     with collecting_problems(problems):
-        loaded_scenarios = (
-            tuple(loaded.scenario for loaded in find_scenarios(scenarios)) if scenarios else ()
-        )
-    agents = tuple(dict.fromkeys((*arms.values(), *partners)))
-    names: dict[str, str] = {}
-    specs = {}
+        found_scenarios = find_given_scenarios(scenarios) if scenarios else ()
+    agents: tuple[LoadedSpec, ...] = ()
     with collecting_problems(problems):
-        loaded_specs = find_specs(agents)
-        names = {name: loaded.spec.name for name, loaded in zip(agents, loaded_specs, strict=True)}
-        specs = {loaded.spec.name: loaded for loaded in loaded_specs}
-    for arm, agent in arms.items():
-        loaded = specs.get(names.get(agent, ""))
-        if loaded is not None and isinstance(loaded.spec, HumanSpec):
+        agents = find_given_agents([*arms.values(), *partners])
+    agent_by_arm = dict(zip(arms, agents, strict=False))  # none where an agent is wrong
+    for arm, loaded in agent_by_arm.items():
+        if isinstance(loaded.spec, HumanSpec):
             problems.append(
                 Problem(message=f"arm {arm!r} is a person; an evaluation plays by itself")
             )
@@ -158,10 +173,10 @@ def plan_arms(
         run=run,
         seed=seed,
         repeats=repeats,
-        scenarios=loaded_scenarios,
+        scenarios=found_scenarios,
         casts=(),
-        specs=specs,
-        arms={arm: names[agent] for arm, agent in arms.items()},
-        partners=tuple(dict.fromkeys(names[partner] for partner in partners)),
+        specs={loaded.spec.name: loaded for loaded in agents},
+        arms={arm: loaded.spec.name for arm, loaded in agent_by_arm.items()},
+        partners=tuple(dict.fromkeys(loaded.spec.name for loaded in agents[len(arms) :])),
         seats=seats,
     )

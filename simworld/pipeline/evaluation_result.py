@@ -8,29 +8,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from agents import LMSpec, model_key
 from simworld.core.arrays import EmbedTexts, Floats
 from simworld.core.episode import Ending, Episode
+from simworld.core.errors import InputError
 from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
 from simworld.results.arms import Arm, ArmSeat, scores_by_seat, tally_arm
 from simworld.results.differences import compare_agents
 from simworld.results.language_quality import LanguageQuality, evenly_spaced, measure_language
 from simworld.results.last_attempts import last_attempts
-from simworld.results.perplexity import perplexity, reply_requests
+from simworld.results.perplexity import (
+    Surprise,
+    perplexity_ratio,
+    read_surprise,
+    reply_requests,
+)
 from simworld.results.planner_ways import PlannerWays
+from simworld.results.seat_measures import MeasureSpec, PlayedSeat, measure_seat
 from simworld.results.seat_scores import to_score_tables
 from simworld.results.traits import TraitTable, arm_traits
 from simworld.runner.agent_pool import AgentPool
 from simworld.stats.intervals import Estimate, mean_by_family
 from simworld.stats.paired_tests import PairedComparison
 from simworld.training.data.dataset_query import RewardSettings
+from simworld.training.data.reward_kinds import make_act_reward
 from simworld.training.data.reward_rules import check_standardised
-from simworld.training.data.rule_rewards import RuleRewards
 from simworld.training.data.seat_turns import seat_turns
-from simworld.training.data.utterance_rewards import builtin_embedder, make_utterance_reward
 from store import EpisodeSummary, Store, StoredEpisode
 
 ARM_COUNTS = ("planned", "missing", "failed", "failed_share", "unscored", "unscored_share")
@@ -96,7 +100,7 @@ def compare_arms(
         embed: sentence embeddings for the dispersion of utterances.
 
     Raises:
-        InputError: a pattern took too long on an utterance.
+        InputError: a pattern took too long on an utterance; an extension failed.
     """
     arm_seats = plan.arm_seats(agent_pool.ids)
     episodes = last_attempts(store.episode_summaries(run=plan.run))
@@ -106,6 +110,10 @@ def compare_arms(
         check_standardised(evaluated.reward.rules)
         for key, values in _mean_rewards(played, evaluated.reward, store).items():
             seats.setdefault(key, {}).update(values)
+    if evaluated.seats:
+        for stored, seat in (pair for of_arm in played.values() for pair in of_arm):
+            values = seats.setdefault((stored.id, seat), {})
+            values |= _seat_values(evaluated.seats, stored, seat, store, values)
     arms = {
         arm: tally_arm(arm, planned, episodes, seats, main_measure=evaluated.main_measure)
         for arm, planned in arm_seats.items()
@@ -125,12 +133,17 @@ def compare_arms(
         max_embedded=replies_read,
     )
     if replies_read:
-        specs = {arm: plan.specs[agent].spec for arm, agent in plan.arms.items()}
-        quality = {
-            arm: _add_perplexity(arm_quality, played[arm], spec, agent_pool, store, replies_read)
-            if isinstance(spec := specs[arm], LMSpec)
-            else arm_quality
-            for arm, arm_quality in quality.items()
+        surprise = _read_replies(plan, played, agent_pool, store, replies_read)
+        of_base = surprise.get(plan.base_arm)
+        quality |= {
+            arm: replace(
+                quality[arm],
+                perplexity=read.perplexity,
+                perplexity_ratio=perplexity_ratio(read, of_base)
+                if of_base is not None and arm != plan.base_arm
+                else None,
+            )
+            for arm, read in surprise.items()
         }
     return Evaluation(
         run=plan.run,
@@ -169,6 +182,23 @@ def _played_seats(
     return played
 
 
+def _seat_values(
+    specs: Sequence[MeasureSpec],
+    stored: StoredEpisode,
+    seat: str,
+    store: Store,
+    known: Mapping[str, float],
+) -> dict[str, float]:
+    scenario = store.scenario(stored.episode.scenario_id)
+    played = PlayedSeat(scenario=scenario, episode=stored.episode, seat=seat)
+    values = measure_seat(specs, played)
+    if clash := [name for name in values if name in known and known[name] != values[name]]:
+        raise InputError(
+            f"measure {clash[0]!r} has the name of what the judge or the reward says of a seat"
+        )
+    return values
+
+
 def _mean_rewards(
     played: _PlayedSeats, reward: RewardSettings, store: Store
 ) -> dict[tuple[str, str], dict[str, float]]:
@@ -188,39 +218,31 @@ def _mean_rewards(
 
 def _act_measures(reward: RewardSettings, store: Store) -> Callable[[Episode, str], Floats] | None:
     """What gives of an episode and a seat the reward's measures of each act, (n, measures)."""
-    if reward.rules:
-        rules = RuleRewards(reward.rules, builtin_embedder())
-
-        def by_rules(episode: Episode, seat: str) -> Floats:
-            turns = list(seat_turns(store.scenario(episode.scenario_id), episode, seat).values())
-            paid = rules.paid(turns)
-            return np.column_stack((paid.sum(1), paid))
-
-        return by_rules
-    by_words = make_utterance_reward(reward)
-    if by_words is None:
+    act_reward = make_act_reward(reward)
+    if act_reward is None:
         return None
 
-    def by_text(episode: Episode, seat: str) -> Floats:
-        texts = [act.action.text for act in episode.acts if act.seat == seat]
-        return by_words.measure(texts)[:, None]
+    def measures(episode: Episode, seat: str) -> Floats:
+        if act_reward.words_alone:
+            return act_reward.of_texts(a.action.text for a in episode.acts if a.seat == seat)
+        turns = seat_turns(store.scenario(episode.scenario_id), episode, seat)
+        return act_reward.measure(list(turns.values()))
 
-    return by_text
+    return measures
 
 
-def _add_perplexity(
-    quality: LanguageQuality,
-    seats: Sequence[tuple[StoredEpisode, str]],
-    spec: LMSpec,
-    agent_pool: AgentPool,
-    store: Store,
-    limit: int,
-) -> LanguageQuality:
-    backend = agent_pool.find_backend(model_key(spec))
-    if backend is None:
-        return quality
-    requests = list(reply_requests(store, seats, backend.info.id))
-    return replace(quality, perplexity=perplexity(evenly_spaced(requests, limit), backend))
+def _read_replies(
+    plan: ArmsPlan, played: _PlayedSeats, agent_pool: AgentPool, store: Store, limit: int
+) -> dict[str, Surprise]:
+    """How surprising replies of each arm with a local model are to that model without a prefix."""
+    surprise = {}
+    for arm, agent in plan.arms.items():
+        spec = plan.specs[agent].spec
+        backend = agent_pool.find_backend(model_key(spec)) if isinstance(spec, LMSpec) else None
+        if backend is not None:
+            requests = list(reply_requests(store, played[arm], backend.info.id))
+            surprise[arm] = read_surprise(evenly_spaced(requests, limit), backend)
+    return surprise
 
 
 def _compared_pairs(plan: ArmsPlan) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from agents.replies.line_similarity import line_similarity
 from simworld.core.arrays import EmbedTexts
 from simworld.core.episode import Act, ActionKind, Episode
+from simworld.stats.intervals import Estimate
 
 T = TypeVar("T")
 # share of word pairs that stand in one earlier line, from which on a line is a repeat; LM agents'
@@ -42,6 +43,7 @@ class LanguageQuality:
     action_dispersion: float | None
     utterance_dispersion: float | None = None  # of two utterances' sentence embeddings
     perplexity: float | None = None  # of its replies under the unsteered model
+    perplexity_ratio: Estimate | None = None  # to that of the arm others are compared with
 
 
 EpisodeSeats = Sequence[tuple[Episode, str]]  # what an arm played: episodes, and its seat in each
@@ -63,7 +65,7 @@ def measure_language(
     for arm, seats in arms.items():
         acts = _acts(seats)
         spoken = spoken_acts(seats)
-        repeats = [repeat for episode, seat in seats for repeat in _repeat_flags(episode, seat)]
+        repeats = [repeat for episode, seat in seats for repeat in repeat_flags(episode, seat)]
         actions = [
             act.plan.action for act in acts if act.plan is not None and act.plan.action is not None
         ]
@@ -139,7 +141,8 @@ def spoken_words(seats: EpisodeSeats) -> list[list[str]]:
     return [_WORD.findall(act.action.text.casefold()) for act in spoken_acts(seats)]
 
 
-def _repeat_flags(episode: Episode, seat: str) -> list[bool]:
+def repeat_flags(episode: Episode, seat: str) -> list[bool]:
+    """Of each utterance of a seat, whether it repeats an earlier line of the episode."""
     earlier: list[str] = []
     flags = []
     for act in episode.acts:

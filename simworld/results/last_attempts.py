@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from store import EpisodeSummary
+from store import EpisodeSummary, Store
 
 
 def last_attempts(summaries: Iterable[EpisodeSummary]) -> dict[str, EpisodeSummary]:
@@ -18,3 +18,9 @@ def last_attempts(summaries: Iterable[EpisodeSummary]) -> dict[str, EpisodeSumma
         if last_by_item.setdefault(summary.item_key, summary).attempt < summary.attempt:
             last_by_item[summary.item_key] = summary
     return last_by_item
+
+
+def failed_attempts(store: Store, run: str) -> tuple[EpisodeSummary, ...]:
+    """The last attempts at a run's work items that failed."""
+    last_by_item = last_attempts(store.episode_summaries(run=run))
+    return tuple(summary for summary in last_by_item.values() if summary.failure is not None)

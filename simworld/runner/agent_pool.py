@@ -10,10 +10,10 @@ from agents import (
     HUMAN_MODEL,
     HumanSpec,
     LMAgent,
-    LMSpec,
     LoadedSpec,
     TerminalBackend,
     agent_id_of,
+    asks_model,
     backend_key,
     make_agent,
     model_key,
@@ -74,11 +74,11 @@ class _LazyAgentPool(AgentPool):
 
     def __init__(self, specs: Sequence[LoadedSpec], load: Callable[[], AgentPool]) -> None:
         self._specs, self._load = specs, load
-        lm_specs = [loaded.spec for loaded in specs if isinstance(loaded.spec, LMSpec)]
-        self._specs_by_key = {model_key(spec): spec for spec in lm_specs}
+        model_specs = [loaded.spec for loaded in specs if asks_model(loaded.spec)]
+        self._specs_by_key = {model_key(spec): spec for spec in model_specs}
         self._loaded: AgentPool | None = None
         identify = cache(identify_model)
-        self._infos = {spec.name: identify(spec.model) for spec in lm_specs}
+        self._infos = {spec.name: identify(spec.model) for spec in model_specs}
 
     @property
     def agents(self) -> Mapping[str, Agent]:
@@ -139,8 +139,8 @@ def load_agents(
         MissingExtra: then, an optional package is missing.
     """
     specs = list(specs)
-    lm_specs = [loaded.spec for loaded in specs if isinstance(loaded.spec, LMSpec)]
-    local_keys = {model_key(spec) for spec in lm_specs if not is_server_model(spec.model)}
+    model_specs = [loaded.spec for loaded in specs if asks_model(loaded.spec)]
+    local_keys = {model_key(spec) for spec in model_specs if not is_server_model(spec.model)}
     bytes_each = None if cache_bytes is None else max(1, cache_bytes // max(1, len(local_keys)))
     _check_servers(specs, server)
     for spec in (loaded.spec for loaded in specs):
@@ -153,7 +153,7 @@ def load_agents(
         backends: dict[str, Backend] = {}
         for loaded in specs:
             spec = loaded.spec
-            if isinstance(spec, LMSpec) and model_key(spec) not in backends:
+            if asks_model(spec) and model_key(spec) not in backends:
                 before_load(spec.model)
                 backend = load_backend(
                     spec.model,
@@ -168,7 +168,7 @@ def load_agents(
                 backends[model_key(spec)] = backend
             elif isinstance(spec, HumanSpec) and terminal is not None:
                 backends[HUMAN_MODEL] = terminal
-        infos = {spec.name: backends[model_key(spec)].info for spec in lm_specs}
+        infos = {spec.name: backends[model_key(spec)].info for spec in model_specs}
         agents = {
             loaded.spec.name: make_agent(loaded, infos.get(loaded.spec.name)) for loaded in specs
         }
@@ -186,7 +186,7 @@ def _check_servers(specs: Iterable[LoadedSpec], server: ServerFields | None) -> 
     """Raises ModelError with every key that is not there, before any model is loaded."""
     missing: dict[str, None] = {}
     for spec in (loaded.spec for loaded in specs):
-        if isinstance(spec, LMSpec):
+        if asks_model(spec):
             try:
                 check_server_key(spec.model, spec.server_options(server))
             except ModelError as error:

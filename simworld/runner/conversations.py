@@ -10,12 +10,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from simworld.core.engine import play
-from simworld.core.episode import Act, Episode, Observation, WorkItem
+from simworld.core.episode import (
+    Act,
+    Action,
+    ActionKind,
+    Episode,
+    Generation,
+    Observation,
+    PlanStep,
+    WorkItem,
+)
 from simworld.core.errors import Failure
 from simworld.core.protocols import ActGenerator, ActResult, Agent, Backend
 from simworld.core.requests import Completion, Generated
 from simworld.core.scenario import Scenario
 from simworld.core.stopping import StopTracker
+from simworld.deprecation import renamed_arguments
 from simworld.driver import MAX_LIVE, Piece, RoutedAnswer, RoutedRequest, drive
 from simworld.runner.admission import Admission, LiveConversation
 
@@ -59,6 +69,9 @@ class PlayCounters:
     backend_seconds: dict[str, float] = field(default_factory=dict)
 
 
+@renamed_arguments(
+    {"live": "max_live", "pulse": "counters", "on_beat": "on_progress"}, removed_in="0.3.0"
+)
 def play_jobs(
     jobs: Iterable[Job],
     backends: Mapping[str, Backend],
@@ -179,9 +192,8 @@ class _Player:
             reply = self._agent_error(seat, error)
         else:
             return [RoutedRequest(model=agent.model, request=request, label=seat)]
-        if not isinstance(reply, Act | Failure):
-            message = f"expected an Act or a Failure, got {type(reply).__name__}"
-            reply = Failure(boundary="agent", kind="error", message=message)
+        if problem := _malformed(reply):
+            reply = Failure(boundary="agent", kind="error", message=problem)
         self.replies[seat] = reply
         del self.act_generators[seat]
         return []
@@ -196,5 +208,29 @@ class _Player:
         self.admission.note_answer(self.conversation, seat, self.turn, request, completion)
 
     def _agent_error(self, seat: str, error: Exception) -> Failure:
-        _log.error("agent %s failed in seat %s", self.job.agents[seat].id, seat, exc_info=error)
+        _log.debug("agent %s failed in seat %s", self.job.agents[seat].id, seat, exc_info=error)
         return Failure(boundary="agent", kind="error", message=f"{type(error).__name__}: {error}")
+
+
+def _malformed(reply: object) -> str:
+    """What is wrong with what an agent returned, before anyone relies on its types; else empty."""
+    if isinstance(reply, Failure):
+        return ""
+    if not isinstance(reply, Act):
+        return f"expected an Act or a Failure, got {type(reply).__name__}"
+    action: object = reply.action
+    if not isinstance(action, Action):
+        return f"expected an Action in the act, got {type(action).__name__}"
+    parts = (
+        ("kind", action.kind, ActionKind),
+        ("text", action.text, str),
+        ("to", action.to, tuple),
+        *(("to", seat, str) for seat in action.to if isinstance(action.to, tuple)),
+        ("plan", reply.plan, PlanStep | None),
+        ("generation", reply.generation, Generation | None),
+    )
+    for name, value, wanted in parts:
+        if not isinstance(value, wanted):
+            expected = getattr(wanted, "__name__", str(wanted))
+            return f"expected {name} to be {expected}, got {type(value).__name__}"
+    return ""

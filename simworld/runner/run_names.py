@@ -5,10 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from simworld.core.scenario import Scenario
 from simworld.runner.run_plan import Cast, RunPlan
-from store import Store
+from store import Store, open_store
+
+
+def named_plan(
+    plan: RunPlan, casts: Sequence[Cast], ids: Mapping[str, str], db: str | None
+) -> RunPlan:
+    """The plan under its default name; under the one that it got before, if such a run is in the
+    database.
+
+    Args:
+        plan: without a name.
+        casts: its casts as they were written, which earlier versions named runs after.
+        ids: of the agents, by name.
+        db: the database; None where there is none yet.
+    """
+    earlier = legacy_run_name(plan.scenarios, casts, plan.seed)
+    if db is not None:
+        with open_store(db) as store:
+            if run_matches_plan(store, earlier, plan, ids):
+                return replace(plan, run=earlier)
+    return replace(plan, run=default_run_name(plan, ids))
 
 
 def default_run_name(plan: RunPlan, ids: Mapping[str, str]) -> str:

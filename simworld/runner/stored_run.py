@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from simworld.runner.run_plan import PlannedEpisode, RunPlan
 from simworld.runner.turn_progress import TurnProgress
 from store import AgentRecord, ItemState, PlannedItem, RunRecord, Store, check_store, open_store
 from store.interrupts import delay_interrupts
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,14 @@ def play_missing(
     """
     planned = plan.planned_episodes(agent_pool.ids)
     due = due_episodes(planned, store, plan.run, retry_failed=retry_failed)
+    _log.info(
+        "run %s: %d episodes planned, %d there already, %d to play (%d as a further attempt)",
+        plan.run,
+        len(planned),
+        len(planned) - len(due),
+        len(due),
+        sum(episode.attempt > 1 for episode in due),
+    )
     # loads the models, unless there is nothing to play
     jobs = plan.make_jobs(agent_pool.agents, due) if due else []
     store_plan(plan, agent_pool, store, planned)
@@ -165,6 +176,13 @@ class _RunRecorder:
                 parent_id=played.job.parent_id,
             )
         self._turns.add_ended(played)
+        _log.debug(
+            "episode of %r, repeat %d, attempt %d: %s",
+            scenario.name,
+            played.job.item.repeat,
+            played.job.attempt,
+            played.episode.ending.value if added else "another process was faster",
+        )
         if not added:
             return  # another process of the same run was faster
         failed = played.episode.ending is Ending.failed

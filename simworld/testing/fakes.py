@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from simworld.core.engine import play
-from simworld.core.episode import Act, Action, ActionKind, Observation
+from simworld.core.episode import Act, Action, ActionKind, Episode, Observation
 from simworld.core.errors import model_failure
 from simworld.core.requests import (
     AskPerson,
@@ -209,6 +209,15 @@ def example_observations(
     from nothing.
     """
     scenario = scenario or example_scenario()
+    return _play_example(scenario, seed)[0]
+
+
+def example_episode(scenario: Scenario | None = None, *, seed: int = 0) -> Episode:
+    """A played scenario to its turn limit, everybody saying a line."""
+    return _play_example(scenario or example_scenario(), seed)[1]
+
+
+def _play_example(scenario: Scenario, seed: int) -> tuple[tuple[Observation, ...], Episode]:
     game = play(scenario, {seat.name: "example" for seat in scenario.seats}, seed)
     observations: list[Observation] = []
     due = next(game)
@@ -220,8 +229,9 @@ def example_observations(
         }
         try:
             due = game.send({seat: Act(seat=seat, action=action) for seat, action in lines.items()})
-        except StopIteration:
-            return tuple(observations)
+        except StopIteration as stop:
+            episode: Episode = stop.value
+            return tuple(observations), episode
 
 
 def _text(prompt: Prompt) -> str:

@@ -20,9 +20,9 @@ from simworld.core.errors import InputError
 from simworld.core.measures import OVERALL
 from simworld.core.scenario import Scenario
 from simworld.results.episode_scores import read_episode_scores
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.results import TournamentResult, compare_by_ids, results_by_ids
-from simworld.tournament.stored_tournament import stored_judges, stored_tournament
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.results import TournamentResult, compare_by_ids, results_by_ids
+from simworld.tournaments.stored_tournament import stored_judges, stored_tournament
 from simworld.web.html import make_environment
 from simworld.web.judgement_table import judgement_tables
 from simworld.web.pages import episode

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.results import TournamentResult, results_by_ids
-from simworld.tournament.stored_tournament import stored_judges, stored_tournament
-from simworld.tournament.tournament_plan import seat_filter
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.results import TournamentResult, results_by_ids
+from simworld.tournaments.stored_tournament import stored_judges, stored_tournament
+from simworld.tournaments.tournament_plan import seat_filter
 from simworld.web.app_state import AppState
 from simworld.web.page_request import PageRequest
 from simworld.web.titles import scenario_titles

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from simworld.results.differences import Difference
 from simworld.results.standings import MeasureStandings, Standing, WinRecord
 from simworld.stats.ratings import MEAN_POINTS
-from simworld.tournament.results import TournamentResult
+from simworld.tournaments.results import TournamentResult
 from simworld.web.figures.intervals import draw_axis, draw_interval
 from simworld.web.figures.scales import axis_range
 

@@ -8,6 +8,7 @@ problem, each with its place.
 
 from simworld.yamlfile.document import Document, YamlPath, load_text, load_yaml, sort_problems
 from simworld.yamlfile.file_search import glob_yaml_files, is_glob, list_yaml_files
+from simworld.yamlfile.given_data import data_document
 from simworld.yamlfile.messages import (
     closest_match,
     describe_value,
@@ -27,6 +28,7 @@ __all__ = [
     "Document",
     "YamlPath",
     "closest_match",
+    "data_document",
     "describe_value",
     "did_you_mean",
     "did_you_mean_file",

@@ -24,6 +24,7 @@ from simworld.yamlfile.messages import (
 
 Model = TypeVar("Model", bound=BaseModel)
 
+UNKNOWN_FIELD = "unknown_field"  # the type of that problem in the settings of an extension
 MAX_PROBLEMS = 100  # of one file; a file of another kind would fill the screen otherwise
 _FROM_DOCUMENT = object()
 
@@ -116,7 +117,8 @@ def _misspelt_fields(
 
 def _concerns_key(items: list[Mapping[str, Any]]) -> bool:
     """Whether the problem is the key itself and not its value."""
-    return any(item["type"] == "extra_forbidden" or "[key]" in item["loc"] for item in items)
+    of_key = ("extra_forbidden", UNKNOWN_FIELD)
+    return any(item["type"] in of_key or "[key]" in item["loc"] for item in items)
 
 
 def _loc_in_file(document: Document, item: Mapping[str, Any]) -> YamlPath:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from agents import agent_id_of, agent_json_schema, find_specs, load_spec, make_agent, model_key
-from agents.agent_spec import HumanSpec, LMSpec, ScriptedSpec, library_agent_names
+from agents.agent_spec import library_agent_names
 from agents.human import HumanAgent
+from agents.kind_specs import HumanSpec, LMSpec, ScriptedSpec
 from agents.lm.reasoning_marks import ReasoningMarks
 from agents.lm.server.options import ServerFields, ServerOptions
 from agents.lm_agent import LMAgent

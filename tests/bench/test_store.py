@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from simworld.tournament.loaded_tournament import load_tournament
-from simworld.tournament.results import tournament_results
+from simworld.tournaments.loaded_tournament import load_tournament
+from simworld.tournaments.results import tournament_results
 from store import open_store
 from tests.simworld.analysis.raw import raw_scores
 from tests.simworld.results.counted import count, games

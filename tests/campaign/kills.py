@@ -42,7 +42,7 @@ LOADED = (
     "agents.lm.server.openai_backend", "alembic.command", "openai.resources.chat.completions",
     "psycopg", "rich.progress", "simworld.cli.judge.run", "simworld.cli.run",
     "simworld.cli.tournament_run", "simworld.judging.judging_pass", "simworld.runner.stored_run",
-    "simworld.tournament.cost_estimate", "simworld.tournament.results_json", "simworld.tournament.play",
+    "simworld.tournaments.cost_estimate", "simworld.tournaments.results_json", "simworld.tournaments.play",
     "store.migrations.migrate",
 )  # fmt: skip
 REPEATS = 12

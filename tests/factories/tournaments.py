@@ -16,8 +16,8 @@ from simworld.core.requests import Completion, Request
 from simworld.judging.judge_spec import JudgeSpec
 from simworld.runner.agent_pool import AgentPool
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.loaded_tournament import Tournament, load_tournament
-from simworld.tournament.play import OpenJudge, TournamentOutcome, play_tournament
+from simworld.tournaments.loaded_tournament import Tournament, load_tournament
+from simworld.tournaments.play import OpenJudge, TournamentOutcome, play_tournament
 from store import Store, open_store
 from tests.sql_events import at_each
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import simworld
+from simworld.cli import cli
 from simworld.code_version import code_version, described
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -50,3 +53,15 @@ def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_this_code() -> None:
     assert code_version().partition("+")[0] == simworld.__version__
+
+
+def test_pyproject_says_the_version() -> None:
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    said = tomllib.loads(project.read_text("utf-8"))["project"]["version"]
+    again = "an older one is installed; pip install --no-deps --no-build-isolation -e . mends that"
+    assert simworld.__version__ == said, again
+
+
+def test_the_command_names_the_code_that_it_runs() -> None:
+    shown = CliRunner().invoke(cli, ["--version"])
+    assert (shown.exit_code, shown.output) == (0, f"simworld {code_version()}\n")

@@ -30,6 +30,6 @@ def test_every_data_file_is_packaged(package: str) -> None:
 
 def test_the_shipped_tournament_is_beside_the_code() -> None:
     patterns = PATTERNS["simworld"]
-    shipped = PurePath("tournament/library/small.yaml")
+    shipped = PurePath("tournaments/library/small.yaml")
     assert (HOME / "simworld" / shipped).is_file()
     assert any(fnmatch.fnmatch(str(shipped), pattern) for pattern in patterns)

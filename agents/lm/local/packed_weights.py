@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from agents.lm.local.dtypes import onednn_has_bfloat16
 from agents.lm.local.memory import default_cache_budget
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger(f"simworld.{__name__}")
 _TUNED_ROWS = 32  # for which the order is chosen; it serves any number
 
 

@@ -7,6 +7,7 @@ that all conversations share, and whole first prompts where one scenario is play
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from torch import Tensor
 from agents.lm.local.common_prefix import common_prefix_length
 from agents.lm.local.kv_block import CacheShape
 
+_log = logging.getLogger(f"simworld.{__name__}")
 _CAPACITY_STEP = 64
 MIN_SHARED_TOKENS = 32  # a beginning shorter than this is read again rather than looked for
 
@@ -129,6 +131,7 @@ class PrefixCache:
                 self._threads[name] = thread
                 self._capacity_tokens += thread.capacity
         thread.ids = thread.ids[: common_prefix_length(thread.ids, ids)]
+        _log.debug("thread %r: %d of %d tokens are cached", name, len(thread.ids), len(ids))
         if thread.capacity < tokens:
             old_kv, cached_count = thread.kv, len(thread.ids)
             thread.kv = self._allocate(
@@ -157,7 +160,9 @@ class PrefixCache:
         while len(self._threads) > 1 and (
             self.bytes > self.budget_bytes or len(self._threads) > self._max_threads
         ):
-            self.forget(next(iter(self._threads)))
+            oldest = next(iter(self._threads))
+            _log.debug("thread %r is evicted: %d are kept", oldest, len(self._threads) - 1)
+            self.forget(oldest)
 
     def _allocate(self, tokens: int) -> Tensor:
         return self._shape.zeros(tokens=-(-tokens // _CAPACITY_STEP) * _CAPACITY_STEP)

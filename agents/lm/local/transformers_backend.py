@@ -9,6 +9,7 @@ again draws the same tokens, for each row's random numbers hang on its seed alon
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from simworld.core.errors import Failure, model_failure
 from simworld.core.profile import ProfilePart
 from simworld.core.requests import Completion, Finished, ModelInfo, Request, Score, Scored
 
+_log = logging.getLogger(f"simworld.{__name__}")
 MAX_PREFILL_TOKENS = 1024  # prompt tokens that join a step, unless a single prompt is longer
 # threads kept, at most, for each row of the batch: bounds what ended conversations leave behind
 _THREADS_PER_ROW = 8
@@ -67,6 +69,7 @@ class TransformersBackend:
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
         budget = default_cache_budget(local.device) if cache_bytes is None else cache_bytes
+        _log.info("caches of %s: %.0f MB", spec, budget / 1e6)
         self.meter = Meter()
         self._local: LocalModel | None = local
         self.info = ModelInfo(
@@ -213,6 +216,11 @@ class TransformersBackend:
         if len(rows) == 1:
             self._finish(rows[0].ticket, _failure_from(error))
             return
+        _log.info(
+            "a batch of %d rows failed (%s); each half is tried again",
+            len(rows),
+            type(error).__name__,
+        )
         for row in rows:
             row.restart()
         middle = len(rows) // 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -30,6 +31,7 @@ from agents.lm.local.model_files import (
 )
 from simworld.core.errors import ModelError
 
+_log = logging.getLogger(f"simworld.{__name__}")
 FETCH_HINT = "run `simworld model fetch`"
 CONVERSION_VERSION = "v1"  # changes when the converted folder would come out different
 _STALE_S = 3600.0  # a conversion takes half a minute; what is older was interrupted
@@ -155,7 +157,10 @@ def builtin_weights(name: str) -> Weights:
     """
     check_is_language_model(name)
     model = BUILTIN_MODELS[name]
-    if not is_converted(model):
+    if is_converted(model):
+        _log.info("builtin:%s was converted before", name)
+    else:
+        _log.info("builtin:%s is converted to safetensors, once: half a minute", name)
         convert_gguf(model)
     return Weights(folder=converted_folder(model), id=model.sha256)
 
@@ -289,16 +294,17 @@ def quiet_loading() -> Iterator[None]:
     """Without transformers' progress bars and deprecation warnings, which say nothing to our
     users.
     """
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    shown, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    shown = transformers_logging.is_progress_bar_enabled()
+    level = transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(level)
+        transformers_logging.set_verbosity(level)
         if shown:
-            logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()

@@ -7,6 +7,7 @@ waits on a queue.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import random
 import threading
@@ -26,6 +27,7 @@ from agents.lm.server.server_answer import ServerAnswer, read_answer
 from simworld.core.errors import Failure, model_failure
 from simworld.core.requests import Completion, Finished, Generate, ModelInfo, Request
 
+_log = logging.getLogger(f"simworld.{__name__}")
 _RETRIED_STATUS = frozenset({408, 409, 425, 429})  # and all from 500
 _RETRIED_KINDS = frozenset({"timeout", "refused", "invalid", "empty"})
 # of the loop before it is closed: a connection that was begun a moment ago cannot be cancelled
@@ -68,6 +70,14 @@ class OpenAIBackend:
         self._client = ServerClient(address, self._key, self._options)
         meta = {"model": address.model, "url": address.url}
         self.info = ModelInfo(spec=spec, id=address.id, dtype="", context=None, meta=meta)
+        _log.info(
+            "model %s of %s: up to %d requests at once, %g s each, %d retries",
+            address.model,
+            address.url,
+            self._options.concurrency,
+            self._options.timeout_s,
+            self._options.retries,
+        )
         self._reasoning = reasoning
         # Whether its template opens a thought, so that a reply cut short is one, and whether a stop
         # string might end a thought.
@@ -206,6 +216,7 @@ class OpenAIBackend:
                 ):
                     refused |= newly_refused
                     omissions += 1
+                    _log.info("the server refuses %s: left out", ", ".join(sorted(newly_refused)))
                     continue
                 if failure.kind in ("http-400", "http-422") and await self._may_be_too_long(
                     payload, request
@@ -217,6 +228,14 @@ class OpenAIBackend:
             wait_s = self._wait_s(attempt) if retry_after_s is None else retry_after_s
             if wait_s > self._delays.longest_retry_after_s:
                 return failure
+            # the kind alone: a server's own words may repeat what it was sent
+            _log.info(
+                "request failed (%s): attempt %d of %d in %.1f s",
+                failure.kind,
+                attempt + 2,
+                self._options.retries + 1,
+                wait_s,
+            )
             await asyncio.sleep(wait_s)
             attempt += 1
 

@@ -25,7 +25,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _RESERVED_PARAMETERS = ("messages", "model", "n", "prompt", "stream")
 _SERVER_ONLY_FIELDS = ("api_key_env", "timeout", "retries", "concurrency", "headers", "extra_body")
 # change what a model says, and so belong to ids
-_REPLY_SHAPING_FIELDS = ("extra_body", "reasoning")
+_REPLY_SHAPING_FIELDS = ("extra_body", "reasoning", "backend")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class ServerOptions:
     extra_body: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     # added to each request
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    backend: Mapping[str, Any] | None = None  # settings of another package's backend
 
 
 class ServerFields(BaseModel):
@@ -78,6 +79,9 @@ class ServerFields(BaseModel):
     )
     headers: dict[str, str] | None = Field(
         default=None, description="Further headers of each request; servers only."
+    )
+    backend: dict[str, JsonValue] | None = Field(
+        default=None, description="Settings of the backend; of an installed one only."
     )
     reasoning: Reasoning | None = Field(
         default=None,

@@ -26,11 +26,15 @@ def standings(
     anchor: str | None,
 ) -> pd.DataFrame:
     """See `Analysis.standings`."""
-    standings_ = _compute_standings(source, measure, run, judge, tie, anchor)
-    table = standings_.tables[measure]
+    return standings_frame(_compute_standings(source, measure, run, judge, tie, anchor), measure)
+
+
+def standings_frame(standings: Standings, measure: str) -> pd.DataFrame:
+    """Standings on one measure with the columns of `Analysis.standings`."""
+    table = standings.tables[measure]
     rows = []
     for standing in table.standings:
-        rating, seats = standing.rating, standings_.seats[standing.agent]
+        rating, seats = standing.rating, standings.seats[standing.agent]
         points = (None, None, None) if rating is None else (rating.points, rating.low, rating.high)
         games = (0, 0, 0) if rating is None else (rating.games, rating.wins, rating.ties)
         lost = games[0] - games[1] - games[2]
@@ -44,7 +48,7 @@ def standings(
     columns |= {**dict.fromkeys(("mean", "low", "high"), number), "n": whole, "families": whole}
     return with_notes(
         to_frame(rows, columns | dict.fromkeys(("played", "failed", "unscored"), whole)),
-        (*standings_.warnings, *table.notes),
+        (*standings.warnings, *table.notes),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from simworld.cli.files.duplicate_files import note_duplicates
+from simworld.cli.options import allow_import_option
 from simworld.core.counts import counted
 from simworld.core.errors import InputError, Problem
 
@@ -27,6 +28,7 @@ def make_check_command(kind: str) -> click.Command:
     @click.argument(
         "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
     )
+    @allow_import_option
     def check(paths: tuple[Path, ...]) -> None:
         from simworld.cli.files.file_kinds import check_files
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents import LMSpec, LoadedSpec, agent_content, load_spec
+from agents.agent_kinds import AGENT_KINDS
+from agents.lm.load import BACKENDS
 from agents.prompt_template import PromptTemplate
 from scenarios.personas import PersonaFinder
 from scenarios.rubrics import load_rubric
@@ -17,7 +19,7 @@ from simworld.judging.contrast_pairs import load_pairs
 from simworld.judging.judge_spec import JudgeSpec, load_judge
 from simworld.pipeline.learn.grid import grid_points
 from simworld.pipeline.learn.shipped_files import open_learn_file
-from simworld.tournament.loaded_tournament import load_tournament
+from simworld.tournaments.loaded_tournament import load_tournament
 from simworld.yamlfile import load_yaml, parse, sort_problems, top_level_keys
 
 FILE_KINDS = (
@@ -59,7 +61,6 @@ KIND_KEYS: Mapping[str, tuple[frozenset[str], ...]] = {
     ),
     "persona": tuple(frozenset({key}) for key in PERSONA_ONLY_KEYS),
 }
-_MODEL_PREFIXES = ("builtin:", "hf:", "openai:")
 
 
 def file_kind(path: Path) -> str | None:
@@ -88,8 +89,9 @@ def _names_model(path: Path) -> bool:
         return False
     if not isinstance(data, dict):
         return False
-    has_agent_kind = data.get("kind") in ("lm", "scripted", "human")
-    return has_agent_kind or str(data.get("model", "")).startswith(_MODEL_PREFIXES)
+    has_agent_kind = data.get("kind") in AGENT_KINDS.names()
+    prefix, colon, _ = str(data.get("model", "")).partition(":")
+    return has_agent_kind or bool(colon and prefix in BACKENDS.names())
 
 
 @dataclass(slots=True)

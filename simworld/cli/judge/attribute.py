@@ -15,13 +15,14 @@ from simworld.cli.judge.judge_options import (
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     request_limit_options,
     threads_option,
 )
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.text import harmless, plain_json
+from simworld.jobs.progress import progress_bar
 
 
 @click.command(cls=JudgeCommand)
@@ -39,6 +40,7 @@ from simworld.cli.output.text import harmless, plain_json
 @threads_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def attribute(

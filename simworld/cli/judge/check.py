@@ -19,15 +19,16 @@ from simworld.cli.judge.judge_options import (
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     request_limit_options,
     threads_option,
 )
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import console, grid
 from simworld.cli.output.text import harmless, print_json
 from simworld.core.counts import counted
+from simworld.jobs.progress import progress_bar
 from simworld.judging.judge_spec import DEFAULT_JUDGE
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @threads_option
 @request_limit_options
 @db_option
+@allow_import_option
 @json_option
 def check(
     judge_name: str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -12,13 +14,13 @@ from simworld.cli.judge.judge_options import (
     judge_option,
     load_judge_option,
     load_rubric_option,
-    open_judge,
     own_rubric_notes,
     run_option,
 )
 from simworld.cli.next_command import suggest_again, suggest_next
 from simworld.cli.options import (
     RequestLimits,
+    allow_import_option,
     db_option,
     json_option,
     profile_option,
@@ -28,12 +30,13 @@ from simworld.cli.options import (
     token_usage_line,
 )
 from simworld.cli.output.profile import print_profile
-from simworld.cli.output.progress import progress_bar
 from simworld.cli.output.terminal import show_notes
 from simworld.cli.output.text import harmless, print_json
 from simworld.core.errors import InputError
+from simworld.jobs.progress import judging_bar
 
 if TYPE_CHECKING:
+    from simworld.jobs.judge import OnTally
     from simworld.judging.judging_pass import JudgingTally
     from simworld.judging.swapped_dialogue import Swap
 
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
 @request_limit_options
 @profile_option
 @db_option
+@allow_import_option
 @json_option
 @resumes
 def run(
@@ -81,61 +85,62 @@ def run(
 
     Those that this judge has not judged yet; the same command again goes on where it stopped.
     """
-    from simworld.judging.judge_warnings import judge_warnings
-    from simworld.judging.judging_pass import JudgingPass
-    from simworld.runner.profiler import Profiler
-    from store import open_store
+    from simworld.jobs.judge import judge_stored, tally_line
+    from simworld.jobs.settings import JobSettings
+    from simworld.judging.judging_pass import JudgingTally
 
     spec, _ = load_judge_option(judge_name)
     if spec.rubric:
         load_rubric_option(spec.rubric)  # before the model is loaded
-    with open_store(db) as store:
-        store.check_names(run=run_name)
-        with open_judge(spec, cpu_threads, limits.server) as backend:
-            judging = JudgingPass(
-                store,
-                spec,
-                backend,
-                run=run_name,
+    last_tally: JudgingTally | None = None
+
+    @contextmanager
+    def listen() -> Iterator[OnTally]:
+        nonlocal last_tally
+        last_tally = JudgingTally()
+        with judging_bar() as show:
+
+            def on_progress(tally: JudgingTally) -> None:
+                nonlocal last_tally
+                last_tally = tally
+                show(tally)
+
+            yield on_progress
+
+    try:
+        done = judge_stored(
+            spec,
+            db,
+            JobSettings(
                 retry_failed=retry_failed,
-                swap=swap,
+                cpu_threads=cpu_threads,
+                server=limits.server,
                 stopping=limits.stopping,
-            )
-            profiler = Profiler({})
-            try:
-                with progress_bar("judging") as show_progress:
-                    tally = judging.judge_missing(
-                        samples=samples,
-                        on_progress=lambda t: show_progress(
-                            t.scored + t.failed, t.total - t.already_judged, ""
-                        ),
-                    )
-            except KeyboardInterrupt:
-                click.echo(
-                    f"{_tally_text(judging.tally)}. Stopped; the same command goes on from here.",
-                    err=True,
-                )
-                raise click.exceptions.Exit(130) from None
-            if backend.loaded is not None:
-                profiler.add_backend(spec.model, backend.loaded)
-            profiler.add_time("storing", judging.storing_s)
-            judge_cautions = (
-                judge_warnings(store, tally.judge_ids, run=run_name)
-                if tally.scored + tally.already_judged
-                else ()
-            )
-            profile = profiler.profile({spec.model: sum(judging.backend_seconds.values())})
+            ),
+            run=run_name,
+            samples=samples,
+            swap=swap,
+            listen=listen,
+        )
+    except KeyboardInterrupt:
+        if last_tally is None:  # nothing was begun
+            raise
+        click.echo(
+            f"{tally_line(last_tally)}. Stopped; the same command goes on from here.", err=True
+        )
+        raise click.exceptions.Exit(130) from None
+    tally = done.tally
     if as_json:
-        report = _tally_json(tally) | {"cautions": list(judge_cautions)}
-        profile_json = {"profile": profile.to_json()} if with_profile else {}
+        report = _tally_json(tally) | {"cautions": list(done.cautions)}
+        profile_json = {"profile": done.profile.to_json()} if with_profile else {}
         print_json(report | token_usage_json(limits.stopping) | profile_json)
     else:
-        click.echo(_tally_text(tally))
+        click.echo(done.headline)
         if used := token_usage_line(limits.stopping):
             click.echo(used)
         if with_profile:
-            print_profile(profile)
-        show_notes([*own_rubric_notes(spec.rubric, tally.overruled_scenarios), *judge_cautions])
+            print_profile(done.profile)
+        show_notes([*own_rubric_notes(spec.rubric, tally.overruled_scenarios), *done.cautions])
     if tally.failed and tally.last_failure:
         click.echo(
             f"The last failure: {harmless(str(tally.last_failure))}; --retry-failed tries again.",
@@ -150,10 +155,6 @@ def run(
         suggest_next("run", "library", "--cast", "*=smol-script", db=db)  # nothing is played
     elif not as_json:
         suggest_next("episode list", *(["--run", run_name] if run_name is not None else []), db=db)
-
-
-def _tally_text(tally: JudgingTally) -> str:
-    return f"{tally.scored} scored, {tally.failed} failed, {tally.already_judged} already there"
 
 
 def _tally_json(tally: JudgingTally) -> dict[str, object]:

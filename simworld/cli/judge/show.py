@@ -6,7 +6,7 @@ import click
 
 from simworld.cli.completion import complete_judges
 from simworld.cli.judge.judge_options import load_judge_option, load_rubric_option
-from simworld.cli.options import json_option
+from simworld.cli.options import allow_import_option, json_option
 from simworld.cli.output.terminal import console, grid
 from simworld.cli.output.text import harmless, print_json, say
 from simworld.judging.judge_spec import DEFAULT_JUDGE, builtin_judges, load_judge
@@ -30,6 +30,7 @@ def list_(as_json: bool) -> None:
 
 @click.command()
 @click.argument("judge_name", metavar="SPEC", default=DEFAULT_JUDGE, shell_complete=complete_judges)
+@allow_import_option
 @json_option
 def show(judge_name: str, as_json: bool) -> None:
     """Show a judge's settings and its rubric.

@@ -24,6 +24,7 @@ QUALITY_COLUMNS = {
     "distinct_2": "distinct-2",
     "repeated_share": "repeated",
     "perplexity": "perplexity",
+    "perplexity_ratio": "× base",
     "utterance_dispersion": "dispersion",
     "action_dispersion": "of actions",
 }
@@ -67,11 +68,20 @@ def show_evaluation(evaluation: Evaluation) -> None:
         values = (getattr(quality, field) for field in QUALITY_COLUMNS)
         table.add_row(
             harmless(name),
-            *("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values),
+            *map(_quality_cell, values),
         )
     screen.print(table)
     show_traits({arm: each.to_json() for arm, each in evaluation.traits.items()}, evaluation.base)
     show_notes(tuple(notes))
+
+
+def _quality_cell(value: object) -> str:
+    from simworld.stats.intervals import Estimate
+
+    if isinstance(value, Estimate):
+        interval = "" if value.low is None else f" [{value.low:.2f}, {value.high:.2f}]"
+        return f"{value.mean:.2f}{interval}"
+    return "–" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _comparison_cells(paired: PairedComparison | None) -> Sequence[str]:

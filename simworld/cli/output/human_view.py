@@ -5,37 +5,22 @@ others' lines as they come.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from simworld.cli.output.progress import playing_bar
 from simworld.cli.output.text import harmless, say
 from simworld.core.episode import Act, Turn
 from simworld.core.visibility import observe
+from simworld.jobs.progress import playing_bar
 
 if TYPE_CHECKING:
     from agents import LoadedSpec, TerminalBackend
-    from simworld.runner.conversations import Job, OnActs
+    from simworld.jobs.run import PlayListener
+    from simworld.runner.conversations import Job
     from simworld.runner.stored_run import RunProgress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlayListener:
-    """What a run tells while it plays."""
-
-    on_progress: Callable[[RunProgress], None]
-    on_acts: OnActs
-
-
-def has_human(specs: Mapping[str, LoadedSpec]) -> bool:
-    """Whether a person has a seat among these agents."""
-    from agents import HumanSpec
-
-    return any(isinstance(loaded.spec, HumanSpec) for loaded in specs.values())
 
 
 def terminal_backend() -> TerminalBackend:
@@ -50,12 +35,14 @@ def listen_to_play(
     specs: Mapping[str, LoadedSpec], terminal: TerminalBackend
 ) -> Iterator[PlayListener]:
     """A bar; where a person plays at this terminal, what their seat sees instead."""
+    from simworld.jobs.run import PlayListener, has_human
+
     if has_human(specs):
         view = _HumanSeatView(terminal)
         yield PlayListener(on_progress=view.on_progress, on_acts=view.on_acts)
         return
     with playing_bar() as show_progress:
-        yield PlayListener(on_progress=show_progress, on_acts=lambda job, turn, acts: None)
+        yield PlayListener(on_progress=show_progress)
 
 
 class _HumanSeatView:

@@ -1,4 +1,4 @@
-"""What several tournament commands share: the choice of a judge, the cost, the standings, the next
+"""What several tournament commands share: the cost, the standings, the next
 command.
 """
 
@@ -11,12 +11,11 @@ import click
 from simworld.cli.next_command import suggest_next
 from simworld.cli.output.text import print_json
 from simworld.cli.output.tournament_tables import show_cost, show_results
-from simworld.core.errors import InputError
 
 if TYPE_CHECKING:
     from simworld.judging.judge_spec import JudgeSpec
-    from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.loaded_tournament import Tournament
+    from simworld.tournaments.cost_estimate import CostEstimate
+    from simworld.tournaments.loaded_tournament import Tournament
 
 
 judge_option = click.option(
@@ -29,21 +28,11 @@ def suggest_report(tournament: Tournament, db: str) -> None:
     suggest_next("report", tournament.name, "--out", f"{tournament.name}.html", db=db)
 
 
-def choose_judge(tournament: Tournament, name: str | None) -> JudgeSpec:
-    """The tournament's judge of this name; by default its first. Raises InputError."""
-    names = [judge.name for judge in tournament.judges]
-    if name is not None and name not in names:
-        raise InputError(
-            f"tournament {tournament.name!r} has no judge {name!r}; there are {', '.join(names)}"
-        )
-    return tournament.judges[0] if name is None else tournament.judges[names.index(name)]
-
-
 def show_remaining_cost(
     tournament: Tournament, db: str, as_json: bool, *, retry_failed: bool = False
 ) -> CostEstimate:
     """Prints what is played, what is left and what it will take, and returns it."""
-    from simworld.tournament.cost_estimate import estimate_cost
+    from simworld.tournaments.cost_estimate import estimate_cost
     from store import open_store
     from store.database_address import parse_address
 
@@ -61,9 +50,9 @@ def show_standings(
     tournament: Tournament, db: str, judge: JudgeSpec, measure: str | None, as_json: bool
 ) -> None:
     """Prints the results by one judge, for people on one measure."""
-    from simworld.tournament.results import tournament_results
-    from simworld.tournament.results_json import results_to_json
-    from simworld.tournament.tournament_plan import same_partners
+    from simworld.tournaments.results import tournament_results
+    from simworld.tournaments.results_json import results_to_json
+    from simworld.tournaments.tournament_plan import same_partners
     from store import open_store
 
     with open_store(db) as store:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from simworld.results.standings import MeasureStandings, Standings
     from simworld.stats.intervals import Estimate
     from simworld.stats.ratings import Rating
-    from simworld.tournament.cost_estimate import CostEstimate
-    from simworld.tournament.results import TournamentResult
+    from simworld.tournaments.cost_estimate import CostEstimate
+    from simworld.tournaments.results import TournamentResult
 
 DASH = "–"
 INTERVAL = "95 % interval"

@@ -152,7 +152,7 @@ def dataset_folder(db: str, options: dict[str, Any], datasets: Path | None) -> P
     made.
     """
     from agents.lm.local.model_files import cache_root
-    from simworld.cli.output.progress import progress_bar
+    from simworld.jobs.progress import progress_bar
     from simworld.training.data.dataset import build_dataset
     from store import open_store
 

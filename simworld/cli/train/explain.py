@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from simworld.cli.options import db_option, json_option
 from simworld.cli.output.policy_table import show_policy
 from simworld.cli.output.text import print_json
 from simworld.core.errors import InputError
+from simworld.jobs.planner_argument import check_encoder, load_planner
 
 if TYPE_CHECKING:
     from agents.steering.checkpoint import Checkpoint
@@ -51,10 +51,10 @@ def explain(
 
     if runs and dataset is not None:
         raise InputError("--run and --data: give one of them")
-    checkpoint = _load_planner(planner)
+    checkpoint = load_planner(planner)
     with open_store(db) as store:
         if dataset is not None:
-            _check_encoder(checkpoint, load_meta(dataset).encoder_id)
+            check_encoder(checkpoint, load_meta(dataset).encoder_id)
             policy = explain_transitions(checkpoint, store, load_transitions(dataset))
         else:
             chosen = _known_runs(store, runs, checkpoint)
@@ -63,34 +63,6 @@ def explain(
         print_json({"planner": checkpoint.id, **policy.to_json()}, indent=2)
         return
     show_policy(policy)
-
-
-def _load_planner(name: str) -> Checkpoint:
-    from agents import find_specs
-    from agents.steering.checkpoint import checkpoint_from_folder, load_checkpoint
-
-    if os.path.isdir(name):
-        return load_checkpoint(Path(name))
-    try:
-        (loaded,) = find_specs([name])
-    except InputError as error:
-        if os.path.isfile(name):
-            raise
-        raise InputError(
-            f"{name!r} is neither the folder of a checkpoint nor a steered agent"
-        ) from error
-    if loaded.planner is None:
-        raise InputError(f"agent {name!r} has no planner; give a steered agent, or a folder")
-    return checkpoint_from_folder(loaded.planner)
-
-
-def _check_encoder(checkpoint: Checkpoint, encoder_id: str) -> None:
-    own = checkpoint.info.encoder.id
-    if encoder_id != own:
-        raise InputError(
-            f"the dataset's states were made by encoder {encoder_id}; planner"
-            f" {checkpoint.id[:11]}… reads those of {own}"
-        )
 
 
 def _known_runs(store: Store, runs: tuple[str, ...], checkpoint: Checkpoint) -> tuple[str, ...]:

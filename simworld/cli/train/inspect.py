@@ -225,7 +225,8 @@ def _reward_text(inspection: Inspection) -> str:
         "rules": counted(len(reward.rules), "rule"),
     }
     centred = "centred by family" if reward.centre else "not centred"
-    return f"{reward.measure} ({source_by_measure[reward.measure]}), {reward.placement}, {centred}"
+    source = source_by_measure.get(reward.measure, reward.extension)
+    return f"{reward.measure} ({source}), {reward.placement}, {centred}"
 
 
 def _judge_noise_text(inspection: Inspection) -> str:

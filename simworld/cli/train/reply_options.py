@@ -107,8 +107,8 @@ def training_on_replies(
     from datetime import UTC, datetime
 
     from agents.steering.checkpoint import save_checkpoint
-    from simworld.cli.output.progress import progress_bar
     from simworld.code_version import code_version
+    from simworld.jobs.progress import progress_bar
     from simworld.training.cloning.clone_checkpoint import open_cloning_data
     from simworld.training.metrics_log import log_to_store, new_training_record
     from store import open_store

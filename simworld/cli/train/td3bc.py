@@ -163,7 +163,7 @@ def td3bc(
 
     from agents.steering.checkpoint import load_checkpoint, save_checkpoint
     from agents.steering.checkpoint_folder import check_writable
-    from simworld.cli.output.progress import progress_bar
+    from simworld.jobs.progress import progress_bar
     from simworld.training.data.dataset_inspection import dataset_coverage
     from simworld.training.metrics_log import log_to_store, log_to_tensorboard, new_training_record
     from simworld.training.rl.explain_policy import describe_planner

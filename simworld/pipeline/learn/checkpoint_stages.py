@@ -232,14 +232,15 @@ def make_planner(
 
 
 def make_constant(
-    context: PipelineContext, label: str, dataset: StageState, start: StageState
+    context: PipelineContext, label: str, dataset: StageState, start: StageState, *, gamma: float
 ) -> StageOutput:
-    """A checkpoint that always takes the best constant action."""
+    """A checkpoint that always takes the best constant action, seen from now on by the discount."""
     data = load_training_data(dataset.path)
     best = constant_checkpoint(
         load_checkpoint(start.path),
         data.transitions,
         by_act=load_meta(dataset.path).query.reward.by_act,
+        gamma=gamma,
         data=data.provenance,
         dtype=data.dtype,
     )

@@ -137,7 +137,9 @@ def evaluate_arms(context: PipelineContext, label: str, *inputs: StageState) -> 
         repeats=settings.repeats,
     )
     measures = EvaluationMeasures(
-        judge=context.test_judge, reward=None if reward.measure == "judged" else reward
+        judge=context.test_judge,
+        reward=None if reward.measure == "judged" else reward,
+        seats=settings.measures,
     )
     evaluation = evaluate_plan(context, plan, measures, replies_read=settings.quality)
     path = f"{label}.json"

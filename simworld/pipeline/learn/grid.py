@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.pipeline.learn.learn_file import LearnFile
-from simworld.training.rl.planner_learners import foreign_settings
+from simworld.training.rl.planner_learners import LEARNERS, foreign_settings
 from simworld.yamlfile import Document, parse
 from simworld.yamlfile.parsing import fields_in_file
 
@@ -86,6 +86,8 @@ def _drop_other_learners(
     train: dict[str, Any], learners: list[Any], varied: dict[str, Any]
 ) -> None:
     """Takes the settings of the listed learners out of one combination, but for its own's."""
+    if train["learner"] in LEARNERS and any(name not in LEARNERS for name in learners):
+        train.pop("settings", None)  # the extension's that is listed beside it
     for other in map(str, learners):
         if other != train["learner"]:
             train.pop(other, None)

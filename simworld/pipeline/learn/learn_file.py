@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     PositiveFloat,
+    SerializerFunctionWrapHandler,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
 from agents.steering.steering_spec import ExploreSpec
 from simworld.core.requests import Position
 from simworld.language import PROMPT_SLOT
+from simworld.results.seat_measures import MeasureSpec, check_distinct
 from simworld.training.cloning.reply_encoder import size_problem
 from simworld.training.data.dataset_query import RemadeStates, RewardSettings
 from simworld.training.rl.offline_training import LoopSettings
@@ -183,11 +186,32 @@ class EvaluateStage(_LearnPart):
     partners: tuple[str, ...] = Field(default=(), description="Default: those of collecting.")
     seats: SeatChoice = "both"
     repeats: Repeats = 1
+    measures: tuple[MeasureSpec, ...] = Field(
+        default=(),
+        description=(
+            "How a seat played, beside what decides: words, questions, repeats, or installed"
+            " extensions."
+        ),
+    )
     quality: int = Field(
         default=100,
         ge=0,
         description="Replies of each arm that are read for its language; 0: none.",
     )
+
+    @field_validator("measures")
+    @classmethod
+    def _check_measures(cls, measures: tuple[MeasureSpec, ...]) -> tuple[MeasureSpec, ...]:
+        check_distinct(measures)
+        return measures
+
+    @model_serializer(mode="wrap")
+    def _without_measures(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves the measures out where there are none: evaluations keep their keys."""
+        content: dict[str, Any] = serialize(self)
+        if not self.measures:
+            content.pop("measures", None)
+        return content
 
 
 class LearnFile(_LearnPart):

@@ -146,11 +146,15 @@ def declare_stages(context: PipelineContext) -> list[Stage]:
 
     checkpoints = {"planner": planner, "explorer": round_start, "random": start, "clone": start}
     if "constant" in file.arms:
+        # of ways alone, measured act by act, a constant is chosen by what is to come
+        measured = file.reward.measure != "judged" and file.reward.by_act
+        ahead = file.train.plans_ahead and measured and collect.explore.kind == "ways"
+        gamma = file.train.gamma if ahead else 0.0
         checkpoints["constant"] = declare(
             "constant",
             (dataset, round_start),
-            {},
-            checkpoint_stages.make_constant,
+            {"gamma": gamma} if gamma else {},
+            partial(checkpoint_stages.make_constant, gamma=gamma),
             checkpoint_fingerprint,
         )
     for arm, settings in file.control_settings.items():

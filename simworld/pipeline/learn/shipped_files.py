@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from simworld.core.errors import InputError
 from simworld.yamlfile import Document, did_you_mean_file, load_text, load_yaml, shorten
+
+_log = logging.getLogger(__name__)
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -25,6 +28,7 @@ def shipped_names() -> tuple[str, ...]:
 def open_learn_file(name: str) -> Document:
     """The document of a shipped name or a file. Raises InputError where there is none."""
     if name in shipped_names():
+        _log.info("learn file %r is a shipped one", name)
         return load_text((_shipped_folder() / f"{name}.yaml").read_text("utf-8"), f"{name}.yaml")
     if not name.endswith((".yaml", ".yml")):
         hint = (
@@ -39,6 +43,7 @@ def open_learn_file(name: str) -> Document:
             f"no learn file {shorten(name)}"
             f"{did_you_mean_file(name, 'learn', known=shipped_names())}"
         )
+    _log.info("learn file is %s", name)
     return load_yaml(Path(name))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from simworld.code_version import code_version
 
+_log = logging.getLogger(__name__)
 # changes when stages do something else with the same settings: then all are done again
 CACHE_FORMAT = 1
 
@@ -162,17 +164,23 @@ class StageCache:
         played = stage.max_episodes
         state = StageState(name=stage.name, key=key, folder=self._folder, max_episodes=played)
         if len(outputs) < len(stage.inputs):
-            return state  # an input is not done yet
+            return _to_do(state, "an input is not done yet")
         record = self._read_record(state)
         if record and record.inputs != outputs:
             # An input came out another, for something in it was done again. Runs and trainings that
             # began with the old one cannot go on with the new one, so the stage takes another name.
+            _log.info("stage %s: an input is another now, so it takes another name", state.label)
             state = replace(state, key=_hash_json([key, outputs]))
             record = self._read_record(state)
-        if record is None or not record.output or (self._retry_failed and record.failed):
-            return state
+        if record is None:
+            return _to_do(state, "it was never begun")
+        if not record.output:
+            return _to_do(state, "it was begun and not ended")
+        if self._retry_failed and record.failed:
+            return _to_do(state, f"{record.failed} of it failed, which is to be tried again")
         if stage.fingerprint(context, state.label, record.path) != record.output:
-            return state
+            return _to_do(state, "what it left is gone or has changed")
+        _log.info("stage %s: skipped, it is done", state.label)
         return replace(_finished_state(state, record), skipped=True)
 
     def _record_path(self, label: str) -> Path:
@@ -191,6 +199,11 @@ class StageCache:
         temporary = file.with_suffix(f".{os.getpid()}")
         temporary.write_text(record.model_dump_json(indent=1) + "\n", "utf-8")
         os.replace(temporary, file)
+
+
+def _to_do(state: StageState, reason: str) -> StageState:
+    _log.info("stage %s: to do, %s", state.label, reason)
+    return state
 
 
 def _finished_state(state: StageState, record: StageRecord) -> StageState:

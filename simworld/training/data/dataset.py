@@ -30,11 +30,10 @@ from simworld.training.data.dataset_folder import (
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.dataset_selection import DatasetSelection, select_data
 from simworld.training.data.remade_states import remake_states
+from simworld.training.data.reward_kinds import make_act_reward
 from simworld.training.data.reward_rules import check_standardised
-from simworld.training.data.rule_rewards import RuleRewards
 from simworld.training.data.seat_rewards import SeatReward, credit_judged, credit_measured
 from simworld.training.data.seat_turns import SeatTurn, seat_turns
-from simworld.training.data.utterance_rewards import builtin_embedder, make_utterance_reward
 from store import SeatTrace, Store
 
 # traces, and the indices of their steered acts
@@ -158,22 +157,17 @@ def _rewarded_episodes(
 
 def _act_measure(query: DataQuery, store: Store) -> ActMeasure | None:
     """What measures the steered acts of seats; None where a judge does, or nothing."""
-    if query.states_only:
+    reward = None if query.states_only else make_act_reward(query.reward)
+    if reward is None:
         return None
-    if query.reward.rules:
-        rules = RuleRewards(query.reward.rules, builtin_embedder())
 
-        def by_rules(seats: SteeredSeats) -> Floats:
-            total: Floats = rules.paid(_turns_of(seats, store)).sum(1)
-            return total
+    def measure(seats: SteeredSeats) -> Floats:
+        if reward.words_alone:
+            texts = [trace.acts[i].text for trace, act_indices in seats for i in act_indices]
+            return reward.of_texts(texts)[:, 0]
+        return reward.measure(_turns_of(seats, store))[:, 0]
 
-        return by_rules
-    by_words = make_utterance_reward(query.reward)
-    if by_words is None:
-        return None
-    return lambda seats: by_words.measure(
-        [trace.acts[i].text for trace, act_indices in seats for i in act_indices]
-    )
+    return measure
 
 
 def _turns_of(seats: SteeredSeats, store: Store) -> list[SeatTurn]:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, TypeAdapter, Validat
 
 from simworld.core.credit_assignment import CreditAssignment, family_means
 from simworld.core.errors import InputError, StoreError
+from simworld.extensions import STORED
 from simworld.training.data.dataset_query import DATASET_FORMAT, DataQuery
 from simworld.training.data.npy_stream import RowFile, load_column, map_rows, save_array
 from simworld.training.data.transitions import Transitions
@@ -210,7 +211,7 @@ def load_meta(folder: Path) -> DatasetMeta:
         if not os.path.lexists(folder / META_FILE):
             raise InputError(f"{folder}: no dataset ({META_FILE} is missing)")
         meta = DatasetMeta.model_validate_json(
-            read_regular_file(folder / META_FILE, MAX_META_BYTES)
+            read_regular_file(folder / META_FILE, MAX_META_BYTES), context=STORED
         )
     except ValidationError as error:
         first = error.errors()[0]

@@ -18,11 +18,27 @@ from pydantic import (
 )
 
 from agents.steering.state_encoders import LINES_PREFIX
+from simworld.extensions import (
+    ExtensionTable,
+    check_pin,
+    check_settings,
+    drop_extension_fields,
+    extension_name,
+    pin_field,
+    settings_field,
+)
 from simworld.training.data.reward_rules import Pattern, RewardRule, check_measure_fields
 from store import TraceQuery
 
 RewardPlacement = Literal["end", "uniform", "attributed", "prefixes", "utterance"]
+BUILTIN_REWARDS = ("judged", "lexical", "embedding", "rules")
 DATASET_FORMAT = "d3"  # changes when the same query on the same store would give other files
+
+
+def _reward_kinds() -> ExtensionTable[Any]:
+    from simworld.training.data.reward_kinds import REWARD_KINDS  # they are made of settings
+
+    return REWARD_KINDS
 
 
 def _states_can_be_made(spec: str) -> str:
@@ -43,11 +59,12 @@ class RewardSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    measure: Literal["judged", "lexical", "embedding", "rules"] = Field(
+    measure: Annotated[str, *extension_name(_reward_kinds, BUILTIN_REWARDS)] = Field(
         default="judged",
         description=(
             "judged: a judge's verdicts; lexical: utterances that match `pattern`; embedding:"
-            " likeness to `text`; rules: the sum of `rules`, which say it by themselves"
+            " likeness to `text`; rules: the sum of `rules`, which say it by themselves; or an"
+            " installed extension's name, with its `settings`"
         ),
     )
     place: RewardPlacement | None = Field(
@@ -70,14 +87,21 @@ class RewardSettings(BaseModel):
         default=(),
         description="What pays when; each is measured in deviations of unsteered replies.",
     )
+    settings: Any = settings_field()
+    extension: str = pin_field()
+
+    _settings = field_validator("settings", mode="before")(check_settings(_reward_kinds, "measure"))
+    _pin = field_validator("extension")(check_pin(_reward_kinds, "measure"))
 
     @model_serializer(mode="wrap")
     def _without_rules(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leaves the rules out where there are none: rewards without them keep their hashes."""
+        """Leaves out rules and an extension where there are none: other rewards keep their
+        hashes.
+        """
         content: dict[str, Any] = serialize(self)
         if not self.rules:
             content.pop("rules", None)
-        return content
+        return drop_extension_fields(content)
 
     @property
     def placement(self) -> RewardPlacement:

@@ -37,6 +37,21 @@ class SeatTurn:
         return 2 * self.turn < self.turns_limit
 
 
+def words_alone(text: str) -> SeatTurn:
+    """An act of which nothing but its words is known."""
+    return SeatTurn(
+        text=text,
+        turn=0,
+        turns_limit=1,
+        heard="",
+        own_before="",
+        has_asked=False,
+        answer=None,
+        goal="",
+        scenario_kind="",
+    )
+
+
 def seat_turns(scenario: Scenario, episode: Episode, seat: str) -> dict[int, SeatTurn]:
     """Turn → what the seat did in it, for all turns in which it acted."""
     acts = [(turn.index, act) for turn in episode.turns for act in turn.acts]

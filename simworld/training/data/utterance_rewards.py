@@ -6,23 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simworld.core.arrays import EmbedTexts, Floats
-from simworld.training.data.dataset_query import RewardSettings
 from simworld.training.data.reward_rules import found_in
 
 if TYPE_CHECKING:
     from agents.lm.sentence_encoder import SentenceEncoder
-
-
-class UtteranceReward(Protocol):
-    """Something measured on utterances."""
-
-    def measure(self, texts: Sequence[str]) -> Floats:
-        """Gives a number per text, (n,)."""
 
 
 class LexicalReward:
@@ -66,17 +58,6 @@ class EmbeddingReward:
     def measure(self, texts: Sequence[str]) -> Floats:
         """Gives a cosine per text, (n,)."""
         return self._likeness.cosines(texts, [self._text] * len(texts))
-
-
-def make_utterance_reward(settings: RewardSettings) -> UtteranceReward | None:
-    """Gives what measures a reward's utterances by their words alone; None where a judge or rules
-    do.
-    """
-    if settings.measure == "lexical":
-        return LexicalReward(settings.pattern)
-    if settings.measure == "embedding":
-        return EmbeddingReward(settings.text, builtin_embedder())
-    return None
 
 
 def builtin_embedder() -> EmbedTexts:

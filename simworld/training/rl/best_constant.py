@@ -18,6 +18,7 @@ from simworld.core.errors import InputError
 from simworld.training.data.dataset_checks import check_trainable
 from simworld.training.data.transitions import ACTION_ROWS, Transitions
 from simworld.training.data.variance_explained import fit_ridge, variance_explained
+from simworld.training.rl.constant_ahead import best_constant_ahead
 from simworld.training.rl.constant_choice import BestWay, best_way, find_ways
 
 
@@ -100,6 +101,7 @@ def constant_checkpoint(
     transitions: Transitions,
     *,
     by_act: bool,
+    gamma: float = 0.0,
     data: Mapping[str, Any] | None = None,
     dtype: str = "",
 ) -> Checkpoint:
@@ -109,6 +111,7 @@ def constant_checkpoint(
         parent: whose up-mapping it is.
         transitions: what it is chosen by.
         by_act: as `best_constant`.
+        gamma: discount; above 0 a constant of data that tried ways is chosen by what is to come.
         data: what the checkpoint says about them.
         dtype: of the model in their episodes; empty: not known, so the parent's.
 
@@ -121,7 +124,8 @@ def constant_checkpoint(
             f" {parent.id[:11]}… {parent.info.d_action}; choose the checkpoint that the data were"
             " collected with"
         )
-    action, way = choose_constant(transitions, by_act=by_act)
+    ahead = best_constant_ahead(transitions, gamma=gamma, seed=0) if gamma and by_act else None
+    action, way = ahead or choose_constant(transitions, by_act=by_act)
     explained = variance_explained(*_regression_rows(transitions, by_act))
     metrics = {} if explained is None else {"r2": explained.r2}
     if way is not None:

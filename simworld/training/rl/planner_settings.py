@@ -4,11 +4,26 @@ for how long.
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from agents.steering.normalizer import Normalizer
+from simworld.extensions import (
+    ExtensionTable,
+    check_pin,
+    check_settings,
+    drop_extension_fields,
+    extension_name,
+    pin_field,
+    settings_field,
+)
 from simworld.training.data.fit_normalizer import turns_left_alone
 from simworld.training.rl.awac import AWACSettings
 from simworld.training.rl.bc import BCSettings
@@ -17,7 +32,8 @@ from simworld.training.rl.iql import IQLSettings
 from simworld.training.rl.learner import TrainingSettings
 from simworld.training.rl.offline_training import LoopSettings
 from simworld.training.rl.planner_learners import (
-    LearnerName,
+    LEARNERS,
+    PLANNER_LEARNERS,
     foreign_settings,
     unwritten_blocks,
 )
@@ -26,10 +42,14 @@ from simworld.training.rl.ridge import RidgeSettings
 from simworld.training.rl.td3bc import TD3BCSettings
 
 
+def _learners() -> ExtensionTable[Any]:
+    return PLANNER_LEARNERS
+
+
 class PlannerSettings(TrainingSettings):
     """Settings of a planner's training."""
 
-    learner: LearnerName = "td3bc"
+    learner: Annotated[str, *extension_name(_learners, LEARNERS)] = "td3bc"
     fresh: bool = False  # a new actor, although the clone has one
     hidden: tuple[int, ...] = (256, 256)  # of a new actor
     # to a deviation of 1: a part of a score is smaller than what new critics say by chance
@@ -44,20 +64,34 @@ class PlannerSettings(TrainingSettings):
     bc: BCSettings = BCSettings()
     ridge: RidgeSettings = RidgeSettings()  # of its loop the seed alone counts
     loop: LoopSettings = LoopSettings()
+    settings: Any = settings_field()  # of an extension
+    extension: str = pin_field()
+
+    _settings = field_validator("settings", mode="before")(check_settings(_learners, "learner"))
+    _pin = field_validator("extension")(check_pin(_learners, "learner"))
 
     @property
-    def of_learner(self) -> TrainingSettings | None:
+    def of_learner(self) -> BaseModel | None:
         """The learner's own settings; the constant has none."""
-        own: TrainingSettings | None = getattr(self, self.learner, None)
+        if self.extension:
+            return self.settings if isinstance(self.settings, BaseModel) else None
+        own: BaseModel | None = getattr(self, self.learner, None)
         return own
+
+    @property
+    def _own_gamma(self) -> float | None:
+        own = self.of_learner
+        if self.extension:
+            gamma = getattr(own, "gamma", None)
+            return float(gamma) if isinstance(gamma, int | float) else None
+        return own.gamma if isinstance(own, ValueSettings | RidgeSettings) else None
 
     @property
     def gamma(self) -> float:
         """The discount of the learner and of its evaluation; behaviour cloning, which has none, is
         evaluated with that of TD3+BC.
         """
-        own = self.of_learner
-        return own.gamma if isinstance(own, ValueSettings | RidgeSettings) else self.td3bc.gamma
+        return self.td3bc.gamma if self._own_gamma is None else self._own_gamma
 
     @model_validator(mode="after")
     def _of_this_learner(self) -> Self:
@@ -75,18 +109,18 @@ class PlannerSettings(TrainingSettings):
             content.pop(name, None)
         if self.sees == "everything":
             content.pop("sees", None)
-        return content
+        return drop_extension_fields(content)
 
     @property
     def plans_ahead(self) -> bool:
         """Whether the learner itself has a discount above 0."""
-        own = self.of_learner
-        return isinstance(own, ValueSettings | RidgeSettings) and own.gamma > 0
+        return bool(self._own_gamma)
 
     def with_gamma(self, gamma: float) -> PlannerSettings:
         """Gives the same settings with another discount of the learner, which has one."""
-        block = getattr(self, self.learner).model_copy(update={"gamma": gamma})
-        return self.model_copy(update={self.learner: block})
+        key = "settings" if self.extension else self.learner
+        block = getattr(self, key).model_copy(update={"gamma": gamma})
+        return self.model_copy(update={key: block})
 
     def seen(self, normalizer: Normalizer) -> Normalizer:
         """Gives the normalizer by which as much of a state is seen as `sees` says."""

@@ -9,7 +9,7 @@ action ā it goes as far as they lie from it, in the direction of w + Mφ(s).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,8 +28,10 @@ from simworld.training.rl.bilinear_fit import (
     BilinearData,
     PenaltyChoice,
     bilinear_data,
+    bilinear_values,
     choose_penalty,
     fit_bilinear,
+    prepend_ones,
     state_features,
 )
 from simworld.training.rl.learner import TrainingSettings
@@ -52,14 +54,17 @@ class BilinearRegression:
     rewards: Tensor  # (n,)
     next_features: Tensor  # (n, d_s); of no meaning where `terminals`
     terminals: Tensor  # (n,)
+    first_rows: NDArray[np.int64]  # those of n that are the first of a seat in an episode
     mean_action: Tensor  # (d',)
     radius: float  # how far actions lie from their mean
     horizon: int  # acts of the longest episode
     gamma: float
     choice: PenaltyChoice
 
-    def fit(self, rows: NDArray[np.int64] | None = None) -> Tensor:
-        """Gives the weights (1 + d', 1 + d_s) of Q, fitted to all acts or to some."""
+    def fit(self, rows: NDArray[np.int64] | None = None, constant: Tensor | None = None) -> Tensor:
+        """Gives the weights (1 + d', 1 + d_s) of Q, fitted to all acts or to some: of always
+        choosing what is best by it, or of always taking a constant action (d',).
+        """
         chosen = np.arange(len(self.rewards)) if rows is None else rows
         index, data = torch.from_numpy(chosen), self.data.rows(chosen)
         rewards, penalty = self.rewards[index], self.choice.penalty
@@ -68,9 +73,30 @@ class BilinearRegression:
             following = self.next_features[index]
             carried = self.gamma * (1 - self.terminals[index])
             for _ in range(self.horizon - 1):
-                best = _best_values(weights, following, data, self.radius)
-                weights = fit_bilinear(data, rewards + carried * best, penalty, weights)
+                if constant is None:
+                    to_come = _best_values(weights, following, data, self.radius)
+                else:
+                    to_come = bilinear_values(weights, self._always(constant, following))
+                weights = fit_bilinear(data, rewards + carried * to_come, penalty, weights)
         return torch.cat((weights[:1], self.data.basis @ weights[1:]))
+
+    def value_of_constant(self, action: Tensor, rows: NDArray[np.int64]) -> Tensor:
+        """Gives what is to come (n,) in the states of some acts, if an action (d',) is taken there
+        and ever after.
+        """
+        weights = self.fit(constant=action)
+        return (prepend_ones(self.data.features[torch.from_numpy(rows)]) @ weights.T) @ torch.cat(
+            (torch.ones(1), self._shift(action))
+        )
+
+    def _shift(self, action: Tensor) -> Tensor:
+        shifted: Tensor = (action - self.mean_action) / len(action) ** 0.5
+        return shifted
+
+    def _always(self, action: Tensor, features: Tensor) -> BilinearData:
+        """The acts of taking one action in states of these features (n, d_s)."""
+        taken = (self._shift(action) @ self.data.basis).expand(len(features), -1)
+        return replace(self.data, features=features, actions=taken)
 
     def actor(self, weights: Tensor) -> Actor:
         """Gives the linear actor on the shell of the data that goes in the direction of w + Mφ."""
@@ -130,6 +156,9 @@ def bilinear_regression(
         rewards=batch.rewards,
         next_features=state_features(batch.next_states),
         terminals=batch.terminals,
+        first_rows=np.flatnonzero(
+            np.isin(rows, np.unique(transitions.episode_index, return_index=True)[1])
+        ),
         mean_action=mean_action,
         radius=float((batch.actions - mean_action).square().sum(1).mean().sqrt()),
         horizon=int(np.bincount(transitions.episode_index).max()),

@@ -8,7 +8,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,8 +27,6 @@ from simworld.training.data.family_splits import split_transitions
 from simworld.training.data.fit_normalizer import normalizer_from_transitions
 from simworld.training.data.future_rewards import when_actions_pay
 from simworld.training.data.transitions import Transitions
-from simworld.training.rl.awac import AWAC
-from simworld.training.rl.bc import BC
 from simworld.training.rl.best_constant import best_constant, constant_checkpoint
 from simworld.training.rl.critic_settings import CriticSettings
 from simworld.training.rl.cross_fitted_training import (
@@ -37,13 +35,12 @@ from simworld.training.rl.cross_fitted_training import (
     train_cross_fitted,
 )
 from simworld.training.rl.fold_values import ScaledActor
-from simworld.training.rl.iql import IQL
 from simworld.training.rl.learner import Learner
 from simworld.training.rl.networks import Critic
 from simworld.training.rl.offline_training import train_offline
+from simworld.training.rl.planner_learners import LearnerParts, make_learner
 from simworld.training.rl.planner_settings import PlannerSettings
 from simworld.training.rl.ridge import bilinear_regression, ridge_actor
-from simworld.training.rl.td3bc import TD3BC
 from simworld.training.trainer import TrainingRecorder
 from simworld.training.training_state import TrainingFile
 
@@ -268,22 +265,8 @@ def _make_learner(
         actor, normalizer, critic = _bilinear_start(settings, transitions)
     else:
         actor, normalizer = _start_actor(clone, settings, transitions)
-    learner: Learner
-    match settings.learner:
-        case "td3bc":
-            learner = TD3BC(actor, settings.td3bc, seed=seed, critic=critic)
-        case "rebrac":
-            learner = TD3BC(actor, settings.rebrac.td3bc(actor.d_action), seed=seed)
-        case "iql":
-            learner = IQL(actor, settings.iql, seed=seed, critic=critic)
-        case "awac":
-            learner = AWAC(actor, settings.awac, seed=seed, critic=critic)
-        case "bc":
-            learner = BC(actor, settings.bc)
-        case "ridge" | "constant":
-            raise ValueError(f"{settings.learner} is not trained step by step")
-        case _:
-            assert_never(settings.learner)
+    parts = LearnerParts(actor=actor, seed=seed, critic=critic)
+    learner = make_learner(settings.learner, own, parts)
     return learner, normalizer
 
 

@@ -6,9 +6,9 @@ from simworld.core.errors import InputError
 from simworld.judging.judge_warnings import judge_warnings
 from simworld.results.score_reading import measure_scales
 from simworld.results.shared_cells import SharedCells
-from simworld.tournament.loaded_tournament import Tournament
-from simworld.tournament.results import compare_by_ids
-from simworld.tournament.tournament_plan import compared_seats
+from simworld.tournaments.loaded_tournament import Tournament
+from simworld.tournaments.results import compare_by_ids
+from simworld.tournaments.tournament_plan import compared_seats
 from simworld.web.app_state import AppState
 from simworld.web.compared_episodes import compared_episodes
 from simworld.web.compared_traits import compared_traits

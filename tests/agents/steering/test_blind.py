@@ -10,7 +10,6 @@ import torch
 from agents.agent_spec import load_spec
 from agents.steering.blind import draw_blind_action
 from agents.steering.checkpoint import Checkpoint, save_checkpoint
-from agents.steering.exploration import Exploration
 from agents.steering.planner import project_action
 from simworld.core.seeding import derive_seed, make_rng
 from simworld.testing import check_agent
@@ -23,6 +22,7 @@ from tests.agents.steering.test_steered_agent import (
     steering,
     step_of,
 )
+from tests.factories.exploring import exploring
 
 Make = Callable[..., Checkpoint]
 # two of the first turn, two of a later one
@@ -61,7 +61,7 @@ def test_noise_is_added_to_it(make_checkpoint: Make) -> None:
     checkpoint = make_checkpoint("blind")
     plain, noisy = (
         step_of(drive(make(steering(checkpoint, exploration=how)), [encoded(1, 2, 3), "Fine."])[1])
-        for how in (None, Exploration(sigma=0.3))
+        for how in (None, exploring(sigma=0.3))
     )
     assert plain.action is not None
     noise = 0.3 * make_rng(derive_seed(LAST.seed, "explore")).standard_normal(2)

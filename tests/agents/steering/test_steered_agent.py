@@ -30,6 +30,7 @@ from simworld.core.requests import (
 )
 from simworld.core.seeding import derive_seed
 from simworld.testing import check_agent, example_observations, generated
+from tests.factories.exploring import exploring
 
 Make = Callable[..., Checkpoint]
 TEMPLATE = PromptTemplate(style="script", instructions="{{name}} wants: {{goal}}")
@@ -162,7 +163,7 @@ def test_states_can_be_recorded_without_a_planner() -> None:
 
 
 def test_further_asks_use_the_same_action(make_checkpoint: Make) -> None:
-    how = steering(make_checkpoint("actor"), exploration=Exploration(sigma=0.5))
+    how = steering(make_checkpoint("actor"), exploration=exploring(sigma=0.5))
     asked, act = drive(make(how), [encoded(1, 2, 3), "...", LAST.events[0].action.text, "Fine."])
     assert [type(request) for request in asked] == [Encode, Generate, Generate, Generate]
     assert np.array_equal(prefix_of(asked[1]), prefix_of(asked[2]))
@@ -228,7 +229,7 @@ def test_a_constant_action_and_a_stronger_prefix(make_checkpoint: Make) -> None:
 def test_two_agents_that_explore_alike_try_the_same(make_checkpoint: Make) -> None:
     one, two = (
         make(
-            steering(make_checkpoint("", seed=seed), exploration=Exploration(sigma=None)),
+            steering(make_checkpoint("", seed=seed), exploration=exploring(sigma=None)),
             agent_id=f"a1-{seed}",
         )
         for seed in (1, 2)
@@ -256,5 +257,5 @@ def test_a_text_encoder_asks_the_model_nothing(make_checkpoint: Make) -> None:
 
 def test_a_steered_agent_keeps_the_agents_promises(make_checkpoint: Make) -> None:
     checkpoint = make_checkpoint("actor", width=8, d_state=9)  # the width of fake states
-    for exploration in (None, Exploration(sigma=0.3), Exploration(sigma=None, per="episode")):
+    for exploration in (None, exploring(sigma=0.3), exploring(sigma=None, per="episode")):
         check_agent(make(steering(checkpoint, exploration=exploration)))

@@ -13,10 +13,10 @@ import torch
 from agents import agent_content, agent_id_of, find_specs, load_spec, make_agent
 from agents.lm_agent import LMAgent
 from agents.steering.checkpoint import Checkpoint, EncoderInfo, save_checkpoint
-from agents.steering.exploration import Exploration
 from agents.steering.state_encoders import lm_encoder_id, load_text_encoder
 from simworld.core.errors import InputError, ModelError
 from simworld.core.requests import ModelInfo
+from tests.factories.exploring import exploring
 
 Make = Callable[..., Checkpoint]
 LM = "name: mine\nmodel: hf:tiny\n"
@@ -158,7 +158,7 @@ def test_from_a_file_to_a_steered_agent(write: Write, make_checkpoint: Make) -> 
     policy = agent.steering.policy
     assert policy is not None
     assert (policy.planner_id, policy.position) == (make_checkpoint("actor").id, "mid")
-    assert policy.exploration == Exploration(sigma=0.3, per="episode")
+    assert policy.exploration == exploring(sigma=0.3, per="episode")
     action = torch.ones(1, 2)
     # 2 in place of 0.5
     assert torch.allclose(policy.upmap(action), 4 * make_checkpoint("actor").upmap(action))

@@ -143,7 +143,7 @@ def test_seats(folder: Path) -> None:
         ),
         ({"--require": "steerd>base"}, "no arm 'steerd'; did you mean 'steered'?"),
         ({"--require": "steered>base:goal"}, "no measure 'goal'; there are lexical"),
-        ({"--like": "be kind"}, "--lexical and --like are two measures"),
+        ({"--like": "be kind"}, "--lexical and --like are 2 measures; give one of them"),
     ],
 )
 def test_bad_input(folder: Path, changed: dict[str, str], message: str) -> None:
@@ -161,7 +161,35 @@ def test_bad_input(folder: Path, changed: dict[str, str], message: str) -> None:
 def test_nothing_to_compare_by(folder: Path) -> None:
     done = call(*ARMS)
     assert isinstance(done.exception, InputError)
-    assert "use --judge, --lexical or --like" in str(done.exception)
+    assert "use --judge, --lexical, --like, --reward-of or --measure" in str(done.exception)
+
+
+def test_the_reward_of_a_planner(folder: Path) -> None:
+    """The rules of the shipped planner: times in the first half, thanks in the second; both arms
+    say nothing of the kind, and so differ by little.
+    """
+    args = (*ARMS, "--reward-of", "smol-when-to-thank", "--quality", "0", "--db", "x.db", "--json")
+    measures = json.loads(call(*args).stdout)["comparisons"][0]["measures"]
+    assert list(measures) == ["rules", "rule 1", "rule 2"]
+    total = measures["rule 1"]["mean"] + measures["rule 2"]["mean"]
+    assert measures["rules"]["mean"] == pytest.approx(total)
+
+
+@pytest.mark.parametrize(
+    ("planner", "message"),
+    [
+        (
+            "planners/nobody",
+            "'planners/nobody' is neither the folder of a checkpoint nor a steered",
+        ),
+        ("smol-script", "agent 'smol-script' has no planner; give a steered agent, or a folder"),
+        ("smol-judged", "this planner was rewarded by a judge's scores; give --judge"),
+    ],
+)
+def test_a_planner_whose_reward_is_not_to_be_had(folder: Path, planner: str, message: str) -> None:
+    done = call(*ARMS, "--reward-of", planner)
+    assert isinstance(done.exception, InputError)
+    assert message in str(done.exception)
 
 
 def test_everything_wrong_comes_at_once_with_exit_code_2(folder: Path) -> None:

@@ -18,8 +18,8 @@ from simworld.core.errors import Failure, InputError, SimworldError
 from simworld.results.games import GameCounts
 from simworld.results.standings import make_standings
 from simworld.testing.fakes import FakeBackend
-from simworld.tournament.results import TournamentResult
-from simworld.tournament.results_json import results_to_json
+from simworld.tournaments.results import TournamentResult
+from simworld.tournaments.results_json import results_to_json
 from store import open_store
 from tests.factories.tournaments import play, tournament, write
 

@@ -1,7 +1,9 @@
 """What is light stays light: run in a child interpreter, for this one has loaded everything."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,39 @@ def test_the_public_names_are_those_that_are_loaded_lazily() -> None:
     assert set(simworld.__all__) <= set(dir(simworld))
     with pytest.raises(AttributeError, match="module 'simworld' has no attribute 'nothing'"):
         _ = simworld.nothing
+
+
+def test_the_types_that_a_checker_sees_are_those_that_are_loaded() -> None:
+    """The block for type checkers, the table of homes and `__all__` name the same things."""
+    import simworld
+
+    tree = ast.parse(Path(simworld.__file__ or "").read_text("utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module != "typing"
+        for alias in node.names
+    }
+    assert seen == simworld._LAZY
+    assert len(simworld.__all__) == len(set(simworld.__all__)) == len(seen)
+
+
+def test_jobs_and_protocols_are_public() -> None:
+    import simworld
+
+    jobs = {"run", "judge", "tournament", "evaluate", "learn"}
+    protocols = {"Agent", "Backend", "MemoryBounded", "Learner", "Judge", "Generate", "Score"}
+    assert jobs | protocols <= set(simworld.__all__)
+    for name in simworld.__all__:
+        assert getattr(simworld, name) is not None
+    for name in jobs:  # and no module takes the place of one
+        assert callable(getattr(simworld, name)), name
+
+
+def test_the_public_functions_load_no_torch() -> None:
+    loaded, _ = loaded_by(
+        "from simworld import Agent, Backend, Generate, ScriptedSpec, find_scenarios, run",
+        ("torch", "transformers"),
+    )
+    assert loaded == []

@@ -15,7 +15,7 @@ from simworld.cli import cli
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
 from simworld.judging.judge_warnings import judge_warnings
 from simworld.testing import FakeBackend
-from simworld.tournament.results import tournament_results
+from simworld.tournaments.results import tournament_results
 from simworld.web.report_file import make_report
 from store import Store, open_store
 from tests.factories.stored import add, begin, played

@@ -1,16 +1,19 @@
-"""Does steering steer? The shipped planner at a small size, and the shipped experiments in full:
-about an hour each on one core."""
+"""Does steering steer? The shipped planner at a small size, and the shipped experiments: those of an
+hour in full, those of hours in a small version that goes through all of their stages."""
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from simworld.cli import cli
+from simworld.pipeline.learn.shipped_files import open_learn_file
 
 THANKS = "Thank you so much, I really appreciate your help."
 HELD_OUT = (
@@ -104,3 +107,32 @@ def test_a_planner_learns_in_minutes_when_to_thank(tmp_path: Path) -> None:
     report = learn("when-to-thank", tmp_path)
     assert difference(report, "planner", "base")["z"] > 3
     assert difference(report, "planner", "constant")["z"] > 2
+
+
+def shrink(name: str, folder: Path) -> Path:
+    """A shipped learn file with a tenth of its data, and eight families to be tested on."""
+    content = copy.deepcopy(open_learn_file(name).data)
+    content["collect"]["repeats"] = 1
+    content["replies"] = 1
+    content["scenarios"]["test"] = list(HELD_OUT)
+    content["evaluate"] |= {"repeats": 1, "quality": 40}
+    sentences = content["evaluate"].get("prompted", {}).get("sentences")
+    if sentences:  # one, for choosing among five takes longer than all the rest
+        content["evaluate"]["prompted"] = {"sentences": sentences[:1]}
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True), "utf-8")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["propose-then-thank", "thank-or-propose", "earn-thanks"])
+def test_an_experiment_of_hours_goes_through_all_its_stages(name: str, tmp_path: Path) -> None:
+    """Nothing is claimed of so few acts but that every arm has played, and is compared."""
+    report = learn(str(shrink(name, tmp_path)), tmp_path)
+    asked = open_learn_file(name).data["evaluate"]["arms"]
+    assert list(report["arms"]) == asked
+    assert all(arm["failed_share"] < 0.1 for arm in report["arms"].values())
+    compared = {(c["first"], c["second"]) for c in report["comparisons"]}
+    assert {("planner", arm) for arm in asked if arm != "planner"} <= compared
+    assert set(report["comparisons"][0]["measures"]) >= {"rules", "rule 1"}

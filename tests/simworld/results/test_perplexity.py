@@ -9,15 +9,23 @@ import pytest
 
 from simworld.core.errors import Failure
 from simworld.core.requests import Completion, Request, Score, Scored, TextPrompt
-from simworld.results.perplexity import perplexity, reply_requests
+from simworld.results.perplexity import (
+    Surprise,
+    perplexity_ratio,
+    read_surprise,
+    reply_requests,
+)
 from simworld.testing import FakeBackend
 from store import Store
 from tests.factories import played_episodes
 from tests.factories.losing_backend import LosingBackend
 
 
-def requests(*texts: str) -> list[Score]:
-    return [Score(prompt=TextPrompt(text="A:"), continuations=(text,)) for text in texts]
+def requests(*texts: str) -> list[tuple[str, Score]]:
+    return [
+        (f"family {number % 2}", Score(prompt=TextPrompt(text="A:"), continuations=(text,)))
+        for number, text in enumerate(texts)
+    ]
 
 
 def answer(request: Request) -> Completion:
@@ -32,18 +40,40 @@ def answer(request: Request) -> Completion:
 
 
 def test_the_mean_is_over_all_tokens_and_bad_replies_fail_alone() -> None:
-    found = perplexity(requests("one", "long", "two words", "odd"), FakeBackend(answer))
-    assert found == pytest.approx(math.exp(2.0))
+    found = read_surprise(requests("one", "long", "two words", "odd"), FakeBackend(answer))
+    assert found.sums == {"family 0": (6.0, 3, 2)}
+    assert found.perplexity == pytest.approx(math.exp(2.0))
 
 
 def test_nothing_scored_is_no_perplexity() -> None:
-    assert perplexity([], FakeBackend(answer)) is None
+    assert read_surprise([], FakeBackend(answer)).perplexity is None
 
 
 def test_lost_requests_end_without_a_perplexity() -> None:
     backend = LosingBackend("builtin:m")
-    assert perplexity(requests(*(f"reply {i}" for i in range(40))), backend) is None
+    lost = read_surprise(requests(*(f"reply {i}" for i in range(40))), backend)
+    assert lost.perplexity is None
     assert len(backend.requests) == 40
+
+
+def test_a_ratio_and_how_sure_it_is() -> None:
+    """Two nats a token against one in every family: e, whatever families are drawn. Where families
+    differ, the ends are those of drawing one family alone.
+    """
+    one = Surprise(sums={f"f{n}": (10.0, 10, 2) for n in range(30)})
+    two = Surprise(sums={f"f{n}": (8.0, 4, 1) for n in range(30)})
+    ratio = perplexity_ratio(two, one)
+    assert ratio is not None
+    assert ratio.mean == pytest.approx(math.e)
+    assert [ratio.low, ratio.high] == pytest.approx([math.e, math.e])
+    assert (ratio.n, ratio.families) == (30, 30)
+    mixed = Surprise(sums={"f0": (10.0, 10, 2), "f1": (30.0, 10, 2)})
+    flat = Surprise(sums={"f0": (10.0, 10, 2), "f1": (10.0, 10, 2)})
+    ratio = perplexity_ratio(mixed, flat)
+    assert ratio is not None
+    assert ratio.mean == pytest.approx(math.e)  # (2 - 1) nats
+    assert [ratio.low, ratio.high] == pytest.approx([1.0, math.exp(2)])
+    assert perplexity_ratio(mixed, Surprise(sums={})) is None
 
 
 def test_an_instruction_that_was_added_is_not_read(store: Store) -> None:
@@ -62,7 +92,7 @@ def test_an_instruction_that_was_added_is_not_read(store: Store) -> None:
     found = [
         request
         for seat in ("seller", "buyer")
-        for request in reply_requests(store, [(stored, seat)], "m1")
+        for _, request in reply_requests(store, [(stored, seat)], "m1")
     ]
     assert [request.prompt for request in found] == [*expected[::2], *expected[1::2]]
     assert [request.continuations for request in found] == [
