@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pymdownx.slugs import slugify
+
 from docs_site.command_reference import command_reference
 from docs_site.python_reference import python_reference
 from docs_site.table_reference import table_reference
@@ -60,6 +62,8 @@ def navigation(docs: Path) -> list[str | dict[str, Any]]:
 
 def on_config(config: Any) -> Any:
     config.nav = navigation(Path(config.docs_dir))
+    # here and not in mkdocs.yml, where it would be a tag: `simworld check` reads every YAML file
+    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")  # as GitHub's
     return config
 
 

@@ -34,7 +34,7 @@ READS = {
         "scenario schema",
     ),
     *("agent list", "agent show", "agent check", "agent schema", "model list", "rubric schema"),
-    *("persona check", "persona schema", "rubric check"),
+    *("persona check", "persona schema", "rubric check", "extension list"),
     *(
         "judge agree",
         "judge list",

@@ -20,7 +20,7 @@ from store import open_store
 from tests.factories.pipelines import call
 
 PACKAGES = {"simworld", "agents", "scenarios", "store"}
-FRAMES = 9  # from the command to a learner's step, both counted
+FRAMES = 10  # from the command, over the job that it shares with Python, to a learner's step
 # An evaluation's key is made of the keys of all that it builds on.
 GOLDEN = {
     "small": "evaluate-6766cefa",
