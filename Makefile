@@ -54,12 +54,13 @@ slow: $(READY)  ## the tests that take minutes
 wheel: $(READY)  ## builds sdist and wheel, installs the wheel outside the clone, and uses it there
 	$(call timed,wheel,OMP_NUM_THREADS=1 $(BIN)/pytest -q -m slow tests/simworld/test_installed_wheel.py)
 
+# Old libraries beside newer ones of which nothing is asked say much that is no fault of ours: -W default.
 oldest: $(READY)  ## the fast tests with the lowest versions that pyproject.toml allows, in .venv-oldest
 	$(PYTHON) -m venv $(OLDEST)
 	$(BIN)/python -m tests.oldest_versions > $(OLDEST)/constraints.txt
-	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/constraints.txt -e '.[minari,openai,postgresql,ratings,parquet,tensorboard,dev]'
+	$(OLDEST)/bin/python -m pip install -q --disable-pip-version-check -c $(OLDEST)/constraints.txt -e '.[minari,openai,postgresql,ratings,parquet,tensorboard,docs,dev]'
 	$(OLDEST)/bin/simworld model fetch
-	$(call timed,oldest,OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow")
+	$(call timed,oldest,OMP_NUM_THREADS=1 $(OLDEST)/bin/pytest -q -n 2 -W default --dist loadfile --max-worker-restart=0 -m "not model and not slow")
 
 coverage: $(READY)  ## the fast tests once more, with the lines and branches they reach; fails below the floor
 	$(call timed,coverage,OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile --max-worker-restart=0 -m "not model and not slow" \

@@ -40,7 +40,7 @@ def schemas() -> dict[str, Callable[[], Schema]]:
     from scenarios.rubrics import RubricFile
     from scenarios.scenario_file import persona_json_schema, scenario_json_schema
     from simworld.judging.judge_spec import JudgeSpec
-    from simworld.tournament.tournament_file import tournament_schema_text
+    from simworld.tournaments.tournament_file import tournament_schema_text
     from simworld.yamlfile.json_schema import json_schema
 
     return {
@@ -80,11 +80,9 @@ class KeyTables:
 
     def text(self) -> str:
         parts: list[str] = []
-        if kinds := self._root.get("oneOf"):
+        if kinds := _alternatives(self._root):
             for kind in kinds:
-                definition = self._resolved(kind)
-                (word,) = self._kind_words(definition)
-                self._name(kind, f"kind: {word}")
+                self._name(kind, f"kind: {self._kind_word(self._resolved(kind))}")
         else:
             parts.append(self._keys("", self._root))
         while self._left:
@@ -160,8 +158,21 @@ class KeyTables:
         definition: Schema = self._root["$defs"][reference["$ref"].rpartition("/")[2]]
         return definition
 
-    def _kind_words(self, definition: Schema) -> list[str]:
-        return [str(definition["properties"]["kind"]["const"])]
+    def _kind_word(self, definition: Schema) -> str:
+        """What `kind` says in such a mapping; a word for it where it may say anything."""
+        return str(definition["properties"]["kind"].get("const", "NAME"))
+
+
+def _alternatives(schema: Schema) -> list[Schema]:
+    """The definitions of which a file is one, where it is not a mapping of one kind."""
+    if "$ref" in schema:
+        return [schema]
+    return [
+        one
+        for choices in (schema.get("oneOf", ()), schema.get("anyOf", ()))
+        for choice in choices
+        for one in _alternatives(choice)
+    ]
 
 
 if __name__ == "__main__":

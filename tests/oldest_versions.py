@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 HOME = Path(__file__).resolve().parents[1]
+DEVELOPERS_EXTRAS = ("dev", "docs")
 
 
 def lowest(requirements: Iterable[str]) -> list[str]:
@@ -31,12 +32,17 @@ def lowest(requirements: Iterable[str]) -> list[str]:
 
 
 def needed(project: Path = HOME / "pyproject.toml") -> list[str]:
-    """What simworld needs to run, with all extras but the one for its developers."""
+    """What simworld needs to run, with all extras but those for its developers."""
     table = tomllib.loads(project.read_text("utf-8"))["project"]
     extras = table["optional-dependencies"]
     return [
         *table["dependencies"],
-        *(each for name, listed in extras.items() if name != "dev" for each in listed),
+        *(
+            each
+            for name, listed in extras.items()
+            if name not in DEVELOPERS_EXTRAS
+            for each in listed
+        ),
     ]
 
 

@@ -1,9 +1,9 @@
 """Who sees what: the one place where a scenario and its history become what a single seat may know.
 
 Another seat's goal, private knowledge, secret or private message never enters an Observation, and
-the relationship decides how much of another persona does (docs/concepts/glossary.md): stranger nothing;
-know_by_name the name; acquaintance also age, gender, pronouns, occupation and public facts; friend,
-romantic_relationship and family_member also personality and values.
+the relationship decides how much of another persona does (docs/concepts/glossary.md): stranger
+nothing; know_by_name the name; acquaintance also age, gender, pronouns, occupation and public
+facts; friend, romantic_relationship and family_member also personality and values.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def test_a_range_without_a_lower_bound_is_refused(without: str) -> None:
 def test_extras_belong_to_it_and_tools_of_developers_do_not(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "x"\ndependencies = ["a>=1"]\n'
-        '[project.optional-dependencies]\nparquet = ["b>=2", "c>=3"]\ndev = ["ruff"]\n'
+        '[project.optional-dependencies]\nparquet = ["b>=2", "c>=3"]\ndev = ["ruff"]\ndocs = ["mkdocs"]\n'
     )
     assert needed(tmp_path / "pyproject.toml") == ["a>=1", "b>=2", "c>=3"]
 
