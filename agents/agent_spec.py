@@ -62,13 +62,16 @@ def complete_spec(spec: AgentSpec) -> LoadedSpec:
 
 
 def _complete(spec: AgentSpec, document: Document, source: Path) -> LoadedSpec:
-    problems = _model_problems(spec, document) if asks_model(spec) else []
+    problems: list[Problem] = []
     template_source = template = planner = None
     if isinstance(spec, LMSpec):
         with collecting_problems(problems):
             template_source = _find_prompt(spec.prompt, document)
             _log.debug("prompt %r of agent %r is in %s", spec.prompt, spec.name, template_source)
             template = parse(load_yaml(template_source), PromptTemplate)
+    if asks_model(spec):
+        problems += _model_problems(spec, document)
+    if isinstance(spec, LMSpec):
         with collecting_problems(problems):
             planner = _find_steering_planner(spec, document)
     if problems:
@@ -83,13 +86,14 @@ def _complete(spec: AgentSpec, document: Document, source: Path) -> LoadedSpec:
 
 
 def _model_problems(spec: LMSpec | ExtensionSpec, document: Document) -> list[Problem]:
-    problems = [] if is_server_model(spec.model) else spec.server_only_problems(document)
-    problems += backend_settings_problems(spec.model, spec.backend, document)
+    problems: list[Problem] = []
     try:
         check_model_spec(spec.model)
     except ModelError as error:
         problems.append(document.problem(("model",), str(error)))
-    return problems
+    if not is_server_model(spec.model):
+        problems += spec.server_only_problems(document)
+    return problems + backend_settings_problems(spec.model, spec.backend, document)
 
 
 def find_specs(names: Sequence[str]) -> tuple[LoadedSpec, ...]:

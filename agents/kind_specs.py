@@ -69,11 +69,15 @@ class NamedSpec(BaseModel):
         return name
 
 
-def check_model_form(model: str) -> None:
-    """Raises ValueError for a text that can name no model; nothing is looked at."""
+def _is_of_extension(model: str) -> bool:
     prefix, _, name = model.partition(":")
     installed = {each.name for each in installed_extensions("simworld.backends")}
-    if not MODEL_PATTERN.search(model) and not (name and prefix in installed):
+    return bool(name) and prefix in installed
+
+
+def check_model_form(model: str) -> None:
+    """Raises ValueError for a text that can name no model; nothing is looked at."""
+    if not MODEL_PATTERN.search(model) and not _is_of_extension(model):
         raise ValueError(
             "expected builtin:NAME, hf:FOLDER, hf:HUB-ID or openai:MODEL@URL, found"
             f" {describe_value(model)}"

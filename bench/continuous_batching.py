@@ -24,7 +24,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from agents.lm import load_backend
-from agents.lm.load import find_local_weights
+from agents.lm.local_spec import find_local_weights
 from simworld.core.protocols import Backend
 from simworld.core.requests import Generate, Sampling, TextPrompt
 

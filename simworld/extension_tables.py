@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.agent_kinds import AGENT_KINDS
-from agents.lm.load import BACKENDS
+from agents.lm.backend_table import BACKENDS
 from agents.steering.exploration_kinds import EXPLORATIONS
 from simworld.extensions import ExtensionTable
 from simworld.judging.judge_methods import JUDGE_METHODS

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, create_model
 
@@ -16,6 +13,8 @@ from agents.lm.backend_kinds import (
     call_extension,
     extension_model_id,
 )
+from agents.lm.backend_table import BACKENDS
+from agents.lm.local_spec import spelling_hint
 from agents.lm.no_backend import NO_MODEL, NoBackend
 from agents.lm.reasoning_marks import Reasoning
 from agents.lm.server.address import is_server_model, parse_address, read_key
@@ -24,15 +23,11 @@ from simworld.core.errors import InputError, ModelError, Problem
 from simworld.core.protocols import Backend
 from simworld.core.requests import ModelInfo
 from simworld.deprecation import renamed_arguments
-from simworld.extensions import Entry, ExtensionTable, NoSettings
+from simworld.extensions import Entry, NoSettings
 from simworld.extensions.extension_fields import validated_settings
 from simworld.extensions.extension_table import one_line
-from simworld.yamlfile import Document, did_you_mean, parse
+from simworld.yamlfile import Document, parse
 
-if TYPE_CHECKING:
-    from agents.lm.local.weights import Weights
-
-_log = logging.getLogger(f"simworld.{__name__}")
 SPEC_FORMS = "builtin:NAME, hf:FOLDER or hf:HUB-ID, openai:MODEL@URL"
 
 
@@ -96,108 +91,6 @@ def load_backend(
     return backend
 
 
-def _make_server_backend(settings: NoSettings, parts: BackendParts) -> Backend:
-    from agents.lm.server.openai_backend import OpenAIBackend
-
-    return OpenAIBackend(parts.spec, parts.server, reasoning=parts.reasoning)
-
-
-def _make_local_backend(settings: NoSettings, parts: BackendParts) -> Backend:
-    weights = find_local_weights(parts.spec)
-    _log.info("loading %s from %s", parts.spec, weights.folder)
-    started = time.monotonic()
-
-    from agents.lm.local.local_model import load_local_model
-    from agents.lm.local.transformers_backend import TransformersBackend
-
-    local = load_local_model(
-        weights,
-        dtype=parts.dtype,
-        device=parts.device,
-        cpu_threads=parts.cpu_threads,
-        reasoning=parts.reasoning,
-    )
-    meta = {"device": str(local.device), "architecture": type(local.model).__name__}
-    _log.info(
-        "loaded %s in %.1f s: %s (asked for: %s) on %s, context of %s tokens, batches of up to %d",
-        parts.spec,
-        time.monotonic() - started,
-        local.dtype,
-        parts.dtype,
-        local.device,
-        local.context_length,
-        parts.batch_size,
-    )
-    return TransformersBackend(
-        local,
-        spec=parts.spec,
-        model_id=weights.id,
-        batch_size=parts.batch_size,
-        cache_bytes=parts.cache_bytes,
-        meta=meta,
-    )
-
-
-def _identify_builtin(name: str) -> str:
-    from agents.lm.local.weights import BUILTIN_MODELS
-
-    check_local_spec(f"builtin:{name}")
-    return BUILTIN_MODELS[name].sha256
-
-
-def _identify_folder(name: str) -> str:
-    from agents.lm.local.weights import hf_weights
-
-    return hf_weights(name).id
-
-
-def _identify_server(name: str) -> str:
-    return parse_address(f"openai:{name}").id
-
-
-def _check_builtin(name: str) -> None:
-    from agents.lm.local.weights import check_is_language_model
-
-    check_local_spec(f"builtin:{name}")
-    check_is_language_model(name)
-
-
-def _check_folder(name: str) -> None:
-    if _is_path(name) and not Path(name).expanduser().is_dir():
-        raise ModelError(f"hf:{name}: no such folder")
-
-
-def _check_server(name: str) -> None:
-    parse_address(f"openai:{name}")
-
-
-BACKENDS: ExtensionTable[BackendKind[Any]] = ExtensionTable(
-    group="simworld.backends",
-    what="backend",
-    declaration=BackendKind,
-    builtin={
-        "builtin": BackendKind(
-            settings=NoSettings,
-            make=_make_local_backend,
-            identify=_identify_builtin,
-            check=_check_builtin,
-        ),
-        "hf": BackendKind(
-            settings=NoSettings,
-            make=_make_local_backend,
-            identify=_identify_folder,
-            check=_check_folder,
-        ),
-        "openai": BackendKind(
-            settings=NoSettings,
-            make=_make_server_backend,
-            identify=_identify_server,
-            check=_check_server,
-        ),
-    },
-)
-
-
 def identify_model(spec: str, dtype: str | None = None) -> ModelInfo:
     """What ids are made of: the model's content id and, where `dtype` is given, the number format
     it would get; nothing is loaded.
@@ -228,17 +121,6 @@ def check_server_key(spec: str, server: ServerOptions) -> None:
     """
     if is_server_model(spec):
         read_key(parse_address(spec), server.api_key_env)
-
-
-def find_local_weights(spec: str) -> Weights:
-    """The weights of `builtin:` or `hf:` models. Raises ModelError where there are none, and for
-    servers.
-    """
-    from agents.lm.local.weights import builtin_weights, hf_weights
-
-    check_local_spec(spec)
-    kind, _, name = spec.strip().partition(":")
-    return builtin_weights(name) if kind == "builtin" else hf_weights(name)
 
 
 def check_model_spec(spec: str) -> None:
@@ -284,50 +166,11 @@ def _extension_settings(entry: Entry[BackendKind[Any]], backend: object) -> Base
 def _split_spec(spec: str) -> tuple[Entry[BackendKind[Any]], str]:
     """The kind of backend and the name in a spec. Raises ModelError for one of another form."""
     kind, _, name = spec.strip().partition(":")
-    if not name or kind not in BACKENDS.names():
+    if not name or (kind not in BACKENDS.builtin and kind not in BACKENDS.names()):
         installed = "".join(f", {each.name}:NAME" for each in BACKENDS.installed)
-        hint = f"{SPEC_FORMS}{installed}{_spelling_hint(spec)}"
+        hint = f"{SPEC_FORMS}{installed}{spelling_hint(spec)}"
         raise ModelError(f"model {spec!r} is not understood; write {hint}")
     try:
         return BACKENDS.find(kind), name
     except InputError as error:
         raise ModelError(str(error)) from None
-
-
-def _is_path(folder_or_hub_id: str) -> bool:
-    """Whether what follows `hf:` is a folder and can be no hub id."""
-    return (
-        folder_or_hub_id.startswith((".", "/", "~"))
-        or "\\" in folder_or_hub_id
-        or folder_or_hub_id.rstrip("/").count("/") > 1
-    )
-
-
-def check_local_spec(spec: str) -> None:
-    """Raises ModelError where a spec cannot mean a local model: another form, or a `builtin:` name
-    that is none.
-    """
-    from agents.lm.local.weights import BUILTIN_MODELS
-
-    kind, _, name = spec.strip().partition(":")
-    if kind not in ("builtin", "hf") or not name:
-        raise ModelError(
-            f"model {spec!r}: expected a local one, builtin:NAME or hf:FOLDER{_spelling_hint(spec)}"
-        )
-    if kind == "builtin" and name not in BUILTIN_MODELS:
-        raise ModelError(
-            f"builtin:{name} is not a built-in model; there is"
-            f" {', '.join(BUILTIN_MODELS)}{_spelling_hint(spec)}"
-        )
-
-
-def _spelling_hint(spec: str) -> str:
-    from agents.lm.local.weights import BUILTIN_MODELS
-
-    builtin_specs = [f"builtin:{name}" for name in BUILTIN_MODELS]
-    wanted = (
-        spec.strip()
-        if spec.strip().startswith("builtin:")
-        else f"builtin:{spec.strip().rpartition(':')[2]}"
-    )
-    return did_you_mean(wanted, builtin_specs)

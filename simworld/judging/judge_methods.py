@@ -88,7 +88,8 @@ def judge_by_method(spec: JudgeSpec, task: JudgeTask) -> JudgementGenerator:
     entry = JUDGE_METHODS.find(spec.method)
     if entry.identity:
         return _judge_by_extension(entry.declaration, spec.settings, task)
-    judgement: JudgementGenerator = entry.declaration.judge(spec, task)
+    judgement = entry.declaration.judge(spec, task)
+    assert isinstance(judgement, Generator)  # as all of simworld's own are
     return judgement
 
 

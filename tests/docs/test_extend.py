@@ -79,7 +79,7 @@ def test_its_agents_play_and_are_judged_and_meet_in_a_tournament(study: Path) ->
         if name == "judge run":
             assert output.startswith("1 scored, 0 failed")
         if name == "tournament run":
-            assert re.search(r"1\s+(softer|stubborn)", output), output
+            assert re.search(r"stubborn +\d+ .*\n *softer +\d+ ", output), output
     assert "check" in COMMANDS[2]
     run(study, "simworld", "check", "stubborn.yaml", "judge.yaml", "cup.yaml", "loop.yaml")
 

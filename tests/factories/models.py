@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from agents.lm.load import find_local_weights
 from agents.lm.local.local_model import LocalModel, load_local_model
+from agents.lm.local_spec import find_local_weights
 
 CORPUS = [
     (

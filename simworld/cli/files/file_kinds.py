@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agents import LMSpec, LoadedSpec, agent_content, load_spec
 from agents.agent_kinds import AGENT_KINDS
-from agents.lm.load import BACKENDS
+from agents.lm.backend_table import BACKENDS
 from agents.prompt_template import PromptTemplate
 from scenarios.personas import PersonaFinder
 from scenarios.rubrics import load_rubric

@@ -66,8 +66,8 @@ def _open_local(base: Checkpoint, dtype: str, cpu_threads: int | None) -> LocalM
     """The language model that a checkpoint is for. Raises InputError where what its spec names is
     another now.
     """
-    from agents.lm.load import find_local_weights
     from agents.lm.local.local_model import load_local_model
+    from agents.lm.local_spec import find_local_weights
 
     weights = find_local_weights(base.info.lm_spec)
     if weights.id != base.info.lm_id:

@@ -77,8 +77,8 @@ def upmap(
     Its checkpoint has no planner yet: agents use it with `explore: {kind: random}`, to collect what
     a planner is trained on.
     """
-    from agents.lm.load import find_local_weights
     from agents.lm.local.local_model import load_local_model
+    from agents.lm.local_spec import find_local_weights
     from agents.steering.checkpoint import save_checkpoint
     from agents.steering.checkpoint_folder import check_writable
     from agents.steering.pca_checkpoint import pca_checkpoint

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agents.lm.load import find_local_weights
 from agents.lm.local.local_model import load_local_model
+from agents.lm.local_spec import find_local_weights
 from agents.lm.sentence_encoder import load_sentence_encoder
 from agents.steering.checkpoint import (
     Checkpoint,

@@ -97,17 +97,18 @@ def make_act_reward(settings: RewardSettings) -> ActReward | None:
     entry = REWARD_KINDS.find(settings.measure)
     kind, where = entry.declaration, f"reward {entry.name!r} of {entry.source}"
     if not entry.identity:
-        make_measure = kind.make(settings)
-        if make_measure is None:
+        own: TurnMeasure | None = kind.make(settings)
+        if own is None:
             return None
+        own_measure = own
 
         def measure(turns: Sequence[SeatTurn]) -> Floats:
-            values: Floats = np.asarray(make_measure(turns), dtype=np.float64)
+            values: Floats = np.asarray(own_measure(turns), dtype=np.float64)
             return values if values.ndim == 2 else values[:, None]
 
         return ActReward(measure=measure, words_alone=kind.words_alone)
     try:
-        extension = kind.make(settings.settings)
+        extension: Any = kind.make(settings.settings)
     except SimworldError:
         raise
     except Exception as error:  # the boundary of another package's own code

@@ -33,12 +33,13 @@ COMMANDS = {
 }
 NAMES = {
     "": (
-        "agent check db demo episode evaluate judge learn model persona report rubric run scenario"
-        " serve tournament train"
+        "agent check db demo episode evaluate extension judge learn model persona report rubric run"
+        " scenario serve tournament train"
     ),
     "agent": "check list new schema show",
     "db": "export info query upgrade",
     "episode": "branch list replay search show",
+    "extension": "list",
     "judge": "agree attribute check import list new run schema show",
     "model": "fetch list",
     "persona": "check new schema",

@@ -6,10 +6,11 @@ import json
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from agents import agent_content, agent_id_of, load_spec, make_agent
+from agents import agent_content, agent_id_of, agent_json_schema, load_spec, make_agent
 from simworld.cli.commands import cli
 from simworld.core.errors import InputError
 from simworld.testing import check_agent
@@ -199,6 +200,18 @@ def test_a_path_to_code_is_imported_only_where_that_is_allowed(
     assert simworld("agent", "check", str(path), "--allow-import").exit_code == 0
     assert str(tmp_path) not in sys.path
     installation.forget_code("of_the_folder")
+
+
+def test_the_json_schema_admits_names_of_extensions_and_checks_the_rest() -> None:
+    schema = agent_json_schema()
+    jsonschema.validate({"name": "a", "kind": "echo", "settings": {"line": "Hm."}}, schema)
+    for wrong in (
+        {"name": "a", "kind": "echo", "setings": {}},
+        {"name": "a", "kind": "human", "settings": {}},
+        {"name": "a", "kind": "echo", "settings": 3},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema)
 
 
 def test_reading_a_file_of_built_in_kinds_imports_no_extension(

@@ -40,15 +40,15 @@ def test_a_loop_learns_by_them_and_learns_again_when_their_code_changes(
 ) -> None:
     installation.add(ENTRY, code=CODE)
     (folder / "loop.yaml").write_text(LOOP_FILE)
-    (first,) = call()["results"]
+    (first,) = call()
     assert not any(skipped(first).values())
     assert first["report"]["main"] == "short"
     assert "short" in first["report"]["arms"]["planner"]["levels"]
-    (again,) = call()["results"]
+    (again,) = call()
     assert all(skipped(again).values())
     installation.forget_code()
     installation.add(ENTRY, code=CODE + "\n    # changed\n")
-    (changed,) = call()["results"]
+    (changed,) = call()
     done = skipped(changed)
     assert (done["collect"], done["dataset"], done["train"]) == (True, False, False)
 

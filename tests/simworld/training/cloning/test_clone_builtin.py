@@ -11,8 +11,8 @@ import torch
 from click.testing import CliRunner
 
 from agents import find_specs
-from agents.lm.load import find_local_weights
 from agents.lm.local.local_model import load_local_model
+from agents.lm.local_spec import find_local_weights
 from agents.steering.checkpoint import checkpoint_from_folder
 from simworld.cli.run import run
 from simworld.cli.train.clone import clone

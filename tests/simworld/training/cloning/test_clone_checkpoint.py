@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from agents.lm.load import find_local_weights
+from agents.lm.local_spec import find_local_weights
 from agents.steering.checkpoint import load_checkpoint
 from agents.steering.state_encoders import lm_encoder_id
 from simworld.cli.train.clone import clone
