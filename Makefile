@@ -85,7 +85,7 @@ bench: $(READY)  ## the benchmark of throughput, one JSON line (the others: pyth
 	$(BIN)/python -m bench.throughput --json
 
 docs: $(READY)  ## the site, into build/site: offline and strict; links, and how the pages read
-	$(call timed,docs,NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet \
+	$(call timed,docs,NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/python -m mkdocs build --strict --quiet -f docs_site/mkdocs.yml \
 	  && $(BIN)/python -m docs_site.links && $(BIN)/python -m docs_site.readability)
 
 lock: $(READY)  ## write requirements.lock from what is in .venv

@@ -62,8 +62,8 @@ def navigation(docs: Path) -> list[str | dict[str, Any]]:
 
 def on_config(config: Any) -> Any:
     config.nav = navigation(Path(config.docs_dir))
-    # here and not in mkdocs.yml, where it would be a tag: `simworld check` reads every YAML file
-    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")  # as GitHub's
+    # as GitHub's; in mkdocs.yml it would be a tag that runs code
+    config.mdx_configs["toc"]["slugify"] = slugify(case="lower")
     return config
 
 
