@@ -259,3 +259,27 @@ FLIP_EXPLORATION = """
 
     flipped = ExplorationKind(settings=FlipSettings, explore=flip)
 """
+
+ASKING_AGENT = """
+    from simworld import Act, Action, ActionKind, AgentKind, Failure
+    from simworld.core.requests import ChatPrompt, Message, Sampling
+    from simworld.extensions import NoSettings
+
+
+    class Asking:
+        def __init__(self, settings, parts):
+            self.id, self.model = parts.id, parts.model
+
+        def act(self, observation):
+            prompt = ChatPrompt(messages=(Message(role="user", content="Say something."),))
+            answer = yield Generate(
+                prompt=prompt, sampling=Sampling(max_new_tokens=8), seed=observation.seed
+            )
+            if isinstance(answer, Failure):
+                return answer
+            action = Action(kind=ActionKind.speak, text=answer.text)
+            return Act(seat=observation.seat, action=action)
+
+
+    asking = AgentKind(settings=NoSettings, make=Asking)
+"""

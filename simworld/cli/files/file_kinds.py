@@ -48,7 +48,7 @@ KIND_KEYS: Mapping[str, tuple[frozenset[str], ...]] = {
         frozenset({"agent", key}) for key in ("partners", "reward", "collect", "evaluate", "clone")
     ),
     "judge": tuple(
-        frozenset({"method", key}) for key in ("model", "rubric", "calibration", "head")
+        frozenset({"method", key}) for key in ("model", "name", "rubric", "calibration", "head")
     ),
     "prompt": (
         frozenset({"style", "system"}),

@@ -10,11 +10,19 @@ from agents import load_spec
 from agents.lm import load_backend
 from agents.lm.load import identify_model
 from agents.lm.server.options import ServerOptions
+from simworld.core.episode import WorkItem
 from simworld.core.errors import InputError, ModelError
 from simworld.core.requests import Generate, Sampling, TextPrompt
+from simworld.runner import Job, play_jobs
 from simworld.runner.agent_pool import load_agents
-from simworld.testing import check_backend
-from tests.factories.extensions import BACKENDS, PARROT_BACKEND, Installation
+from simworld.testing import check_backend, example_scenario
+from tests.factories.extensions import (
+    AGENTS,
+    ASKING_AGENT,
+    BACKENDS,
+    PARROT_BACKEND,
+    Installation,
+)
 
 ENTRY = {BACKENDS: {"parrot": "barter:parrot"}}
 AGENT = "name: a\nmodel: parrot:grey\nbackend: {say: Hello there.}\n"
@@ -58,6 +66,24 @@ def test_agents_by_one_have_ids_of_its_code_its_model_and_its_settings(
     }
     assert len(ids) == 4
     assert id_of() in ids
+
+
+def test_an_agent_of_another_package_asks_the_model_that_its_file_names(
+    installation: Installation, tmp_path: Path
+) -> None:
+    points = ENTRY | {AGENTS: {"asking": "barter:asking"}}
+    installation.add(points, code=PARROT_BACKEND + ASKING_AGENT)
+    path = write(tmp_path, "name: a\nkind: asking\nmodel: parrot:grey\nbackend: {say: Ahoy.}\n")
+    scenario = example_scenario(turns=2)
+    with load_agents([load_spec(path)]) as pool:
+        before = pool.ids["a"]
+        agent = pool.agents["a"]
+        assert agent.id == before
+        cast = {seat.name: agent for seat in scenario.seats}
+        item = WorkItem(run="r", scenario_id=scenario.id, cast=dict.fromkeys(cast, "a"), repeat=0)
+        job = Job(item=item, attempt=1, scenario=scenario, agents=cast, seed=0)
+        (played,) = play_jobs([job], pool.backends)
+    assert [act.action.text for act in played.episode.acts] == ["Ahoy.", "Ahoy."]
 
 
 def test_problems_have_their_places(installation: Installation, tmp_path: Path) -> None:
