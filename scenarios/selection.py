@@ -36,6 +36,8 @@ LIBRARY_SELECTORS = ("all", "library")
 NAMED_SETS = {"heldout": HELDOUT_FOLDER, "exam": EXAM_FOLDER, "languages": LANGUAGES_FOLDER}
 PERSONA_ONLY_KEYS = frozenset(PersonaFields.model_fields) - {"name"}
 SCENARIO_ONLY_KEYS = ("setting", "seats")
+# beside them `seats` says where agents are compared, as in a tournament
+_KEYS_OF_COMPARISONS = frozenset({"agent", "agents", "partners", "scenarios"})
 
 
 @dataclass(slots=True)
@@ -133,8 +135,15 @@ def relevant_files(files: Sequence[Path]) -> list[Path]:
 
 def _is_scenario_or_persona(path: Path) -> bool:
     keys, is_list = top_level_keys(path)
-    by_keys = not is_list and bool(keys & {*SCENARIO_ONLY_KEYS, *PERSONA_ONLY_KEYS})
+    by_keys = not is_list and (has_scenario_keys(keys) or bool(keys & PERSONA_ONLY_KEYS))
     return by_keys or path.parent.name in ("scenarios", "personas")
+
+
+def has_scenario_keys(keys: frozenset[str]) -> bool:
+    """Whether the top-level keys of a file are those of a scenario; the `seats` of a tournament are
+    none of its.
+    """
+    return "setting" in keys or ("seats" in keys and not keys & _KEYS_OF_COMPARISONS)
 
 
 def is_persona_file(document: Document, path: Path) -> bool:
