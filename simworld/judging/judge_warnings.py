@@ -55,6 +55,13 @@ def judge_warnings(
     return tuple(dict.fromkeys(warnings))
 
 
+def scoring_ids(store: Store, judge_ids: Sequence[str], run: str | None) -> list[str]:
+    """Those of a judge's ids, one for each rubric, that have scored an episode; of the others'
+    scores there are none to warn of.
+    """
+    return [id_ for id_ in judge_ids if any(store.score_rows(judge_id=id_, run=run))]
+
+
 def _accuracy_warning(record: JudgeRecord) -> str:
     spec = record.spec.get("spec", {})
     # a person, or the same judge with people listed otherwise

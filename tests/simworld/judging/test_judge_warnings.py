@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from simworld.cli import cli
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
-from simworld.judging.judge_warnings import judge_warnings
+from simworld.judging.judge_warnings import judge_warnings, scoring_ids
 from simworld.testing import FakeBackend
 from simworld.tournaments.results import tournament_results
 from simworld.web.report_file import make_report
@@ -107,6 +107,14 @@ def test_a_judge_that_was_measured(store: Store) -> None:
     assert judge_warnings(store, [id_]) == (f"{told}; see `simworld judge check`",)
     (after,) = store.judges()
     assert {name: after.spec[name] for name in record.spec} == dict(record.spec)
+
+
+def test_an_id_that_scored_nothing_is_left_out(store: Store) -> None:
+    """As the default rubric's is, where all scenarios have rubrics of their own."""
+    id_ = judged(store, [0.5])
+    store.add_judge("strict@2", "strict", {"spec": {"method": "server"}})
+    assert scoring_ids(store, ["strict@2", id_], "first") == [id_]
+    assert scoring_ids(store, ["strict@2", id_], None) == [id_]
 
 
 def test_a_shipped_judge_is_named(store: Store) -> None:
