@@ -22,7 +22,8 @@ from tests.factories.stored import add, begin, played
 from tests.factories.tournaments import tournament, write
 
 UNMEASURED = (
-    "judge strict was never measured: `simworld judge check --judge FILE` says how far to trust it"
+    "judge strict was never measured: `simworld judge check --judge FILE --pairs FILE --rubric"
+    " FILE` says how far to trust it"
 )
 ENDS = "half or more of its scores lie at an end of their range, where nobody can be told apart"
 MEASURED = {"pairs": "shipped", "n": 100, "accuracy": 0.8, "low": 0.71, "high": 0.87}
