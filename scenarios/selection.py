@@ -36,6 +36,8 @@ LIBRARY_SELECTORS = ("all", "library")
 NAMED_SETS = {"heldout": HELDOUT_FOLDER, "exam": EXAM_FOLDER, "languages": LANGUAGES_FOLDER}
 PERSONA_ONLY_KEYS = frozenset(PersonaFields.model_fields) - {"name"}
 SCENARIO_ONLY_KEYS = ("setting", "seats")
+# beside them `seats` says where agents are compared, as in a tournament
+_KEYS_OF_COMPARISONS = frozenset({"agent", "agents", "partners", "scenarios"})
 
 
 @dataclass(slots=True)
@@ -55,8 +57,8 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
     set or test set), `languages` (a scenario in each language but English), a file, a folder
     (searched with its subfolders), a glob over files, `tag:WORD`, `kind:WORD`, a name or a glob
     over names of the library, or a name of one of the other sets. The name of a template stands
-    for all its variants. `NAME.yaml` in the working folder goes before the library. Raises
-    InputError with every problem.
+    for all its variants. `NAME.yaml` in the working folder goes before the library, and
+    `NAME.VARIANT` is one of its variants. Raises InputError with every problem.
     """
     personas = PersonaFinder()
     seen_paths: dict[str, None] = {}
@@ -77,6 +79,19 @@ def find_scenarios(selectors: Sequence[str]) -> tuple[LoadedScenario, ...]:
             if not selection.scenarios and not selection.problems and len(new_files) == len(files):
                 problems.append(Problem("holds personas but no scenario", selector))
             matching = selection.scenarios
+        elif (variant_file := _file_of_variant(selector)) is not None:
+            selection = read_files([variant_file], personas)
+            problems += selection.problems
+            matching = [
+                loaded
+                for loaded in selection.scenarios
+                if loaded.scenario.name == Path(selector).name
+            ]
+            if not matching and not selection.problems:
+                variants = sorted(loaded.scenario.name for loaded in selection.scenarios)
+                hint = did_you_mean(Path(selector).name, variants)
+                message = f"no variant '{shorten(selector)}' in this file{hint}"
+                problems.append(Problem(message, str(variant_file)))
         elif not (matching := shipped.matching(selector)):
             problems.append(Problem(_not_found_message(selector, shipped)))
         _log.info("scenarios of %r: %d", selector, len(matching))
@@ -133,8 +148,15 @@ def relevant_files(files: Sequence[Path]) -> list[Path]:
 
 def _is_scenario_or_persona(path: Path) -> bool:
     keys, is_list = top_level_keys(path)
-    by_keys = not is_list and bool(keys & {*SCENARIO_ONLY_KEYS, *PERSONA_ONLY_KEYS})
+    by_keys = not is_list and (has_scenario_keys(keys) or bool(keys & PERSONA_ONLY_KEYS))
     return by_keys or path.parent.name in ("scenarios", "personas")
+
+
+def has_scenario_keys(keys: frozenset[str]) -> bool:
+    """Whether the top-level keys of a file are those of a scenario; the `seats` of a tournament are
+    none of its.
+    """
+    return "setting" in keys or ("seats" in keys and not keys & _KEYS_OF_COMPARISONS)
 
 
 def is_persona_file(document: Document, path: Path) -> bool:
@@ -220,11 +242,21 @@ def _selected_files(selector: str) -> list[Path] | None:
         if files or ("/" not in selector and path.suffix not in SUFFIXES):
             return files or None
         raise InputError("no YAML file matches", selector)
-    if path.suffix in SUFFIXES or len(path.parts) > 1:
+    if path.suffix in SUFFIXES or (len(path.parts) > 1 and not _file_of_variant(selector)):
         # reading a pipe or a dead link says what it is
         return [path] if os.path.lexists(path) else _raise_no_file(selector)
     file_of_name = Path(f"{selector}.yaml")
     return [file_of_name] if os.path.isfile(file_of_name) else None
+
+
+def _file_of_variant(selector: str) -> Path | None:
+    """The file `NAME.yaml`, where the selector is `NAME.VARIANT` or `FOLDER/NAME.VARIANT`."""
+    path = Path(selector)
+    if is_glob(selector) or path.suffix in SUFFIXES:
+        return None
+    words = path.name.split(".")
+    files = (path.parent / f"{'.'.join(words[:end])}.yaml" for end in range(len(words) - 1, 0, -1))
+    return next((file for file in files if os.path.isfile(file)), None)
 
 
 def _in_personas_folder(path: Path, folder: Path) -> bool:

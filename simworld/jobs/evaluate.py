@@ -23,7 +23,7 @@ from simworld.jobs.planner_argument import load_planner
 from simworld.jobs.progress import evaluation_bar
 from simworld.jobs.report import JobReport, failure_summary
 from simworld.jobs.settings import JobOptions, JobSettings, read_settings
-from simworld.judging.judge_warnings import judge_warnings
+from simworld.judging.judge_warnings import judge_warnings, scoring_ids
 from simworld.pipeline.arms_plan import (
     BASE_ARM,
     FOCUS_ARMS,
@@ -283,7 +283,8 @@ def evaluate_arms(
                 stopping=settings.stopping,
             )
         failures = failed_attempts(store, plan.run)
-        cautions = judge_warnings(store, evaluation.judge_ids, run=plan.run)
+        judge_ids = scoring_ids(store, evaluation.judge_ids, plan.run)
+        cautions = judge_warnings(store, judge_ids, run=plan.run)
     return EvaluationReport(
         evaluation=evaluation,
         db=db,

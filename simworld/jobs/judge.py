@@ -15,7 +15,7 @@ from simworld.jobs.progress import judging_bar
 from simworld.jobs.report import JobReport
 from simworld.jobs.settings import JobOptions, JobSettings, read_settings
 from simworld.judging.judge_spec import DEFAULT_JUDGE, JudgeSpec, check_judge, load_judge
-from simworld.judging.judge_warnings import judge_warnings
+from simworld.judging.judge_warnings import judge_warnings, scoring_ids
 from simworld.judging.judging_pass import JudgingPass, JudgingTally
 from simworld.judging.swapped_dialogue import Swap
 from simworld.runner.agent_pool import open_lazy_backend
@@ -235,7 +235,7 @@ def judge_stored(
                 profiler.add_backend(spec.model, backend.loaded)
             profiler.add_time("storing", judging.storing_s)
             cautions = (
-                judge_warnings(store, tally.judge_ids, run=run)
+                judge_warnings(store, scoring_ids(store, tally.judge_ids, run), run=run)
                 if tally.scored + tally.already_judged
                 else ()
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from scenarios.rubrics import DEFAULT_RUBRIC
 from simworld.judging.judge_check import JudgeCheckResult
 from simworld.judging.judge_spec import builtin_judges
 from store import JudgeRecord, Store
@@ -55,6 +56,13 @@ def judge_warnings(
     return tuple(dict.fromkeys(warnings))
 
 
+def scoring_ids(store: Store, judge_ids: Sequence[str], run: str | None) -> list[str]:
+    """Those of a judge's ids, one for each rubric, that have scored an episode; of the others'
+    scores there are none to warn of.
+    """
+    return [id_ for id_ in judge_ids if any(store.score_rows(judge_id=id_, run=run))]
+
+
 def _accuracy_warning(record: JudgeRecord) -> str:
     spec = record.spec.get("spec", {})
     # a person, or the same judge with people listed otherwise
@@ -63,6 +71,9 @@ def _accuracy_warning(record: JudgeRecord) -> str:
     last_check: Mapping[str, Any] | None = record.spec.get(LAST_CHECK)
     if not last_check or last_check["accuracy"] is None:
         argument = record.name if record.name in builtin_judges() else "FILE"
+        # the shipped pairs are about the default rubric
+        if record.spec.get("rubric", {}).get("name", DEFAULT_RUBRIC) != DEFAULT_RUBRIC:
+            argument += " --pairs FILE --rubric FILE"
         return (
             f"judge {record.name} was never measured: `simworld judge check --judge {argument}`"
             " says how far to trust it"

@@ -54,6 +54,17 @@ def names(*selectors: str) -> list[str]:
     return [loaded.scenario.name for loaded in find_scenarios(selectors)]
 
 
+def test_a_variant_of_an_own_file_is_found_by_its_name(folder: Path) -> None:
+    (folder / "two.yaml").write_text(TEXT.format(name="two", goal="{{p}}", more=MATRIX))
+    first, second = names("two")
+    assert names(first) == [first]
+    assert names(second, first) == [second, first]
+    (folder / "sub" / "two.yml").rename(folder / "sub" / "two.yaml")
+    assert names(f"sub/{second}") == [second]
+    (line,) = lines(f"{first}0")
+    assert line.startswith(f"two.yaml: no variant '{first}0' in this file; did you mean '")
+
+
 def lines(*selectors: str) -> list[str]:
     with pytest.raises(InputError) as caught:
         find_scenarios(selectors)

@@ -12,7 +12,7 @@ from agents.lm.backend_table import BACKENDS
 from agents.prompt_template import PromptTemplate
 from scenarios.personas import PersonaFinder
 from scenarios.rubrics import load_rubric
-from scenarios.selection import PERSONA_ONLY_KEYS, SCENARIO_ONLY_KEYS, name_clashes, read_files
+from scenarios.selection import PERSONA_ONLY_KEYS, has_scenario_keys, name_clashes, read_files
 from simworld.core.errors import InputError, Problem
 from simworld.core.judgement import Rubric
 from simworld.judging.contrast_pairs import load_pairs
@@ -34,15 +34,18 @@ FILE_KINDS = (
     "pairs",
 )
 KIND_LABELS = {"learn": "learn file", "pairs": "pairs file"}
-# Of each kind, sets of keys of which any one, wholly there, tells it; the first kind that fits is
-# taken.
+# Of each kind but scenarios, sets of keys of which any one, wholly there, tells it; the first kind
+# that fits is taken. A tournament may name dimensions too, as a rubric does.
 KIND_KEYS: Mapping[str, tuple[frozenset[str], ...]] = {
     "pairs": (frozenset({"better", "worse"}),),
-    "scenario": tuple(frozenset({key}) for key in SCENARIO_ONLY_KEYS),
-    "rubric": (frozenset({"dimensions", "name"}),),
-    "tournament": tuple(
-        frozenset({"agents", key})
-        for key in ("scenarios", "format", "judges", "partners", "focal", "anchor")
+    "tournament": (
+        frozenset({"agents", "scenarios"}),
+        frozenset({"agents", "partners"}),
+        *(
+            frozenset({selection, key})
+            for selection in ("agents", "scenarios")
+            for key in ("format", "judges", "focal", "anchor", "seats", "self_play", "dimensions")
+        ),
     ),
     "learn": tuple(
         frozenset({"agent", key}) for key in ("partners", "reward", "collect", "evaluate", "clone")
@@ -59,6 +62,7 @@ KIND_KEYS: Mapping[str, tuple[frozenset[str], ...]] = {
         frozenset({"kind", "lines"}),
         *(frozenset({"model", key}) for key in ("sampling", "prompt", "steering", "record_states")),
     ),
+    "rubric": (frozenset({"dimensions", "name"}),),
     "persona": tuple(frozenset({key}) for key in PERSONA_ONLY_KEYS),
 }
 
@@ -69,7 +73,9 @@ def file_kind(path: Path) -> str | None:
     if rows:
         return "pairs" if {"better", "worse"} & keys else None
     folder = path.parent.name.removesuffix("s")
-    if "personas" in path.parts[:-1] and not keys & set(SCENARIO_ONLY_KEYS):
+    if has_scenario_keys(keys) and not {"better", "worse"} <= keys:
+        return "scenario"
+    if "personas" in path.parts[:-1]:
         return "persona"
     for kind, key_sets in KIND_KEYS.items():
         if any(keys_of_kind <= keys for keys_of_kind in key_sets):

@@ -123,7 +123,8 @@ def check(
     if not as_json and failures:
         suggest_again()
     elif not as_json:
-        suggest_next("judge run", *(["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []))
+        judge_words = ["--judge", judge_name] if judge_name != DEFAULT_JUDGE else []
+        suggest_next("judge run", *judge_words, db=db)
 
 
 def _print_trust(trust: JudgeCheckResult) -> None:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from simworld.cli import cli
+from simworld.cli.files.file_kinds import file_kind
 from simworld.core.errors import InputError
 
 SCENARIO = """\
@@ -127,6 +128,26 @@ def test_a_file_that_is_named_must_be_of_ours(folder: Path) -> None:
         2,
         True,
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (FILES["cup.yaml"] + "seats: both\n", "tournament"),
+        (FILES["cup.yaml"] + "dimensions: [calm]\n", "tournament"),
+        ("name: cup\nagents: [a, b]\nseats: first\n", "tournament"),  # scenarios are missing
+        ("name: cup\nagnts: [a, b]\nscenarios: [bar]\nseats: first\n", "tournament"),
+        ("name: l\nagent: a\npartners: [b]\nreward: {}\nseats: first\n", "learn"),
+        ("name: s\nseting: A bar.\nseats: []\n", "scenario"),
+        (SCENARIO, "scenario"),
+        (RUBRIC, "rubric"),
+    ],
+)
+def test_seats_and_dimensions_are_not_of_scenarios_and_rubrics_alone(
+    folder: Path, text: str, kind: str
+) -> None:
+    (folder / "it.yaml").write_text(text, "utf-8")
+    assert file_kind(folder / "it.yaml") == kind
 
 
 def test_the_name_of_the_folder_is_a_hint(folder: Path) -> None:

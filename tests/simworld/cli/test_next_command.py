@@ -202,6 +202,11 @@ def test_failed_judgements_are_tried_again_by_the_next_command() -> None:
     assert following("judge run --run r --retry-failed") == "episode list --run r"
 
 
+def test_after_a_check_its_database_is_kept() -> None:
+    assert following("judge check --db own.db") == "judge run --db own.db"
+    assert following("judge check") == "judge run"
+
+
 def test_a_tournament_in_which_everything_failed_names_the_same_command() -> None:
     Path("cup.yaml").write_text(CUP.replace("al.yaml, bo.yaml", "lm.yaml, lm2.yaml"))
     Path("lm2.yaml").write_text(LM.replace("lm", "lm2", 1).replace("openai:m", "openai:m2"))

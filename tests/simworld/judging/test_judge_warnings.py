@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from simworld.cli import cli
 from simworld.core.judgement import Judgement, JudgementStatus, Verdict
-from simworld.judging.judge_warnings import judge_warnings
+from simworld.judging.judge_warnings import judge_warnings, scoring_ids
 from simworld.testing import FakeBackend
 from simworld.tournaments.results import tournament_results
 from simworld.web.report_file import make_report
@@ -22,7 +22,8 @@ from tests.factories.stored import add, begin, played
 from tests.factories.tournaments import tournament, write
 
 UNMEASURED = (
-    "judge strict was never measured: `simworld judge check --judge FILE` says how far to trust it"
+    "judge strict was never measured: `simworld judge check --judge FILE --pairs FILE --rubric"
+    " FILE` says how far to trust it"
 )
 ENDS = "half or more of its scores lie at an end of their range, where nobody can be told apart"
 MEASURED = {"pairs": "shipped", "n": 100, "accuracy": 0.8, "low": 0.71, "high": 0.87}
@@ -107,6 +108,14 @@ def test_a_judge_that_was_measured(store: Store) -> None:
     assert judge_warnings(store, [id_]) == (f"{told}; see `simworld judge check`",)
     (after,) = store.judges()
     assert {name: after.spec[name] for name in record.spec} == dict(record.spec)
+
+
+def test_an_id_that_scored_nothing_is_left_out(store: Store) -> None:
+    """As the default rubric's is, where all scenarios have rubrics of their own."""
+    id_ = judged(store, [0.5])
+    store.add_judge("strict@2", "strict", {"spec": {"method": "server"}})
+    assert scoring_ids(store, ["strict@2", id_], "first") == [id_]
+    assert scoring_ids(store, ["strict@2", id_], None) == [id_]
 
 
 def test_a_shipped_judge_is_named(store: Store) -> None:
