@@ -115,6 +115,9 @@ def language_bars(reports: Reports) -> list[bool | None]:
             for arm, values in reports[task]["arms"].items()
             if values["quality"].get("perplexity_ratio")
         }
+        if "planner" not in ratios:
+            outcomes.append(show(9, words, "not measured", None))
+            continue
         shown = {arm: ratios[arm] for arm in ("planner", "prompted") if arm in ratios}
         came = ", ".join(
             f"{arm} {r['mean']:.2f} [{r['low']:.2f}, {r['high']:.2f}] of {r['n']} replies"
