@@ -43,6 +43,8 @@ def test_the_blocks_run(
     assert "1 episode played (0 failed), 0 already there, 1 planned" in capsys.readouterr().out
 
 
+# its scenario is one family, and notes say what that cannot tell
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.model
 def test_the_blocks_with_the_model_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
