@@ -95,7 +95,8 @@ def check_requirement(
     else:
         holds = paired.mean > 0 and p < requirement.alpha
         required = f"required above 0 with p < {requirement.alpha:g}"
-        reason = f"difference {paired.mean:+.4g}, p {p:.3g}; {required}"
+        test = "sign-flip p" if paired.p is None else "p"  # where all families differ equally
+        reason = f"difference {paired.mean:+.4g}, {test} {p:.3g}; {required}"
     return RequirementOutcome(requirement=requirement, holds=holds, reason=reason)
 
 

@@ -74,7 +74,11 @@ def test_a_requirement_holds_when_the_difference_is_above_0_and_p_small() -> Non
 def test_equal_differences_are_judged_by_their_sign_flips() -> None:
     (requirement,) = read("steered>base")
     assert check_requirement(requirement, paired(*[1.0] * 6)).holds  # p = 2 / 64
-    assert not check_requirement(requirement, paired(*[1.0] * 5)).holds  # p = 2 / 32
+    found = check_requirement(requirement, paired(*[1.0] * 5))  # p = 2 / 32
+    assert (found.holds, found.reason) == (
+        False,
+        "difference +1, sign-flip p 0.0625; required above 0 with p < 0.05",
+    )
 
 
 def test_too_little_never_holds() -> None:
