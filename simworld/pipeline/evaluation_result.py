@@ -16,13 +16,14 @@ from simworld.pipeline.arms_plan import ArmsPlan, EvaluationMeasures
 from simworld.pipeline.requirements import RequirementOutcome
 from simworld.results.arms import Arm, ArmSeat, scores_by_seat, tally_arm
 from simworld.results.differences import compare_agents
-from simworld.results.language_quality import LanguageQuality, evenly_spaced, measure_language
+from simworld.results.language_quality import LanguageQuality, measure_language
 from simworld.results.last_attempts import last_attempts
 from simworld.results.perplexity import (
     Surprise,
     perplexity_ratio,
     read_surprise,
     reply_requests,
+    seats_to_read,
 )
 from simworld.results.planner_ways import PlannerWays
 from simworld.results.seat_measures import MeasureSpec, PlayedSeat, measure_seat
@@ -240,8 +241,8 @@ def _read_replies(
         spec = plan.specs[agent].spec
         backend = agent_pool.find_backend(model_key(spec)) if isinstance(spec, LMSpec) else None
         if backend is not None:
-            requests = list(reply_requests(store, played[arm], backend.info.id))
-            surprise[arm] = read_surprise(evenly_spaced(requests, limit), backend)
+            seats = seats_to_read(played[arm], backend.info.id, limit)
+            surprise[arm] = read_surprise(reply_requests(store, seats, backend.info.id), backend)
     return surprise
 
 

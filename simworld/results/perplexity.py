@@ -17,6 +17,7 @@ from simworld.core.protocols import Backend
 from simworld.core.requests import Completion, Request, Score, Scored
 from simworld.core.seeding import derive_seed
 from simworld.driver import drive_on_backend
+from simworld.results.language_quality import evenly_spaced
 from simworld.stats.intervals import Estimate, bootstrap_counts, tail_probability
 from store import Store, StoredEpisode
 
@@ -85,12 +86,38 @@ def _ask_once(request: Score) -> Generator[Request, Completion, Completion]:
     return (yield request)
 
 
+def seats_to_read(
+    seats: Sequence[tuple[StoredEpisode, str]], model_id: str, replies: int
+) -> Sequence[tuple[StoredEpisode, str]]:
+    """Whole seats at even distances, as few as hold so many replies of a model; all of them where
+    they hold fewer.
+
+    Whole seats, since a model reads all replies of a seat in about the time that one of them takes:
+    their prompts begin alike.
+    """
+    counts = {
+        (stored.id, seat): sum(
+            act.seat == seat
+            and act.generation is not None
+            and act.generation.model_id == model_id
+            and bool(act.generation.raw.strip())
+            for act in stored.episode.acts
+        )
+        for stored, seat in seats
+    }
+    for few in range(1, len(seats)):
+        chosen = evenly_spaced(seats, few)
+        if sum(counts[stored.id, seat] for stored, seat in chosen) >= replies:
+            return chosen
+    return seats
+
+
 def reply_requests(
     store: Store, episodes: Sequence[tuple[StoredEpisode, str]], model_id: str
 ) -> Iterator[tuple[str, Score]]:
     """Each reply that a model wrote in a seat, steered or not, with its family: what it would say
     to it after the prompt of that turn, without a prefix, and without an instruction that was added
-    to its template.
+    to its template. Replies of a seat share a thread.
 
     Left out are replies whose prompt was filled by rules that were mended since, for it is not the
     text that they were sent.
@@ -107,4 +134,5 @@ def reply_requests(
                     plain, sent.observation, drop_events=sent.reply.dropped_events
                 )
             family = scenario_of(stored.episode.scenario_id).family
-            yield family, Score(prompt=prompt, continuations=(sent.reply.raw,))
+            thread = f"perplexity/{stored.id}/{seat}"
+            yield family, Score(prompt=prompt, continuations=(sent.reply.raw,), thread=thread)

@@ -14,6 +14,7 @@ from simworld.results.perplexity import (
     perplexity_ratio,
     read_surprise,
     reply_requests,
+    seats_to_read,
 )
 from simworld.testing import FakeBackend
 from store import Store
@@ -98,3 +99,20 @@ def test_an_instruction_that_was_added_is_not_read(store: Store) -> None:
     assert [request.continuations for request in found] == [
         (line,) for line in (*lines[::2], *lines[1::2])
     ]
+    assert len({request.thread for request in found}) == 2  # one for each seat
+
+
+def test_whole_seats_are_read_as_few_as_hold_the_replies(store: Store) -> None:
+    """Two replies a seat: for three, two seats of the four, the first and the third."""
+    agent, record = played_episodes.agent("m1")
+    lines = (" Hello, it is 5.", " No, Ann. I pay 3.", " Then 4.", " Fine, four it is")
+    for family in ("chair", "table"):
+        scenario = played_episodes.scene(family)
+        played = played_episodes.play_lines(agent, scenario, lines)
+        played_episodes.add(store, played, scenario, record)
+    seats = [(stored, seat) for stored in store.episodes() for seat in ("seller", "buyer")]
+    assert seats_to_read(seats, "m1", 3) == [seats[0], seats[2]]
+    assert seats_to_read(seats, "m1", 2) == [seats[0]]
+    assert list(seats_to_read(seats, "m1", 100)) == seats
+    assert list(seats_to_read(seats, "another model", 3)) == seats  # none of its replies
+    assert seats_to_read([], "m1", 3) == []
