@@ -164,9 +164,12 @@ def test_the_id_never_changes(make_info: Callable[..., CheckpointInfo]) -> None:
 
 
 SHIPPED = {
+    "earn-thanks": "p2-63c5db356f230762db29b2c36fb0b9b6",
     "judged": "p1-e5bbec30b393f8e490c6642a62b2e273",
     "numbers": "p1-72cf8224c2bd46c90f53b5da48ce0787",
     "numbers-td3bc": "p1-35be8b3c7b5c5b4ac870b7a40b2eda51",
+    "propose-then-thank": "p2-5ff2b1c3a8856620a47c332df6f391ea",
+    "thank-or-propose": "p2-ebbc903603e471549a60dd9f2b98a3e4",
     "thanks": "p1-45fe690fc47e011bdfe65fba595dcba1",
     "thanks-and-times": "p2-8983fef5bd10e3733b9dca37ed06cd60",
     "when-to-thank": "p2-a1dd8564d3f1a37758d6fc47dba6c834",

@@ -101,9 +101,9 @@ Write = Callable[[str, str], Path]
             "bad.yaml:3:9: prompt: no prompt 'scirpt' beside this file, in the working folder or in the library; "
             "did you mean 'script'?",
             "bad.yaml:4:21: steering.planner: no checkpoint folder 'nothing' "
-            "beside this file, in the working folder or the library; there are bare, haggler, planners/judged, "
-            "planners/numbers, planners/numbers-td3bc, planners/thanks, planners/thanks-and-times, "
-            "planners/when-to-thank",
+            "beside this file, in the working folder or the library; there are bare, haggler, planners/earn-thanks, "
+            "planners/judged, planners/numbers, planners/numbers-td3bc, planners/propose-then-thank, "
+            "planners/thank-or-propose, planners/thanks, planners/thanks-and-times and 1 more",
         ]),
         ("name: a\nmodel: openai:m@http://h/v1\nsteering: {planner: haggler}\n", [
             "bad.yaml:3:11: steering: a server takes no prefix embeddings yet (vLLM's prompt_embeds is not there yet); "
