@@ -28,7 +28,9 @@ from simworld.judging.prompts import JUDGE_PROMPT, REASK_PROMPT, SYSTEM_PROMPT
 from simworld.judging.seat_questions import default_verdict, lacks_private_text, slot_values
 from simworld.judging.transcript import JudgeTranscript
 from simworld.judging.verdict_parsing import (
+    ParsedScores,
     UnusableReply,
+    find_missing_reason,
     has_whole_scores,
     parse_verdicts,
     verdict_schema,
@@ -94,6 +96,7 @@ def _ask_call(
         Message(role="system", content=SYSTEM_PROMPT),
         Message(role="user", content=question),
     ]
+    scores: ParsedScores | None = None  # of the last reply that had some
     for attempt in range(spec.reasks + 1):
         seed = derive_seed(thread, "judge", dimensions[0].name, sample, attempt) % SEED_COUNT
         completion = yield Generate(
@@ -107,6 +110,7 @@ def _ask_call(
             return completion
         if not isinstance(completion, Generated):
             return Failure(boundary="judge", kind="unexpected", message="the backend gave no text")
+        problem: UnusableReply | None
         try:
             scores = parse_verdicts(
                 completion.text,
@@ -114,24 +118,28 @@ def _ask_call(
                 was_cut=completion.finish == "length",
                 thought=completion.reasoning,
             )
+            problem = find_missing_reason(scores)
         except UnusableReply as error:
-            problem, shown_reply = error, completion.text.strip()[:MAX_SHOWN_REPLY] or "{}"
-            messages = [
-                *messages[:2],
-                Message(role="assistant", content=shown_reply),
-                Message(role="user", content=REASK_PROMPT.format(error=problem)),
-            ]
-            continue
-        raw = {"asks": attempt + 1}
-        return {
-            (seats[name], dimension): Verdict(
-                seat=seats[name], dimension=dimension, score=score, reasoning=reason, raw=raw
-            )
-            for (name, dimension), (score, reason) in scores.items()
-        }
-    asks = f"{spec.reasks + 1} replies" if spec.reasks else "the reply"
-    message = f"{asks} could not be used; the last: {problem}"
-    return Failure(boundary="judge", kind=problem.kind, message=message)
+            problem = error
+        if problem is None:
+            break
+        messages = [
+            *messages[:2],
+            Message(role="assistant", content=completion.text.strip()[:MAX_SHOWN_REPLY] or "{}"),
+            Message(role="user", content=REASK_PROMPT.format(error=problem)),
+        ]
+    if scores is None:  # one that lacks nothing but its reason is better than none
+        assert problem is not None  # for at least one reply was asked for
+        asks = f"{spec.reasks + 1} replies" if spec.reasks else "the reply"
+        message = f"{asks} could not be used; the last: {problem}"
+        return Failure(boundary="judge", kind=problem.kind, message=message)
+    raw = {"asks": attempt + 1}
+    return {
+        (seats[name], dimension): Verdict(
+            seat=seats[name], dimension=dimension, score=score, reasoning=reason, raw=raw
+        )
+        for (name, dimension), (score, reason) in scores.items()
+    }
 
 
 def _question_prompt(

@@ -97,6 +97,14 @@ def parse_verdicts(
     raise UnusableReply("not-json", "there is no JSON object in it.")
 
 
+def find_missing_reason(scores: ParsedScores) -> UnusableReply | None:
+    """What to say of the first score that has no reason; None where all have one."""
+    for (name, dimension), (_, reason) in scores.items():
+        if not reason:
+            return UnusableReply("missing-reason", f"{name!r}, {dimension!r} has no reason.")
+    return None
+
+
 def _fitting_verdicts(
     value: Any,
     asked: Mapping[str, Sequence[Dimension]],
@@ -134,12 +142,16 @@ def _parse_scores(
             verdict = _lookup(verdicts, d.name, "missing-dimension", message)
             if "score" not in verdict:
                 raise UnusableReply("missing-score", f"{name!r}, {d.name!r} has no 'score'.")
-            reason = verdict.get("reason", "")
             scores[name, d.name] = (
                 parse_score(verdict["score"], name, d),
-                reason.strip() if isinstance(reason, str) else "",
+                _parse_reason(verdict.get("reason")),
             )
     return scores
+
+
+def _parse_reason(value: Any) -> str:
+    """The reason, empty where it has no word in it: "…" is how the form of the reply shows it."""
+    return value.strip() if isinstance(value, str) and re.search(r"\w", value) else ""
 
 
 def _lookup(data: Mapping[str, Any], key: str, kind: str, message: str) -> Mapping[str, Any]:

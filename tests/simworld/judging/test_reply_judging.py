@@ -126,6 +126,35 @@ def test_a_bad_reply_is_shown_with_its_error_and_asked_again() -> None:
     assert first.seed != again.seed
 
 
+@pytest.mark.parametrize("reason", ["…", " ", "", ". - !", None, 7, ["because"]])
+def test_a_score_without_a_reason_is_asked_again(reason: object) -> None:
+    bare = json.dumps({name: {"goal": {"reason": reason, "score": 4}} for name in ("Ann", "Bob")})
+    server = Server(
+        goal=[generated_reply(bare), generated_reply(GOALS)], secret=[generated_reply(SECRETS)]
+    )
+    result = run_judging(judge().judge_episode(SCENARIO, EPISODE), server)
+    assert isinstance(result, tuple)
+    assert result[0].raw == {"asks": 2}
+    assert result[0].reasoning == "goal of Ann"
+    assert "'Ann', 'goal' has no reason." in text_of(server.asked[1])
+
+
+def test_a_score_that_never_gets_its_reason_counts() -> None:
+    """Also where what came after it was worse."""
+    bare = '{"Ann": {"goal": {"score": 4}}, "Bob": {"goal": {"reason": "so", "score": 9}}}'
+    for last in (bare, "I have said it."):
+        server = Server(
+            goal=[generated_reply(bare), generated_reply(last)], secret=[generated_reply(SECRETS)]
+        )
+        result = run_judging(judge(reasks=1).judge_episode(SCENARIO, EPISODE), server)
+        assert isinstance(result, tuple)
+        assert [(v.score, v.reasoning) for v in result if v.dimension == "goal"] == [
+            (4, ""),
+            (9, "so"),
+        ]
+        assert result[0].raw == {"asks": 2}
+
+
 def test_after_the_last_reask_the_judgement_fails_and_says_why() -> None:
     server = Server(goal=[generated_reply("I would say seven.")])
     failure = failed(run_judging(judge(reasks=2).judge_episode(SCENARIO, EPISODE), server))
