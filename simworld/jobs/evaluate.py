@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 from pydantic import ValidationError
 
 from agents.lm.sentence_encoder import load_sentence_encoder
+from simworld.core.counts import counted
 from simworld.core.episode import MAX_REPEATS
 from simworld.core.errors import InputError, Problem, collecting_problems
 from simworld.jobs.comparison_frame import comparison_frame
@@ -112,7 +113,7 @@ class EvaluationReport(JobReport):
         return comparison_frame(evaluation_json(self.evaluation)["comparisons"])
 
     def summary(self) -> str:
-        """The arms with their means, what failed and what holds."""
+        """The arms with their means, their differences, what failed and what holds."""
         found = self.evaluation
         lines = [f"evaluation {self.run}, by {found.main}"]
         for name, arm in found.arms.items():
@@ -122,13 +123,42 @@ class EvaluationReport(JobReport):
                 f"  {name}: {mean} ({arm.planned - arm.missing} seats, {arm.failed} failed,"
                 f" {arm.unscored} unscored)"
             )
+        lines += _difference_lines(found)
         lines += failure_summary(self.failures, self.run)
         lines += [
             f"  {'holds' if outcome.holds else 'does not hold'}: {outcome.requirement.text}"
             f" ({outcome.reason})"
             for outcome in self.outcomes
         ]
-        return "\n".join([*lines, *(f"Note: {caution}" for caution in self.cautions)])
+        notes = dict.fromkeys((*self.cautions, *_difference_notes(found)))
+        return "\n".join([*lines, *(f"Note: {note}" for note in notes)])
+
+
+def _difference_lines(found: Evaluation) -> list[str]:
+    """A line for each comparison by the main measure."""
+    lines = []
+    for comparison in found.comparisons:
+        name = f"{comparison.first} less {comparison.second}"
+        paired = comparison.by_measure.get(found.main)
+        if paired is None:
+            lines.append(f"  {name}: no scores of both")
+            continue
+        sure = ""
+        if paired.low is not None and paired.high is not None:
+            sure = f" [{paired.low:+.3g}, {paired.high:+.3g}]"
+        if paired.p is not None:
+            sure += f", p {paired.p:.2g}"
+        elif paired.sign_p is not None:
+            sure += f", sign-flip p {paired.sign_p:.2g}"
+        families = counted(paired.families, "family", "families")
+        lines.append(f"  {name}: {paired.mean:+.3g}{sure} ({paired.pairs} pairs, {families})")
+    return lines
+
+
+def _difference_notes(found: Evaluation) -> list[str]:
+    """What a reader must know of the comparisons by the main measure."""
+    compared = (comparison.by_measure.get(found.main) for comparison in found.comparisons)
+    return [note for paired in compared if paired is not None for note in paired.notes]
 
 
 def evaluate(

@@ -33,6 +33,10 @@ def test_one_agent_against_another(folder: Path, capsys: pytest.CaptureFixture[s
     assert [outcome.holds for outcome in done.outcomes] == [False, False]  # p is not below .05
     assert not done.holds
     assert "  steered: 0.5 (6 seats, 0 failed, 0 unscored)" in str(done).splitlines()
+    assert "  steered less base: +0.5 [+0.5, +0.5], sign-flip p 0.25 (6 pairs, 3 families)" in str(
+        done
+    )
+    assert "Note: 3 families: fewer than 20, so p and interval are rough" in str(done)
     assert "does not hold: base>steered" in str(done)
     assert (done.failed, done.failures, done.judge_ids) == (0, (), ())
     assert "<table" in done._repr_html_()

@@ -175,7 +175,9 @@ def test_a_server_is_asked_as_it_would_be_for_stored_episodes(one_call: bool) ->
         assert (set(asked) == {"goal"}) is not one_call
         good = "Ann: good" in request.prompt.messages[-1].content
         best = {name: max(about["properties"]["score"]["enum"]) for name, about in asked.items()}
-        value = {name: {"reason": "so", "score": score - (not good)} for name, score in best.items()}
+        value = {
+            name: {"reason": "so", "score": score - (not good)} for name, score in best.items()
+        }
         return generated_reply(json.dumps({"Ann": value}))
 
     spec = JudgeSpec(name="s", model="openai:m@u", method="server", one_call=one_call)
