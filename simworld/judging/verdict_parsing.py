@@ -15,6 +15,8 @@ MAX_ENUM = 101  # whole numbers are listed, for some servers ignore minimum and 
 
 MAX_WRAPPING_DEPTH = 3  # objects and lists around a verdict
 MAX_WRAPPED_ITEMS = 20  # things in one of them
+# what a model may call the reason where the schema is not enforced, the asked one first
+_REASON_KEYS = ("reason", "reasons", "reasoning", "rationale", "explanation", "justification")
 MAX_SCORE_CHARACTERS = 1000  # characters of a score that is not a number
 
 # What a reply that cannot be used comes to, the nearer to a verdict the later.
@@ -140,32 +142,47 @@ def _parse_scores(
         for d in dimensions:
             message = f"{name!r} has no {d.name!r}"
             verdict = _lookup(verdicts, d.name, "missing-dimension", message)
-            if "score" not in verdict:
+            score_key = _find_key(verdict, "score")
+            if score_key is None:
                 raise UnusableReply("missing-score", f"{name!r}, {d.name!r} has no 'score'.")
-            scores[name, d.name] = (
-                parse_score(verdict["score"], name, d),
-                _parse_reason(verdict.get("reason")),
-            )
+            score = parse_score(verdict[score_key], name, d)
+            scores[name, d.name] = score, _parse_reason(verdict)
     return scores
 
 
-def _parse_reason(value: Any) -> str:
-    """The reason, empty where it has no word in it: "…" is how the form of the reply shows it."""
-    return value.strip() if isinstance(value, str) and re.search(r"\w", value) else ""
+def _parse_reason(verdict: Mapping[str, Any]) -> str:
+    """The reason, empty where it has no word in it: "…" is how the form of the reply shows it. A
+    list of sentences is one reason.
+    """
+    for key in _REASON_KEYS:
+        found = _find_key(verdict, key)
+        value = verdict[found] if found is not None else None
+        parts = value if isinstance(value, list) else [value]
+        text = " ".join(part.strip() for part in parts if isinstance(part, str)).strip()
+        if re.search(r"\w", text):
+            return text
+    return ""
 
 
 def _lookup(data: Mapping[str, Any], key: str, kind: str, message: str) -> Mapping[str, Any]:
-    if key in data:
-        value = data[key]
-    else:  # a model may write another case, or blanks for underscores
-        similar_keys = [k for k in data if _normalized_key(k) == _normalized_key(key)]
-        if len(similar_keys) != 1:
-            keys_text = ", ".join(repr(k) for k in list(data)[:10]) or "nothing"
-            raise UnusableReply(kind, f"{message}, found {keys_text}.")
-        value = data[similar_keys[0]]
+    found = _find_key(data, key)
+    if found is None:
+        keys_text = ", ".join(repr(k) for k in list(data)[:10]) or "nothing"
+        raise UnusableReply(kind, f"{message}, found {keys_text}.")
+    value = data[found]
     if not isinstance(value, Mapping):
         raise UnusableReply(kind, f"{message} that is an object.")
     return value
+
+
+def _find_key(data: Mapping[str, Any], key: str) -> str | None:
+    """The key as it stands in the data: a model may write another case, or blanks for underscores.
+    None where there is none, or where several are alike.
+    """
+    if key in data:
+        return key
+    similar_keys = [k for k in data if _normalized_key(k) == _normalized_key(key)]
+    return similar_keys[0] if len(similar_keys) == 1 else None
 
 
 def parse_score(value: Any, name: str, d: Dimension) -> float:

@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 
 from simworld.core.judgement import Dimension
 from simworld.judging.json_in_text import find_json
-from simworld.judging.verdict_parsing import UnusableReply, parse_score, parse_verdicts
+from simworld.judging.verdict_parsing import (
+    UnusableReply,
+    find_missing_reason,
+    parse_score,
+    parse_verdicts,
+)
 
 GOAL = Dimension(name="goal", low=0, high=10, question="?")
 SECRET = Dimension(name="secret", low=-10, high=0, question="?")
@@ -200,6 +205,30 @@ def test_a_score_that_is_no_number_of_the_range_is_refused(
     with pytest.raises(UnusableReply) as error:
         parse_score(written, "Ann", dimension)
     assert error.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ({"Reason": "They met.", "Score": 7}, "They met."),
+        ({"reasoning": " They met. ", "score": 7}, "They met."),
+        (
+            {"reasons": ["They met.", "They shook hands."], "score": 7},
+            "They met. They shook hands.",
+        ),
+        ({"reason": "…", "rationale": "They met.", "score": 7}, "They met."),
+        ({"reason": {"a": "They met."}, "score": 7}, ""),
+        ({"confidence": "high", "score": 7}, ""),
+        ({"reason": ["…", 3, None], "score": 7}, ""),
+    ],
+)
+def test_a_reason_by_another_name_or_in_parts(written: object, reason: str) -> None:
+    text = json.dumps({"Ann": {"goal": written}})
+    scores = parse_verdicts(text, {"Ann": [GOAL]})
+    assert scores == {("Ann", "goal"): (7.0, reason)}
+    problem = find_missing_reason(scores)
+    assert (problem is None) is bool(reason)
+    assert problem is None or problem.kind == "missing-reason"
 
 
 PROSE = st.text(
