@@ -12,15 +12,10 @@ smol-script, smol-judged and the constant, each in both seats of `--scenarios`. 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from agents import find_specs
+from bench.evaluations import evaluate, print_comparisons, write_agent, write_report, write_yaml
 
 # Written before any of them was tried.
 SENTENCES = (
@@ -35,41 +30,19 @@ BASE = "smol-script"
 PLANNER = "smol-judged"
 
 
-def write_agents(folder: Path, mean: Path) -> None:
-    """The five agents that are told something, and the constant one, as files of a folder."""
+def write_agents(folder: Path, mean: Path) -> dict[str, str]:
+    """Name → file of the five agents that are told something, and of the constant one."""
     base, planner = find_specs([BASE, PLANNER])
     assert base.template is not None
-    known = base.spec.model_dump(mode="json")
-    content = {name: known[name] for name in ("model", "prompt", "sampling")}
-    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
     for number, sentence in enumerate(SENTENCES, 1):
         told = base.template.model_copy(update={"addition": sentence})
-        _write_yaml(folder / f"prompt-{number}.yaml", told.model_dump(mode="json"))
-        agent = {**content, "name": f"told-{number}", "prompt": f"prompt-{number}.yaml"}
-        _write_yaml(folder / f"told-{number}.yaml", agent)
+        write_yaml(folder / f"prompt-{number}.yaml", told.model_dump(mode="json"))
+        name = f"told-{number}"
+        files[name] = write_agent(folder, name, BASE, prompt=f"prompt-{number}.yaml")
     steering = planner.spec.model_dump(mode="json", exclude_defaults=True)["steering"]
-    fixed = {**content, "name": "judged-mean"}
-    _write_yaml(
-        folder / "judged-mean.yaml",
-        fixed | {"steering": {**steering, "planner": str(mean.resolve())}},
-    )
-
-
-def _write_yaml(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), "utf-8")
-
-
-def evaluate(arms: dict[str, str], options: list[str]) -> dict[str, Any]:
-    """The report of `simworld evaluate`. Raises CalledProcessError where it does not end well."""
-    command = [sys.executable, "-m", "simworld", "evaluate", "--partners", BASE, "--json"]
-    agents = ",".join(f"{arm}={agent}" for arm, agent in arms.items())
-    done = subprocess.run(
-        [*command, "--agents", agents, "--judge", JUDGE, *options],
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+    steering |= {"planner": str(mean.resolve())}
+    return files | {"constant": write_agent(folder, "judged-mean", BASE, steering=steering)}
 
 
 def main() -> None:
@@ -82,36 +55,24 @@ def main() -> None:
     parser.add_argument("--threads", default="2")
     parser.add_argument("--live", default="32")
     given = parser.parse_args()
-    write_agents(given.work, given.mean)
-    options = ["--db", given.db, "--threads", given.threads, "--live", given.live]
-    told = {f"told-{n}": str(given.work / f"told-{n}.yaml") for n in range(1, len(SENTENCES) + 1)}
+    agents = write_agents(given.work, given.mean)
+    options = ["--partners", BASE, "--judge", JUDGE, "--db", given.db]
+    options += ["--threads", given.threads, "--live", given.live]
+    told = {name: file for name, file in agents.items() if name != "constant"}
     chosen = evaluate(
         {"base": BASE, **told},
         [*options, "--scenarios", "library", "--seats", "first", "--quality", "0"],
     )
-    (given.work / "prompted.json").write_text(json.dumps(chosen, indent=1), "utf-8")
+    write_report(given.work / "prompted.json", chosen)
     levels = {arm: chosen["arms"][arm]["levels"]["overall"]["mean"] for arm in told}
     best = max(told, key=lambda arm: levels[arm])
     print(f"{best}: {SENTENCES[int(best[-1]) - 1]} {levels}", flush=True)
     report = evaluate(
-        {
-            "base": BASE,
-            "constant": str(given.work / "judged-mean.yaml"),
-            "prompted": told[best],
-            "planner": PLANNER,
-        },
+        {"base": BASE, "constant": agents["constant"], "prompted": told[best], "planner": PLANNER},
         [*options, "--scenarios", given.scenarios, "--repeats", given.repeats],
     )
-    (given.work / f"report-{given.scenarios}.json").write_text(
-        json.dumps(report, indent=1), "utf-8"
-    )
-    for comparison in report["comparisons"]:
-        overall = comparison["measures"]["overall"]
-        print(
-            json.dumps(
-                {name: value for name, value in comparison.items() if name != "measures"} | overall
-            )
-        )
+    write_report(given.work / f"report-{given.scenarios}.json", report)
+    print_comparisons(report)
 
 
 if __name__ == "__main__":

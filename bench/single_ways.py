@@ -4,25 +4,22 @@
         --db ways.db --work ways --scenarios heldout --partners smol-script
 
 DATASET, PLANNER and CONSTANT are folders that `simworld learn NAME` left: the data that tried ways,
-the planner, and the arm `constant`. The arms play both seats, once, and are compared by the
-planner's reward. The same command again goes on where it stopped. The report is JSON.
+the planner, and the arm `constant`. First it says what each way was worth in those data. Then the
+arms play both seats, once, and are compared by the planner's reward. The same command again goes on
+where it stopped. The report is JSON.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-import yaml
 
-from agents import find_specs
 from agents.steering.checkpoint import load_checkpoint, save_checkpoint
+from bench.evaluations import evaluate, print_comparisons, write_agent, write_report
 from simworld.training.data.dataset_folder import load_transitions
 from simworld.training.rl.constant_choice import find_ways
 
@@ -43,16 +40,33 @@ def write_arms(work: Path, data: Path, constant: Path, planner: Path) -> dict[st
         save_checkpoint(
             folder, replace(checkpoint, info=info, constant=torch.from_numpy(action.copy()))
         )
-    (spec,) = find_specs([BASE])
-    known = spec.spec.model_dump(mode="json")
-    content = {name: known[name] for name in ("model", "prompt", "sampling")}
-    arms = {"base": BASE}
-    for arm, folder in folders.items():
-        agent = {"name": arm, **content, "steering": {"planner": str(folder.resolve())}}
-        file = work / f"{arm}.yaml"
-        file.write_text(yaml.safe_dump(agent, sort_keys=False, allow_unicode=True), "utf-8")
-        arms[arm] = str(file)
-    return arms
+    steered = {
+        arm: write_agent(work, arm, BASE, steering={"planner": str(folder.resolve())})
+        for arm, folder in folders.items()
+    }
+    return {"base": BASE, **steered}
+
+
+def print_values(data: Path) -> None:
+    """What each way was worth an act in the data, and after an act of the same way: the mean
+    reward in deviations, its standard error, and n.
+    """
+    transitions = load_transitions(data)
+    found = find_ways(transitions.actions)
+    if found is None:
+        raise SystemExit(f"{data}: these data did not try ways")
+    ways, way = found
+    seat = transitions.episode_index  # of one seat in one episode
+    rewards = transitions.rewards * np.bincount(seat)[seat]
+    follows_itself = np.zeros(len(way), dtype=bool)
+    follows_itself[1:] = (seat[1:] == seat[:-1]) & (way[1:] == way[:-1])
+    for number in range(len(ways)):
+        told = [
+            f"{rewards[rows].mean():+.3f} ± {rewards[rows].std() / rows.sum() ** 0.5:.3f} (n {n})"
+            for rows in (way == number, (way == number) & follows_itself)
+            if (n := int(rows.sum()))
+        ]
+        print(f"way-{number + 1}: {', after itself '.join(told)}")
 
 
 def main() -> None:
@@ -64,21 +78,16 @@ def main() -> None:
     parser.add_argument("--threads", default="2")
     parser.add_argument("--live", default="32")
     given = parser.parse_args()
+    print_values(given.data)
     arms = write_arms(given.work, given.data, given.constant, given.planner)
-    command = [sys.executable, "-m", "simworld", "evaluate", "--json", "--quality", "0"]
-    command += ["--agents", ",".join(f"{arm}={agent}" for arm, agent in arms.items())]
-    command += ["--reward-of", str(given.planner)]
+    options = ["--quality", "0", "--reward-of", str(given.planner)]
     for name in ("db", "scenarios", "partners", "threads", "live"):
-        command += [f"--{name}", getattr(given, name)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    report: dict[str, Any] = json.loads(done.stdout)
-    (given.work / "report.json").write_text(json.dumps(report, indent=1), "utf-8")
-    main_measure = report["main"]
+        options += [f"--{name}", getattr(given, name)]
+    report = evaluate(arms, options)
+    write_report(given.work / "report.json", report)
     for arm, of_arm in report["arms"].items():
-        print(f"{arm}: {of_arm['levels'][main_measure]['mean']:+.3f}")
-    for comparison in report["comparisons"]:
-        difference = comparison["measures"][main_measure]
-        print(json.dumps({"less": comparison["second"], "of": comparison["first"]} | difference))
+        print(f"{arm}: {of_arm['levels'][report['main']]['mean']:+.3f}")
+    print_comparisons(report)
 
 
 if __name__ == "__main__":
