@@ -105,6 +105,8 @@ def seats_to_read(
         )
         for stored, seat in seats
     }
+    if sum(counts.values()) <= replies:
+        return seats
     for few in range(1, len(seats)):
         chosen = evenly_spaced(seats, few)
         if sum(counts[stored.id, seat] for stored, seat in chosen) >= replies:
