@@ -83,7 +83,8 @@ if TYPE_CHECKING:
     )
     from simworld.core.scenario import Check, Limits, Persona, Relationship, Scenario, Seat
     from simworld.extensions import imports_allowed
-    from simworld.jobs.evaluate import EvaluationReport, evaluate
+    from simworld.jobs.evaluate import evaluate
+    from simworld.jobs.evaluation_report import EvaluationReport
     from simworld.jobs.judge import JudgingReport, judge
     from simworld.jobs.learn import LearnReport, learn
     from simworld.jobs.report import JobReport
@@ -197,10 +198,8 @@ _HOMES = {
         "Seat",
     ),
     "simworld.extensions": ("imports_allowed",),
-    "simworld.jobs.evaluate": (
-        "EvaluationReport",
-        "evaluate",
-    ),
+    "simworld.jobs.evaluate": ("evaluate",),
+    "simworld.jobs.evaluation_report": ("EvaluationReport",),
     "simworld.jobs.judge": (
         "JudgingReport",
         "judge",

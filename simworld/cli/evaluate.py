@@ -28,7 +28,7 @@ from simworld.core.errors import BudgetSpent, InputError, Problem, collecting_pr
 from simworld.jobs.progress import evaluation_bar
 
 if TYPE_CHECKING:
-    from simworld.jobs.evaluate import EvaluationListener
+    from simworld.jobs.evaluation_listener import EvaluationListener
     from simworld.results.seat_measures import MeasureSpec
 
 

@@ -25,10 +25,10 @@ from rich.progress import (
 from rich.text import Text
 
 from simworld.core.text import harmless
+from simworld.jobs.evaluation_listener import EvaluationListener
 from simworld.jobs.remaining_time import RecentRate, RemainingTime, duration_text
 
 if TYPE_CHECKING:
-    from simworld.jobs.evaluate import EvaluationListener
     from simworld.judging.judging_pass import JudgingTally
     from simworld.runner.stored_run import RunProgress
     from simworld.tournaments.play import TournamentListener
@@ -206,8 +206,6 @@ def tournament_bars() -> Iterator[TournamentListener]:
 @contextmanager
 def evaluation_bar() -> Iterator[EvaluationListener]:
     """One bar for an evaluation: the episodes, then the judgements."""
-    from simworld.jobs.evaluate import EvaluationListener
-
     with progress_bar("evaluating") as bar:
         yield EvaluationListener(
             on_playing=lambda progress: bar(
